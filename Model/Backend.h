@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Trainer.h"
+
+namespace vae
+{
+
+/// The door to LibTorch. Nothing that a host application loads may depend on libtorch at
+/// load time (ParaView opens plugins with RTLD_GLOBAL, and LibTorch's LLVM symbols would then
+/// be taken by Mesa), so the library behind this class is opened at first use, RTLD_LOCAL.
+class Backend
+{
+public:
+  virtual ~Backend() = default;
+
+  /// \throws std::invalid_argument naming the option or the data that does not fit, its value
+  /// and what is allowed
+  virtual std::unique_ptr<Trainer> train(const Volume& volume, const TrainOptions& options) = 0;
+
+  /// \throws std::runtime_error naming the file and what is wrong with it
+  virtual std::shared_ptr<const Model> load(const std::string& path) = 0;
+
+  /// Several lines: version, devices, precision that Automatic stands for, threads.
+  virtual std::string describe() = 0;
+};
+
+/// The backend, opened at first use and never closed.
+/// \throws std::runtime_error with one sentence: which library is missing and the cure
+Backend& backend();
+
+} // namespace vae

@@ -1,0 +1,30 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Model.h"
+
+namespace vae
+{
+
+void checkFits(const Volume& volume, const ModelInfo& info)
+{
+  const int wanted = info.network.channels;
+  if (static_cast<int>(volume.channels.size()) != wanted)
+  {
+    throw std::invalid_argument("The data has " + std::to_string(volume.channels.size()) +
+      " channel(s); the model was trained on " + std::to_string(wanted) + " (array '" +
+      info.channels[0].array + "')");
+  }
+  int used = 0;
+  for (const std::int64_t n : volume.dims)
+  {
+    used += n > 1;
+  }
+  if (used != info.network.dimensions)
+  {
+    throw std::invalid_argument("The data is " + std::to_string(used) + "-dimensional (" +
+      toString(volume.dims) + "); the model was trained on " +
+      std::to_string(info.network.dimensions) + "-dimensional data");
+  }
+}
+
+} // namespace vae

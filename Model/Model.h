@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "ModelInfo.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+namespace vae
+{
+
+/// How a caller follows a long call, and ends it. On a stop the call throws Stopped.
+struct Monitor
+{
+  std::function<void(double)> progress; ///< called with 0..1, now and then; may be empty
+  std::stop_token stop;
+};
+
+struct Stopped : std::runtime_error
+{
+  Stopped() : std::runtime_error("stopped") {}
+};
+
+/// The latent field of a volume. Arrays are [channel][z][y][x], x fastest.
+struct Latent
+{
+  Dims dims{ 0, 0, 0 }; ///< cells along x, y, z
+  int channels = 0;
+  std::vector<float> mean;
+  std::vector<float> logVariance; ///< may be empty
+};
+
+/// Where a decoded volume goes: for each channel of the model an array of the volume's
+/// size. Empty vectors, or null data, mean that it is not wanted.
+struct Outputs
+{
+  std::vector<OutputChannel> values;      ///< labels (the likelier one), or grey values
+  std::vector<OutputChannel> probability; ///< Bernoulli: of the larger label, 0..1
+};
+
+/// A trained network. Immutable: every call is const, may come from any thread, and leaves
+/// LibTorch's process-wide settings as they were.
+class Model
+{
+public:
+  virtual ~Model() = default;
+
+  virtual const ModelInfo& info() const = 0;
+
+  /// \throws std::runtime_error if the file cannot be written; an older file is then whole
+  virtual void save(const std::string& path) const = 0;
+
+  /// Mean and log variance of q(z|x) over the whole volume: one cell for stride() voxels,
+  /// sizes that the stride does not divide are padded by reflection.
+  /// \throws std::invalid_argument if the volume does not fit the model
+  virtual Latent encode(
+    const Volume& volume, const RunOptions& run, const Monitor& monitor = {}) const = 0;
+
+  /// Decode a latent field to dims voxels, tile by tile; the result does not depend on the
+  /// tiles. `margin` cells of the field on each side are context and give no voxels.
+  virtual void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
+    const RunOptions& run, const Monitor& monitor = {}) const = 0;
+
+  /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
+  virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const = 0;
+
+  /// Cells on each side beyond which a latent cell does not influence a voxel.
+  virtual int decodeHalo() const = 0;
+
+  /// The prior that Automatic stands for in this model.
+  virtual Prior bestPrior() const = 0;
+};
+
+/// \throws std::invalid_argument with one sentence, unless the volume has what the model needs
+void checkFits(const Volume& volume, const ModelInfo& info);
+
+} // namespace vae

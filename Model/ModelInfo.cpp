@@ -1,0 +1,316 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ModelInfo.h"
+
+#include "Json.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <stdexcept>
+
+namespace vae
+{
+namespace
+{
+
+constexpr const char* ScalarNames[] = { "int8", "uint8", "int16", "uint16", "int32", "uint32",
+  "int64", "uint64", "float32", "float64" };
+constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian" };
+constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
+constexpr const char* SymmetryNames[] = { "none", "flips", "cube" };
+
+template <typename Enum, std::size_t N>
+Enum fromName(const char* const (&names)[N], const Json& value, const char* what)
+{
+  for (std::size_t i = 0; i < N; ++i)
+  {
+    if (value.string() == names[i])
+    {
+      return static_cast<Enum>(i);
+    }
+  }
+  throw std::runtime_error(std::string(what) + " \"" + value.string() + "\" is not known");
+}
+
+// One list of members for each struct serves writing, reading and the fingerprint.
+template <typename V, typename T>
+void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
+{
+  v("dimensions", o.dimensions);
+  v("channels", o.channels);
+  v("fold", o.fold);
+  v("width", o.width);
+  v("blocks", o.blocks);
+  v("latent_channels", o.latentChannels);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, TrainOptions>
+{
+  v("network", o.network);
+  v("likelihood", o.likelihood);
+  v("kl_weight", o.klWeight);
+  v("kl_ramp", o.klRamp);
+  v("time_budget", o.timeBudget);
+  v("epochs", o.epochs);
+  v("steps_per_epoch", o.stepsPerEpoch);
+  v("patch_size", o.patchSize);
+  v("batch_size", o.batchSize);
+  v("learning_rate", o.learningRate);
+  v("weight_decay", o.weightDecay);
+  v("gradient_clip", o.gradientClip);
+  v("symmetry", o.symmetry);
+  v("validation_fraction", o.validationFraction);
+  v("seed", o.seed);
+  v("device", o.device);
+  v("precision", o.precision);
+  v("threads", o.threads);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, ChannelInfo>
+{
+  v("array", o.array);
+  v("component", o.component);
+  v("components", o.components);
+  v("type", o.type);
+  v("offset", o.offset);
+  v("scale", o.scale);
+  v("minimum", o.minimum);
+  v("maximum", o.maximum);
+  v("mean", o.mean);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, EpochRecord>
+{
+  v("epoch", o.epoch);
+  v("step", o.step);
+  v("seconds", o.seconds);
+  v("loss", o.loss);
+  v("reconstruction", o.reconstruction);
+  v("kl", o.kl);
+  v("validation_loss", o.validationLoss);
+  v("validation_quality", o.validationQuality);
+  v("kl_weight", o.klWeight);
+  v("learning_rate", o.learningRate);
+  v("sigma", o.sigma);
+  v("active_latents", o.activeLatents);
+  v("voxels_per_second", o.voxelsPerSecond);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
+{
+  v("network", o.network);
+  v("likelihood", o.likelihood);
+  v("channels", o.channels);
+  v("spacing", o.spacing);
+  v("training_dims", o.trainingDims);
+  v("cell_data", o.cellData);
+  v("options", o.options);
+  v("fingerprint", o.fingerprint);
+  v("device", o.device);
+  v("producer", o.producer);
+  v("parameters", o.parameters);
+  v("sigma", o.sigma);
+  v("history", o.history);
+}
+
+struct ToJson
+{
+  Json::Object Out;
+
+  template <typename T>
+  void operator()(const char* key, const T& value)
+  {
+    this->Out.emplace(key, convert(value));
+  }
+
+  static Json convert(bool v) { return v; }
+  static Json convert(int v) { return v; }
+  static Json convert(std::int64_t v) { return v; }
+  static Json convert(double v) { return v; }
+  static Json convert(const std::string& v) { return v; }
+  static Json convert(Likelihood v) { return LikelihoodNames[static_cast<int>(v)]; }
+  static Json convert(Precision v) { return PrecisionNames[static_cast<int>(v)]; }
+  static Json convert(Symmetry v) { return SymmetryNames[static_cast<int>(v)]; }
+  static Json convert(ScalarType v) { return ScalarNames[static_cast<int>(v)]; }
+  template <typename T>
+  static Json list(const T& values)
+  {
+    Json::Array a;
+    for (const auto& v : values)
+    {
+      a.push_back(convert(v));
+    }
+    return a;
+  }
+  template <typename T, std::size_t N>
+  static Json convert(const std::array<T, N>& v)
+  {
+    return list(v);
+  }
+  template <typename T>
+  static Json convert(const std::vector<T>& v)
+  {
+    return list(v);
+  }
+  template <typename T>
+  static Json convert(const T& o) requires std::is_class_v<T>
+  {
+    ToJson to;
+    visit(to, o);
+    return std::move(to.Out);
+  }
+};
+
+struct FromJson
+{
+  const Json& In;
+
+  template <typename T>
+  void operator()(const char* key, T& value)
+  {
+    try
+    {
+      convert(this->In.at(key), value);
+    }
+    catch (const std::exception& e)
+    {
+      throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
+    }
+  }
+
+  static void convert(const Json& j, bool& v) { v = j.boolean(); }
+  static void convert(const Json& j, int& v)
+  {
+    const long long n = j.integer();
+    if (n != static_cast<int>(n))
+    {
+      throw std::runtime_error("a number is out of range");
+    }
+    v = static_cast<int>(n);
+  }
+  static void convert(const Json& j, std::int64_t& v) { v = j.integer(); }
+  static void convert(const Json& j, double& v) { v = j.number(); }
+  static void convert(const Json& j, std::string& v) { v = j.string(); }
+  static void convert(const Json& j, Likelihood& v)
+  {
+    v = fromName<Likelihood>(LikelihoodNames, j, "likelihood");
+  }
+  static void convert(const Json& j, Precision& v)
+  {
+    v = fromName<Precision>(PrecisionNames, j, "precision");
+  }
+  static void convert(const Json& j, Symmetry& v)
+  {
+    v = fromName<Symmetry>(SymmetryNames, j, "symmetry");
+  }
+  static void convert(const Json& j, ScalarType& v)
+  {
+    v = fromName<ScalarType>(ScalarNames, j, "scalar type");
+  }
+  template <typename T, std::size_t N>
+  static void convert(const Json& j, std::array<T, N>& v)
+  {
+    if (j.array().size() != N)
+    {
+      throw std::runtime_error("a list has the wrong length");
+    }
+    for (std::size_t i = 0; i < N; ++i)
+    {
+      convert(j.array()[i], v[i]);
+    }
+  }
+  template <typename T>
+  static void convert(const Json& j, std::vector<T>& v)
+  {
+    v.resize(j.array().size());
+    for (std::size_t i = 0; i < v.size(); ++i)
+    {
+      convert(j.array()[i], v[i]);
+    }
+  }
+  template <typename T>
+  static void convert(const Json& j, T& o) requires std::is_class_v<T>
+  {
+    FromJson from{ j };
+    visit(from, o);
+  }
+};
+
+void check(bool good, const char* what)
+{
+  if (!good)
+  {
+    throw std::runtime_error(what);
+  }
+}
+
+} // namespace
+
+const char* name(Likelihood likelihood)
+{
+  return LikelihoodNames[static_cast<int>(likelihood)];
+}
+
+const char* name(ScalarType type)
+{
+  return ScalarNames[static_cast<int>(type)];
+}
+
+std::string toJson(const ModelInfo& info)
+{
+  return ToJson::convert(info).dump();
+}
+
+ModelInfo modelInfoFromJson(const std::string& text)
+{
+  ModelInfo info;
+  FromJson::convert(Json::parse(text), info);
+  const NetworkOptions& n = info.network;
+  check(n.dimensions == 2 || n.dimensions == 3, "the network is neither 2-D nor 3-D");
+  check(n.channels >= 1 && n.channels <= 64 &&
+      static_cast<std::size_t>(n.channels) == info.channels.size(),
+    "the network's channels are not those of the data");
+  check(n.fold == 2 || n.fold == 4 || n.fold == 8, "the network's fold is not 2, 4 or 8");
+  check(n.width >= 8 && n.width <= 512, "the network's width is outside [8, 512]");
+  check(n.blocks >= 1 && n.blocks <= 8, "the network's blocks are outside [1, 8]");
+  check(n.latentChannels >= 1 && n.latentChannels <= 64,
+    "the network's latent channels are outside [1, 64]");
+  check(info.likelihood != Likelihood::Automatic, "the likelihood was not chosen");
+  check(info.likelihood != Likelihood::Gaussian ||
+      info.sigma.size() == static_cast<std::size_t>(n.channels),
+    "there is no standard deviation for each channel");
+  for (const ChannelInfo& c : info.channels)
+  {
+    check(c.scale != 0 && c.scale == c.scale, "a channel's scale is zero or not a number");
+  }
+  return info;
+}
+
+std::string fingerprint(const Volume& volume, const TrainOptions& options)
+{
+  ToJson to;
+  visit(to, options);
+  to("dims", volume.dims);
+  to("spacing", volume.spacing);
+  to("cell_data", volume.cellData);
+  std::string text = Json(std::move(to.Out)).dump();
+  for (const Channel& c : volume.channels)
+  {
+    text += c.array + '/' + std::to_string(c.component) + '/' + name(c.type) + '/' +
+      std::to_string(summarise(c, voxels(volume.dims)).hash);
+  }
+  std::uint64_t h = 14695981039346656037ull; // FNV-1a
+  for (const char c : text)
+  {
+    h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
+  }
+  char buffer[20];
+  std::snprintf(buffer, sizeof buffer, "%016" PRIx64, h);
+  return buffer;
+}
+
+} // namespace vae

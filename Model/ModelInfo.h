@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Options.h"
+#include "Volume.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+// What a model knows about itself: the metadata of its file.
+namespace vae
+{
+
+/// How one channel of the data is normalised: x = (value - offset) / scale.
+/// For Bernoulli, offset and offset + scale are the two labels.
+struct ChannelInfo
+{
+  std::string array;
+  int component = 0;
+  int components = 1;
+  ScalarType type = ScalarType::Float32;
+  double offset = 0, scale = 1;
+  double minimum = 0, maximum = 1; ///< of the training data; outputs stay within
+  double mean = 0;                 ///< of the training data
+};
+
+/// One row of the history. Losses are nats a voxel.
+struct EpochRecord
+{
+  int epoch = 0;
+  std::int64_t step = 0;
+  double seconds = 0;
+  double loss = 0;           ///< reconstruction + klWeight * kl, mean over the epoch
+  double reconstruction = 0; ///< -log p(x|z)
+  double kl = 0;             ///< KL(q(z|x) || N(0, I))
+  double validationLoss = 0; ///< reconstruction + kl on the held-out slab; NaN without one
+  double validationQuality = 0; ///< voxel accuracy (Bernoulli) or PSNR in dB (Gaussian)
+  double klWeight = 0;
+  double learningRate = 0;
+  double sigma = 0; ///< Gaussian: mean learned standard deviation, in units of the data's own
+  int activeLatents = 0; ///< channels whose mean varies: Var_x(E[z|x]) > 0.01 (Burda et al. 2016)
+  double voxelsPerSecond = 0;
+};
+
+struct ModelInfo
+{
+  NetworkOptions network;
+  Likelihood likelihood = Likelihood::Bernoulli; ///< never Automatic
+  std::vector<ChannelInfo> channels;
+  std::array<double, 3> spacing{ 1, 1, 1 };
+  Dims trainingDims{ 0, 0, 0 };
+  bool cellData = false;
+  TrainOptions options; ///< as asked for
+  std::string fingerprint; ///< of data and options; equal means training again gives the same
+  std::string device;      ///< where it was trained, and why there
+  std::string producer;    ///< program and LibTorch version
+  std::int64_t parameters = 0;
+  std::vector<double> sigma; ///< Gaussian: learned standard deviation a channel, normalised units
+  std::vector<EpochRecord> history;
+
+  int latentChannels() const { return this->network.latentChannels; }
+};
+
+/// The metadata as one JSON text, and back. \throws std::runtime_error naming what is wrong.
+std::string toJson(const ModelInfo& info);
+ModelInfo modelInfoFromJson(const std::string& text);
+
+/// Hash of the volume's contents and of every option that changes the result.
+std::string fingerprint(const Volume& volume, const TrainOptions& options);
+
+/// Name written to files and tables, e.g. "bernoulli".
+const char* name(Likelihood likelihood);
+const char* name(ScalarType type);
+
+} // namespace vae

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Backend.h"
+
+#include <cstdlib>
+#include <mutex>
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+namespace vae
+{
+namespace
+{
+
+constexpr const char* LibraryName = "libvae_torch.so";
+
+std::string folderOfThisLibrary()
+{
+  Dl_info info{};
+  // Of whichever library or program this file was linked into.
+  if (!dladdr(reinterpret_cast<const void*>(&folderOfThisLibrary), &info) || !info.dli_fname)
+  {
+    return {};
+  }
+  const std::string path = info.dli_fname;
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+Backend& open()
+{
+  // libgomp reads this once, when it is loaded. Its threads spin at barriers by default, which
+  // makes training many times slower as soon as another thread (rendering) wants a core.
+  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
+
+  std::string path = folderOfThisLibrary() + "/" + LibraryName;
+  if (const char* named = std::getenv("VAE_TORCH_LIBRARY"))
+  {
+    path = named;
+  }
+  else if (access(path.c_str(), F_OK) != 0)
+  {
+    path = LibraryName; // found by the run path of this library or program
+  }
+  // Local, or LibTorch's symbols would shadow those of the host; never closed.
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library)
+  {
+    const char* reason = dlerror();
+    throw std::runtime_error(std::string("LibTorch could not be opened (") +
+      (reason ? reason : "unknown reason") +
+      "); install LibTorch (Debian and Ubuntu: libtorch-dev) or set VAE_TORCH_LIBRARY to the "
+      "path of libvae_torch.so");
+  }
+  using Entry = Backend* (*)();
+  const auto entry = reinterpret_cast<Entry>(dlsym(library, "vae_torch_backend"));
+  if (!entry)
+  {
+    throw std::runtime_error(path + " is not the VAE plugin's LibTorch library");
+  }
+  return *entry();
+}
+
+} // namespace
+
+Backend& backend()
+{
+  // A failure is tried again at the next call: the user may have installed what was missing.
+  static std::mutex mutex;
+  static Backend* opened = nullptr;
+  const std::lock_guard lock(mutex);
+  if (!opened)
+  {
+    opened = &open();
+  }
+  return *opened;
+}
+
+} // namespace vae

@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+// Every choice a training or a run can make, and the only copy of each default.
+namespace vae
+{
+
+/// p(x|z). Automatic takes Bernoulli when every channel holds exactly two values, else Gaussian.
+enum class Likelihood
+{
+  Automatic = 0,
+  Bernoulli = 1, ///< one probability a voxel; -log p = binary cross entropy
+  Gaussian = 2   ///< one standard deviation a channel, learned (Rybkin et al. 2021)
+};
+
+/// Arithmetic of the convolutions; weights and losses are always float32.
+enum class Precision
+{
+  Automatic = 0, ///< BFloat16 where the device computes in it natively, else Float32
+  Float32 = 1,
+  BFloat16 = 2
+};
+
+/// Which symmetries of the grid patches are drawn with.
+enum class Symmetry
+{
+  None = 0,
+  Flips = 1, ///< mirror images along each axis
+  Cube = 2   ///< flips and permutations of axes with equal spacing: 48 in 3-D, 8 in 2-D
+};
+
+/// The fully convolutional network. Space is folded into channels before the first
+/// convolution and unfolded after the last; the latent field has 1/8 of the resolution.
+struct NetworkOptions
+{
+  int dimensions = 3;     ///< 2 or 3
+  int channels = 1;       ///< of the data
+  int fold = 4;           ///< voxels folded into channels, along each axis
+  int width = 64;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512], by 8
+  int blocks = 1;         ///< residual blocks a level of the encoder; the decoder adds one; [1, 8]
+  int latentChannels = 8; ///< [1, 64]
+
+  int stride() const { return this->fold * 2; } ///< voxels a latent cell
+};
+
+/// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps.
+struct TrainOptions
+{
+  NetworkOptions network;
+
+  Likelihood likelihood = Likelihood::Automatic;
+  double klWeight = 1.0;  ///< beta of Higgins et al. 2017, Eq. 4; 1 is the evidence lower bound
+  double klRamp = 0.3;    ///< fraction of the training over which the weight rises from 0
+
+  double timeBudget = 120; ///< seconds; 0 for no limit
+  int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
+  int stepsPerEpoch = 20;
+
+  int patchSize = 64; ///< voxels along each axis; thinner volumes take what they have
+  int batchSize = 4;
+  double learningRate = 2e-3;
+  double weightDecay = 0.01;
+  double gradientClip = 1.0; ///< largest norm of the gradient of the loss a voxel
+  Symmetry symmetry = Symmetry::Cube;
+  double validationFraction = 0.1; ///< end of the last axis held out, never sampled
+
+  std::int64_t seed = 0;
+  std::string device = "auto"; ///< auto, cpu, cuda or cuda:N
+  Precision precision = Precision::Automatic;
+  int threads = 0; ///< 0: as many as there are cores
+};
+
+/// How inference runs.
+struct RunOptions
+{
+  std::string device = "auto";
+  Precision precision = Precision::Automatic;
+  int threads = 0;
+  double memoryBudget = 2048; ///< MiB of activations a tile may use
+};
+
+/// Where VAE Generate draws latent fields from.
+enum class Prior
+{
+  Automatic = 0,  ///< the best the model holds
+  Normal = 1,     ///< N(0, I) in each cell, the textbook's
+  RandomField = 2 ///< stationary Gaussian field with the training volume's own statistics
+};
+
+struct GenerateOptions
+{
+  Prior prior = Prior::Automatic;
+  std::int64_t seed = 0;
+  std::int64_t realization = 0; ///< each has its own stream of random numbers
+  double temperature = 1.0;     ///< factor on the field's standard deviation
+};
+
+} // namespace vae

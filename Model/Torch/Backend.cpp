@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "../Backend.h"
+
+#include "Device.h"
+#include "TorchModel.h"
+#include "TorchTrainer.h"
+
+#include <ATen/Context.h>
+#include <torch/version.h>
+
+namespace vae
+{
+namespace
+{
+
+class TorchBackend : public Backend
+{
+public:
+  std::unique_ptr<Trainer> train(const Volume& volume, const TrainOptions& options) override
+  {
+    return std::make_unique<TorchTrainer>(volume, options);
+  }
+  std::shared_ptr<const Model> load(const std::string& path) override
+  {
+    return TorchModel::load(path);
+  }
+  std::string describe() override
+  {
+    return std::string("LibTorch ") + TORCH_VERSION + "\nauto device: " +
+      choosePlace("auto", Precision::Automatic, 0).reason + "\nCUDA in this LibTorch: " +
+      (at::hasCUDA() ? "yes" : "no");
+  }
+};
+
+} // namespace
+} // namespace vae
+
+extern "C" __attribute__((visibility("default"))) vae::Backend* vae_torch_backend()
+{
+  static vae::TorchBackend backend;
+  return &backend;
+}

@@ -1,0 +1,256 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Blocks.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace vae
+{
+
+Frame::Frame(
+  const Dims& dims, const std::array<double, 3>& gridSpacing, const NetworkOptions& network)
+  : dimensions(network.dimensions)
+{
+  const Index3 strides{ 1, dims[0], dims[0] * dims[1] };
+  // Slowest axis first; in 2-D the axis of one voxel comes before the two that are used.
+  std::array<int, 3> order{ 2, 1, 0 };
+  if (this->dimensions == 2)
+  {
+    std::stable_sort(
+      order.begin(), order.end(), [&](int a, int b) { return dims[a] == 1 && dims[b] != 1; });
+  }
+  for (int a = 0; a < 3; ++a)
+  {
+    const auto source = static_cast<std::size_t>(order[a]);
+    this->size[a] = dims[source];
+    this->stride[a] = strides[source];
+    this->spacing[a] = gridSpacing[source];
+    this->fold[a] = a == 0 && this->dimensions == 2 ? 1 : network.fold;
+  }
+}
+
+Index3 Frame::cell() const
+{
+  Index3 c;
+  for (int a = 0; a < 3; ++a)
+  {
+    c[a] = this->fold[a] == 1 ? 1 : 2 * this->fold[a];
+  }
+  return c;
+}
+
+Index3 Frame::cells() const
+{
+  const Index3 c = this->cell();
+  return { (this->size[0] + c[0] - 1) / c[0], (this->size[1] + c[1] - 1) / c[1],
+    (this->size[2] + c[2] - 1) / c[2] };
+}
+
+Orientation randomOrientation(
+  const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random)
+{
+  Orientation o;
+  const int first = frame.dimensions == 2 ? 1 : 0;
+  if (symmetry == Symmetry::None)
+  {
+    return o;
+  }
+  for (int a = first; a < 3; ++a)
+  {
+    o.flip[a] = random() & 1;
+  }
+  if (symmetry == Symmetry::Cube)
+  {
+    for (int a = 2; a > first; --a) // Fisher and Yates, among axes that look alike
+    {
+      const int b = first + static_cast<int>(random() % static_cast<unsigned>(a - first + 1));
+      const bool alike = patch[a] == patch[b] &&
+        std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]);
+      if (alike)
+      {
+        std::swap(o.from[a], o.from[b]);
+      }
+    }
+  }
+  return o;
+}
+
+namespace
+{
+
+std::int64_t reflect(std::int64_t i, std::int64_t n)
+{
+  if (n == 1)
+  {
+    return 0;
+  }
+  const std::int64_t period = 2 * (n - 1);
+  i = std::abs(i) % period;
+  return i < n ? i : period - i;
+}
+
+template <typename T>
+void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
+  const std::array<std::vector<std::ptrdiff_t>, 3>& offsets, std::int64_t cellValues,
+  std::int64_t channelStart, float* out)
+{
+  const T* data = static_cast<const T*>(channel.data);
+  const std::ptrdiff_t step = channel.stride;
+  const double offset = info.offset;
+  const double factor = 1 / info.scale;
+  const auto nz = static_cast<std::int64_t>(offsets[0].size());
+  const auto ny = static_cast<std::int64_t>(offsets[1].size());
+  const auto nx = static_cast<std::int64_t>(offsets[2].size());
+  const auto [fz, fy, fx] = frame.fold;
+  const std::int64_t h = ny / fy, w = nx / fx;
+  at::parallel_for(0, nz * ny, 64, [&](std::int64_t begin, std::int64_t end)
+    {
+      for (std::int64_t row = begin; row < end; ++row)
+      {
+        const std::int64_t z = row / ny, y = row % ny;
+        float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
+          ((z % fz) * fy + y % fy) * fx;
+        const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
+        const std::ptrdiff_t* x = offsets[2].data();
+        for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
+        {
+          for (std::int64_t i = 0; i < fx; ++i)
+          {
+            to[i] = static_cast<float>((static_cast<double>(from[x[i] * step]) - offset) * factor);
+          }
+        }
+      }
+    });
+}
+
+} // namespace
+
+void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
+  const Box& box, const Orientation& orientation, float* out)
+{
+  // One table of array offsets an axis turns flips, permutations and reflection into a gather.
+  std::array<std::vector<std::ptrdiff_t>, 3> offsets;
+  for (int a = 0; a < 3; ++a)
+  {
+    const int s = orientation.from[a];
+    const std::int64_t n = box.size[s];
+    offsets[a].resize(static_cast<std::size_t>(n));
+    for (std::int64_t i = 0; i < n; ++i)
+    {
+      const std::int64_t at = box.origin[s] + (orientation.flip[a] ? n - 1 - i : i);
+      offsets[a][static_cast<std::size_t>(i)] = reflect(at, frame.size[s]) * frame.stride[s];
+    }
+  }
+  const std::int64_t r = frame.fold[0] * frame.fold[1] * frame.fold[2];
+  const auto count = static_cast<std::int64_t>(channels.size());
+  for (std::int64_t c = 0; c < count; ++c)
+  {
+    const Channel& channel = volume.channels[static_cast<std::size_t>(c)];
+    dispatch(channel.type, [&](auto t)
+      {
+        readAs<decltype(t)>(
+          channel, channels[static_cast<std::size_t>(c)], frame, offsets, count * r, c * r, out);
+      });
+  }
+}
+
+namespace
+{
+
+template <typename T>
+T toScalar(double v)
+{
+  if constexpr (std::is_integral_v<T>)
+  {
+    // The largest 64-bit integers are not doubles; compare before the conversion.
+    constexpr double low = static_cast<double>(std::numeric_limits<T>::lowest());
+    constexpr double high = static_cast<double>(std::numeric_limits<T>::max());
+    v = std::nearbyint(v);
+    return v <= low ? std::numeric_limits<T>::lowest()
+      : v >= high   ? std::numeric_limits<T>::max()
+                    : static_cast<T>(v);
+  }
+  else
+  {
+    return static_cast<T>(v);
+  }
+}
+
+} // namespace
+
+void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
+  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out)
+{
+  const auto [fz, fy, fx] = frame.fold;
+  const std::int64_t r = fz * fy * fx, cellValues = r * channels;
+  const std::int64_t h = covered.size[1] / fy, w = covered.size[2] / fx;
+  Index3 end;
+  for (int a = 0; a < 3; ++a)
+  {
+    end[a] = std::min(box.origin[a] + box.size[a], frame.size[a]);
+  }
+  const std::int64_t rows = end[1] - box.origin[1];
+  const double low = std::min(info.minimum, info.maximum), high = info.maximum;
+  dispatch(out.type, [&](auto t)
+    {
+      using T = decltype(t);
+      T* data = static_cast<T*>(out.data);
+      const T labels[2] = { toScalar<T>(info.offset), toScalar<T>(info.offset + info.scale) };
+      at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
+        [&](std::int64_t first, std::int64_t last)
+        {
+          for (std::int64_t row = first; row < last; ++row)
+          {
+            const std::int64_t z = box.origin[0] + row / rows, y = box.origin[1] + row % rows;
+            const std::int64_t cz = z - covered.origin[0], cy = y - covered.origin[1];
+            const float* from = folded + ((cz / fz) * h + cy / fy) * w * cellValues +
+              channel * r + ((cz % fz) * fy + cy % fy) * fx;
+            T* to = data + (z * frame.stride[0] + y * frame.stride[1]) * out.stride;
+            for (std::int64_t x = box.origin[2]; x < end[2]; ++x)
+            {
+              const std::int64_t cx = x - covered.origin[2];
+              const float v = from[cx / fx * cellValues + cx % fx];
+              T& target = to[x * frame.stride[2] * out.stride];
+              switch (what)
+              {
+                case Decode::Value:
+                  target =
+                    toScalar<T>(std::clamp(v * info.scale + info.offset, low, high));
+                  break;
+                case Decode::Label:
+                  target = labels[v > 0];
+                  break;
+                case Decode::Probability:
+                  target = toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v))));
+                  break;
+              }
+            }
+          }
+        });
+    });
+}
+
+at::Tensor emptyFolded(std::int64_t batch, const Frame& frame, const Index3& size, int channels)
+{
+  const std::int64_t values = channels * frame.fold[0] * frame.fold[1] * frame.fold[2];
+  const at::Tensor last = at::empty({ batch, size[0] / frame.fold[0], size[1] / frame.fold[1],
+    size[2] / frame.fold[2], values });
+  return toNetworkShape(last.permute({ 0, 4, 1, 2, 3 }), frame.dimensions);
+}
+
+at::Tensor toNetworkShape(const at::Tensor& t, int dimensions)
+{
+  return dimensions == 2 ? t.squeeze(2) : t;
+}
+
+at::Tensor fromNetworkShape(const at::Tensor& t)
+{
+  return t.dim() == 4 ? t.unsqueeze(2) : t;
+}
+
+} // namespace vae

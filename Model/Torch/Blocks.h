@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "../ModelInfo.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <random>
+
+// Between the user's arrays and the network's folded tensors, one box at a time. Axes here
+// are slowest first (z, y, x); a 2-D volume has one voxel along the first.
+namespace vae
+{
+
+using Index3 = std::array<std::int64_t, 3>;
+
+/// A volume's grid as the network sees it.
+struct Frame
+{
+  int dimensions = 3;
+  Index3 size{};                    ///< voxels
+  Index3 stride{};                  ///< in the array, from one voxel to the next
+  Index3 fold{};                    ///< voxels folded into channels; 1 along an unused axis
+  std::array<double, 3> spacing{};
+
+  Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
+
+  Index3 cell() const; ///< voxels a latent cell
+  Index3 cells() const; ///< latent cells that cover the volume
+};
+
+struct Box
+{
+  Index3 origin{}, size{}; ///< voxels
+};
+
+/// One of the grid's symmetries: axis a of the result is axis `from[a]`, mirrored if `flip[a]`.
+struct Orientation
+{
+  std::array<int, 3> from{ 0, 1, 2 };
+  std::array<bool, 3> flip{ false, false, false };
+};
+Orientation randomOrientation(
+  const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random);
+
+/// Read a box (in the volume, before orientation), normalise it and fold it into `out`, which
+/// holds [z][y][x][channel][fold z][fold y][fold x] values: a channels-last tensor. Parts
+/// outside the volume are filled by reflection.
+void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
+  const Box& box, const Orientation& orientation, float* out);
+
+/// What a folded value becomes on its way to the user's array.
+enum class Decode
+{
+  Value,      ///< grey: value * scale + offset, within the training data's range
+  Label,      ///< a logit: the likelier label
+  Probability ///< a logit: sigmoid
+};
+
+/// The reverse of readFolded for the part of `box` that lies in the volume. `folded` covers
+/// `covered`, which contains `box`.
+void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
+  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out);
+
+/// An uninitialised channels-last tensor [batch, channels * fold^3, cells...] for `size` voxels,
+/// 4-D or 5-D.
+at::Tensor emptyFolded(std::int64_t batch, const Frame& frame, const Index3& size, int channels);
+
+/// [batch, channels, z, y, x] as the network wants it: without z in 2-D, channels last.
+at::Tensor toNetworkShape(const at::Tensor& t, int dimensions);
+at::Tensor fromNetworkShape(const at::Tensor& t);
+
+} // namespace vae

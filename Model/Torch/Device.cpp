@@ -1,0 +1,116 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <thread>
+
+namespace vae
+{
+namespace
+{
+
+bool cpuHasBFloat16()
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+int cudaDevices()
+{
+  return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().deviceCount()) : 0;
+}
+
+} // namespace
+
+Place choosePlace(const std::string& device, Precision precision, int threads)
+{
+  if (threads < 0)
+  {
+    throw std::invalid_argument(
+      "Threads is " + std::to_string(threads) + "; it must be 0 (automatic) or more");
+  }
+  Place place;
+  const int found = cudaDevices();
+  std::string why;
+  if (device == "auto")
+  {
+    place.device = found > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+    why = found > 0      ? "the first of " + std::to_string(found) + " CUDA device(s)"
+      : at::hasCUDA() ? "LibTorch found no CUDA device"
+                      : "this LibTorch is built without CUDA";
+  }
+  else if (device == "cpu")
+  {
+    why = "asked for";
+  }
+  else if (device == "cuda" || device.rfind("cuda:", 0) == 0)
+  {
+    int index = 0;
+    const std::string digits = device.size() > 5 ? device.substr(5) : "0";
+    if (digits.find_first_not_of("0123456789") != std::string::npos || digits.size() > 3 ||
+      device == "cuda:")
+    {
+      throw std::invalid_argument(
+        "Device is '" + device + "'; it must be auto, cpu, cuda or cuda:N");
+    }
+    index = std::stoi(digits);
+    if (index >= found)
+    {
+      throw std::invalid_argument("Device is '" + device + "', but " +
+        (at::hasCUDA() ? "LibTorch found " + std::to_string(found) + " CUDA device(s)"
+                       : std::string("this LibTorch is built without CUDA")) +
+        "; choose auto or cpu");
+    }
+    place.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+    why = "asked for";
+  }
+  else
+  {
+    throw std::invalid_argument(
+      "Device is '" + device + "'; it must be auto, cpu, cuda or cuda:N");
+  }
+
+  const bool native = place.device.is_cuda() || cpuHasBFloat16();
+  place.compute = precision == Precision::BFloat16 ? at::kBFloat16
+    : precision == Precision::Float32              ? at::kFloat
+    : native                                       ? at::kBFloat16
+                                                   : at::kFloat;
+  place.threads =
+    threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  place.reason = place.device.str() + " (" + why + "), " +
+    (place.compute == at::kBFloat16 ? "bfloat16" : "float32");
+  if (place.device.is_cpu())
+  {
+    place.reason += ", " + std::to_string(place.threads) + " thread(s)";
+  }
+  return place;
+}
+
+RunScope::RunScope(const Place& place, bool gradients)
+  : Threads(at::get_num_threads())
+  , Gradients(c10::GradMode::is_enabled())
+{
+  if (place.device.is_cpu())
+  {
+    at::set_num_threads(place.threads);
+  }
+  c10::GradMode::set_enabled(gradients);
+}
+
+RunScope::~RunScope()
+{
+  at::set_num_threads(this->Threads);
+  c10::GradMode::set_enabled(this->Gradients);
+}
+
+} // namespace vae

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "../Options.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <string>
+
+namespace vae
+{
+
+/// A device, the arithmetic on it, and the reason for both in words.
+struct Place
+{
+  at::Device device = at::kCPU;
+  at::ScalarType compute = at::kFloat; ///< of the convolutions
+  int threads = 1;
+  std::string reason;
+};
+
+/// \throws std::invalid_argument if the device is unknown or absent
+Place choosePlace(const std::string& device, Precision precision, int threads);
+
+/// Threads and gradient mode for the length of a scope; both are put back.
+class RunScope
+{
+public:
+  RunScope(const Place& place, bool gradients);
+  ~RunScope();
+  RunScope(const RunScope&) = delete;
+  void operator=(const RunScope&) = delete;
+
+private:
+  int Threads;
+  bool Gradients;
+};
+
+} // namespace vae

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "../Options.h"
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <map>
+#include <string>
+
+namespace vae
+{
+
+/// A stationary random field with the statistics of a measured one: each channel's marginal
+/// distribution, and the covariance across channels and lags of its normal scores. Sampled
+/// spectrally, at any size (Gaussian anamorphosis and spectral simulation, standard in
+/// geostatistics: Chiles and Delfiner, Geostatistics, 2012).
+class LatentField
+{
+public:
+  /// Measure `mean`: [channels, z, y, x].
+  static LatentField fit(const at::Tensor& mean);
+
+  /// A field of [channels, size...]. `temperature` scales deviations from the median.
+  at::Tensor sample(
+    const std::array<std::int64_t, 3>& size, at::Generator generator, double temperature) const;
+
+  std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
+  static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance);
+
+private:
+  at::Tensor Quantiles;  ///< [channels, scores]: values at equally spaced normal scores
+  at::Tensor Covariance; ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+};
+
+} // namespace vae

@@ -1,0 +1,51 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "../Model.h"
+#include "Blocks.h"
+#include "Device.h"
+#include "LatentField.h"
+#include "Network.h"
+
+namespace vae
+{
+
+class TorchModel : public Model
+{
+public:
+  TorchModel(ModelInfo info, Network network) : Info(std::move(info)), Net(std::move(network)) {}
+  static std::shared_ptr<const TorchModel> load(const std::string& path);
+
+  /// Measure the latent field of the training volume, for sample().
+  void fitPrior(const Volume& volume, const RunOptions& run, const Monitor& monitor);
+
+  const ModelInfo& info() const override { return this->Info; }
+  void save(const std::string& path) const override;
+  Latent encode(
+    const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
+  void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
+    const RunOptions& run, const Monitor& monitor) const override;
+  Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
+  int decodeHalo() const override { return this->Net->decodeHalo(); }
+  Prior bestPrior() const override;
+
+private:
+  /// The network on a place: itself on the CPU, a copy on a GPU.
+  Network at(const Place& place) const;
+  /// Boxes of latent cells that cover `cells`, each small enough, halo included, for the budget.
+  std::vector<Box> tiles(
+    const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const;
+
+  ModelInfo Info;
+  Network Net;
+  std::optional<LatentField> Field;
+};
+
+/// The same weights in a network of their own.
+Network copyOf(const Network& network, const NetworkOptions& options);
+
+/// Latent cells along x, y, z that cover a volume.
+Dims latentDims(const Dims& dims, const NetworkOptions& network);
+
+} // namespace vae

@@ -1,0 +1,146 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Volume.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace vae
+{
+
+std::string toString(const Dims& d)
+{
+  return std::to_string(d[0]) + " x " + std::to_string(d[1]) + " x " + std::to_string(d[2]);
+}
+
+namespace
+{
+
+// FNV-1a over 64-bit words; four lanes, so that it runs at memory speed.
+class Hash
+{
+public:
+  void add(std::uint64_t word)
+  {
+    std::uint64_t& lane = this->Lanes[this->Next++ & 3];
+    lane = (lane ^ word) * 1099511628211ull;
+    lane ^= lane >> 32;
+  }
+  std::uint64_t value() const
+  {
+    std::uint64_t h = 14695981039346656037ull;
+    for (const std::uint64_t lane : this->Lanes)
+    {
+      h = (h ^ lane) * 1099511628211ull;
+      h ^= h >> 29;
+    }
+    return h;
+  }
+
+private:
+  std::uint64_t Lanes[4] = { 1, 2, 3, 4 };
+  unsigned Next = 0;
+};
+
+template <typename T>
+ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
+{
+  ChannelSummary s;
+  const T* data = static_cast<const T*>(channel.data);
+  Hash hash;
+  // Mean and standard deviation about the first finite value: no cancellation for data far
+  // from zero, one pass.
+  double origin = 0, sum = 0, squares = 0, low = 0, high = 0;
+  std::int64_t finite = 0, upper = 0;
+  bool two = true;
+  double first = 0, second = 0;
+  int distinct = 0;
+  std::uint64_t word = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+  {
+    const T raw = data[i * channel.stride];
+    if constexpr (sizeof(T) < 8)
+    {
+      std::uint64_t bits = 0;
+      std::memcpy(&bits, &raw, sizeof raw);
+      word = word << (8 * sizeof raw) | bits;
+      if ((i + 1) % static_cast<std::int64_t>(8 / sizeof raw) == 0)
+      {
+        hash.add(word);
+        word = 0;
+      }
+    }
+    else
+    {
+      std::memcpy(&word, &raw, sizeof raw);
+      hash.add(word);
+    }
+    const double v = static_cast<double>(raw);
+    if constexpr (std::is_floating_point_v<T>)
+    {
+      if (!std::isfinite(v))
+      {
+        continue;
+      }
+    }
+    if (finite++ == 0)
+    {
+      origin = low = high = first = v;
+      distinct = 1;
+    }
+    const double d = v - origin;
+    sum += d;
+    squares += d * d;
+    low = std::min(low, v);
+    high = std::max(high, v);
+    if (two && v != first)
+    {
+      if (distinct == 1)
+      {
+        second = v;
+        distinct = 2;
+      }
+      if (v == second)
+      {
+        ++upper;
+      }
+      else
+      {
+        distinct = 3;
+        two = false;
+      }
+    }
+  }
+  hash.add(word);
+  hash.add(static_cast<std::uint64_t>(count));
+  s.notFinite = count - finite;
+  s.hash = hash.value();
+  s.distinct = distinct;
+  if (finite > 0)
+  {
+    const double n = static_cast<double>(finite);
+    s.minimum = low;
+    s.maximum = high;
+    s.mean = origin + sum / n;
+    s.stddev = std::sqrt(std::max(0., squares / n - (sum / n) * (sum / n)));
+    if (distinct == 2)
+    {
+      s.values[0] = std::min(first, second);
+      s.values[1] = std::max(first, second);
+      const double fraction = static_cast<double>(upper) / n;
+      s.upperFraction = second > first ? fraction : 1 - fraction;
+    }
+  }
+  return s;
+}
+
+} // namespace
+
+ChannelSummary summarise(const Channel& channel, std::int64_t count)
+{
+  return dispatch(
+    channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count); });
+}
+
+} // namespace vae

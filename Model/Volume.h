@@ -1,0 +1,108 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+// Views of the user's arrays. Nothing here copies voxels or owns more than a reference.
+namespace vae
+{
+
+/// Scalar types a volume may hold; the names are the ones written to model files.
+enum class ScalarType
+{
+  Int8,
+  UInt8,
+  Int16,
+  UInt16,
+  Int32,
+  UInt32,
+  Int64,
+  UInt64,
+  Float32,
+  Float64
+};
+
+/// Call f with a value of the C++ type that `type` stands for.
+template <typename F>
+decltype(auto) dispatch(ScalarType type, F&& f)
+{
+  switch (type)
+  {
+    case ScalarType::Int8:
+      return f(std::int8_t{});
+    case ScalarType::UInt8:
+      return f(std::uint8_t{});
+    case ScalarType::Int16:
+      return f(std::int16_t{});
+    case ScalarType::UInt16:
+      return f(std::uint16_t{});
+    case ScalarType::Int32:
+      return f(std::int32_t{});
+    case ScalarType::UInt32:
+      return f(std::uint32_t{});
+    case ScalarType::Int64:
+      return f(std::int64_t{});
+    case ScalarType::UInt64:
+      return f(std::uint64_t{});
+    case ScalarType::Float32:
+      return f(float{});
+    case ScalarType::Float64:
+      return f(double{});
+  }
+  throw std::invalid_argument("unknown scalar type");
+}
+
+/// One component of one array over a grid: element i is data[i * stride].
+template <typename Pointer>
+struct BasicChannel
+{
+  Pointer data = nullptr;
+  ScalarType type = ScalarType::Float32;
+  std::ptrdiff_t stride = 1;          ///< elements from one voxel to the next
+  std::shared_ptr<const void> owner;  ///< keeps the array alive, may be empty
+  std::string array;                  ///< name of the array
+  int component = 0;
+  int components = 1; ///< of the array
+};
+using Channel = BasicChannel<const void*>;
+using OutputChannel = BasicChannel<void*>;
+
+using Dims = std::array<std::int64_t, 3>; ///< voxels along x, y, z; x runs fastest
+
+inline std::int64_t voxels(const Dims& d)
+{
+  return d[0] * d[1] * d[2];
+}
+
+/// A volume to read: every channel has dims[0] * dims[1] * dims[2] elements.
+struct Volume
+{
+  Dims dims{ 0, 0, 0 };
+  std::array<double, 3> spacing{ 1, 1, 1 };
+  std::vector<Channel> channels;
+  bool cellData = false;
+};
+
+/// "64 x 64 x 93"
+std::string toString(const Dims& dims);
+
+/// What is in one channel.
+struct ChannelSummary
+{
+  double minimum = 0, maximum = 0, mean = 0, stddev = 0;
+  std::int64_t notFinite = 0;        ///< NaN and infinite values
+  int distinct = 0;                  ///< 1, 2, or 3 for "more than two" values
+  double values[2] = { 0, 0 };       ///< the distinct values, ascending, when there are two
+  double upperFraction = 0;          ///< fraction of the larger one, when there are two
+  std::uint64_t hash = 0;            ///< of all values, for fingerprints
+};
+ChannelSummary summarise(const Channel& channel, std::int64_t count);
+
+} // namespace vae
