@@ -34,7 +34,7 @@ Backend& open()
   // makes training many times slower as soon as another thread (rendering) wants a core.
   setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
 
-  std::string path = folderOfThisLibrary() + "/" + LibraryName;
+  std::string path = folderOfThisLibrary() + "/torch/" + LibraryName;
   if (const char* named = std::getenv("VAE_TORCH_LIBRARY"))
   {
     path = named;

@@ -1,0 +1,292 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vtkVAEBridge.h"
+
+#include "vtkAlgorithm.h"
+#include "vtkCellData.h"
+#include "vtkDataArray.h"
+#include "vtkImageData.h"
+#include "vtkPointData.h"
+#include "vtkVAEModel.h"
+
+#include <algorithm>
+
+namespace vtkVAEBridge
+{
+namespace
+{
+
+vae::ScalarType ScalarTypeOf(int vtkType, const char* name)
+{
+  switch (vtkType)
+  {
+    case VTK_CHAR:
+      return std::is_signed_v<char> ? vae::ScalarType::Int8 : vae::ScalarType::UInt8;
+    case VTK_SIGNED_CHAR:
+      return vae::ScalarType::Int8;
+    case VTK_UNSIGNED_CHAR:
+      return vae::ScalarType::UInt8;
+    case VTK_SHORT:
+      return vae::ScalarType::Int16;
+    case VTK_UNSIGNED_SHORT:
+      return vae::ScalarType::UInt16;
+    case VTK_INT:
+      return vae::ScalarType::Int32;
+    case VTK_UNSIGNED_INT:
+      return vae::ScalarType::UInt32;
+    case VTK_LONG:
+    case VTK_LONG_LONG:
+    case VTK_ID_TYPE:
+      return sizeof(long) == 8 || vtkType != VTK_LONG ? vae::ScalarType::Int64
+                                                      : vae::ScalarType::Int32;
+    case VTK_UNSIGNED_LONG:
+    case VTK_UNSIGNED_LONG_LONG:
+      return sizeof(long) == 8 || vtkType != VTK_UNSIGNED_LONG ? vae::ScalarType::UInt64
+                                                               : vae::ScalarType::UInt32;
+    case VTK_FLOAT:
+      return vae::ScalarType::Float32;
+    case VTK_DOUBLE:
+      return vae::ScalarType::Float64;
+    default:
+      throw std::invalid_argument(std::string("Array '") + name + "' is not an array of numbers");
+  }
+}
+
+int VTKTypeOf(vae::ScalarType type)
+{
+  switch (type)
+  {
+    case vae::ScalarType::Int8:
+      return VTK_SIGNED_CHAR;
+    case vae::ScalarType::UInt8:
+      return VTK_UNSIGNED_CHAR;
+    case vae::ScalarType::Int16:
+      return VTK_SHORT;
+    case vae::ScalarType::UInt16:
+      return VTK_UNSIGNED_SHORT;
+    case vae::ScalarType::Int32:
+      return VTK_INT;
+    case vae::ScalarType::UInt32:
+      return VTK_UNSIGNED_INT;
+    case vae::ScalarType::Int64:
+      return VTK_LONG_LONG;
+    case vae::ScalarType::UInt64:
+      return VTK_UNSIGNED_LONG_LONG;
+    case vae::ScalarType::Float32:
+      return VTK_FLOAT;
+    case vae::ScalarType::Float64:
+      return VTK_DOUBLE;
+  }
+  return VTK_FLOAT;
+}
+
+const char* NameOf(vtkDataArray* array)
+{
+  return array->GetName() ? array->GetName() : "";
+}
+
+vtkDataSetAttributes* AttributesOf(vtkImageData* image, bool cellData)
+{
+  return cellData ? static_cast<vtkDataSetAttributes*>(image->GetCellData())
+                  : image->GetPointData();
+}
+
+} // namespace
+
+//----------------------------------------------------------------------------
+vae::Dims DimsOf(vtkImageData* image, bool cellData)
+{
+  int d[3];
+  image->GetDimensions(d);
+  vae::Dims dims;
+  for (int a = 0; a < 3; ++a)
+  {
+    dims[a] = cellData ? std::max(d[a] - 1, d[a] > 0 ? 1 : 0) : d[a];
+  }
+  return dims;
+}
+
+//----------------------------------------------------------------------------
+vae::Volume VolumeOf(
+  vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData)
+{
+  vae::Volume volume;
+  volume.dims = DimsOf(image, cellData);
+  volume.cellData = cellData;
+  image->GetSpacing(volume.spacing.data());
+  const vtkIdType count = vae::voxels(volume.dims);
+  if (count == 0)
+  {
+    throw std::invalid_argument("The input is empty (it has no voxels)");
+  }
+  for (vtkDataArray* array : arrays)
+  {
+    if (array->GetNumberOfTuples() != count)
+    {
+      throw std::invalid_argument(std::string("Array '") + NameOf(array) + "' has " +
+        std::to_string(array->GetNumberOfTuples()) + " values for " + std::to_string(count) +
+        " voxels");
+    }
+    vtkSmartPointer<vtkDataArray> block = array;
+    if (!array->HasStandardMemoryLayout())
+    {
+      block = vtkSmartPointer<vtkDataArray>::Take(
+        vtkDataArray::CreateDataArray(array->GetDataType()));
+      block->DeepCopy(array);
+    }
+    const int components = array->GetNumberOfComponents();
+    const vae::ScalarType type = ScalarTypeOf(array->GetDataType(), NameOf(array));
+    for (int c = 0; c < components; ++c)
+    {
+      vae::Channel channel;
+      channel.data = block->GetVoidPointer(c);
+      channel.type = type;
+      channel.stride = components;
+      channel.owner = std::shared_ptr<const void>(
+        block->GetVoidPointer(0), [block](const void*) {});
+      channel.array = NameOf(array);
+      channel.component = c;
+      channel.components = components;
+      volume.channels.push_back(std::move(channel));
+    }
+  }
+  return volume;
+}
+
+//----------------------------------------------------------------------------
+std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info)
+{
+  std::vector<ArrayLayout> layout;
+  for (const vae::ChannelInfo& c : info.channels)
+  {
+    if (c.component == 0)
+    {
+      layout.push_back({ c.array, c.components, VTKTypeOf(c.type) });
+    }
+  }
+  return layout;
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkDataArray*> ArraysFor(
+  vtkImageData* image, const vae::ModelInfo& info, bool& cellData)
+{
+  const std::vector<ArrayLayout> layout = LayoutOf(info);
+  for (const bool cells : { info.cellData, !info.cellData })
+  {
+    vtkDataSetAttributes* attributes = AttributesOf(image, cells);
+    std::vector<vtkDataArray*> arrays;
+    for (const ArrayLayout& wanted : layout)
+    {
+      vtkDataArray* array = attributes->GetArray(wanted.Name.c_str());
+      if (!array && layout.size() == 1 && attributes->GetNumberOfArrays() == 1)
+      {
+        array = attributes->GetArray(0);
+      }
+      if (array && array->GetNumberOfComponents() != wanted.Components)
+      {
+        throw std::invalid_argument(std::string("Array '") + NameOf(array) + "' has " +
+          std::to_string(array->GetNumberOfComponents()) +
+          " component(s); the model was trained on " + std::to_string(wanted.Components));
+      }
+      if (array)
+      {
+        arrays.push_back(array);
+      }
+    }
+    if (arrays.size() == layout.size())
+    {
+      cellData = cells;
+      return arrays;
+    }
+  }
+  std::string names;
+  for (const ArrayLayout& wanted : layout)
+  {
+    names += (names.empty() ? "'" : ", '") + wanted.Name + "'";
+  }
+  if (image->GetPointData()->GetNumberOfArrays() + image->GetCellData()->GetNumberOfArrays() == 0)
+  {
+    throw std::invalid_argument("The input is empty (it has no arrays); the model needs " + names);
+  }
+  throw std::invalid_argument(
+    "The input does not have the array(s) that the model was trained on: " + names);
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
+  const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
+  for (const ArrayLayout& layout : LayoutOf(info))
+  {
+    const int vtkType = type == VTK_VOID ? layout.VTKType : type;
+    auto array = vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(vtkType));
+    array->SetName((layout.Name + suffix).c_str());
+    array->SetNumberOfComponents(layout.Components);
+    if (!array->Allocate(tuples * layout.Components))
+    {
+      throw std::bad_alloc();
+    }
+    array->SetNumberOfTuples(tuples);
+    for (int c = 0; c < layout.Components; ++c)
+    {
+      vae::OutputChannel view;
+      view.data = array->GetVoidPointer(c);
+      view.type = ScalarTypeOf(vtkType, array->GetName());
+      view.stride = layout.Components;
+      views.push_back(std::move(view));
+    }
+    arrays.push_back(array);
+  }
+  return arrays;
+}
+
+//----------------------------------------------------------------------------
+const vae::Model& ModelOf(vtkDataObject* object)
+{
+  if (!object)
+  {
+    throw std::invalid_argument(
+      "Model is not set; choose the output of VAE Train or of a VAE Model Reader");
+  }
+  auto model = vtkVAEModel::SafeDownCast(object);
+  if (!model || !model->GetModel())
+  {
+    throw std::invalid_argument(
+      std::string("The model input is ") + (model ? "an empty VAE model" : "a table without a VAE model") +
+      "; choose the output of VAE Train, after it has run, or of a VAE Model Reader");
+  }
+  return *model->GetModel();
+}
+
+//----------------------------------------------------------------------------
+Progress::Progress(vtkAlgorithm* algorithm, double from, double to)
+  : Algorithm(algorithm)
+  , From(from)
+  , To(to)
+{
+}
+
+//----------------------------------------------------------------------------
+vae::Monitor Progress::Monitor()
+{
+  return { [this](double fraction)
+    {
+      this->Algorithm->UpdateProgress(this->From + fraction * (this->To - this->From));
+      if (this->Algorithm->CheckAbort())
+      {
+        this->Stop.request_stop();
+      }
+    },
+    this->Stop.get_token() };
+}
+
+//----------------------------------------------------------------------------
+std::string FirstLine(const char* message)
+{
+  const std::string text = message;
+  return text.substr(0, text.find('\n'));
+}
+
+} // namespace vtkVAEBridge

@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef vtkVAEBridge_h
+#define vtkVAEBridge_h
+
+#include "Backend.h"
+
+#include "vtkSmartPointer.h"
+
+#include <string>
+#include <vector>
+
+class vtkAlgorithm;
+class vtkDataArray;
+class vtkDataObject;
+class vtkImageData;
+class vtkInformationVector;
+
+// What the filters share: VTK arrays as views for Model, and the border across which no
+// exception passes. Private to this module.
+namespace vtkVAEBridge
+{
+
+/// A volume over these arrays of the image; the arrays are kept alive by it, not copied
+/// (arrays that are not one block of memory are, once).
+vae::Volume VolumeOf(
+  vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData);
+
+/// The arrays a model was trained on, by name; a model of one array takes the only array that
+/// fits where its name is not there.
+/// \throws std::invalid_argument naming the array that is missing
+std::vector<vtkDataArray*> ArraysFor(
+  vtkImageData* image, const vae::ModelInfo& info, bool& cellData);
+
+/// For each array of a model, in order: its name and how many components it has.
+struct ArrayLayout
+{
+  std::string Name;
+  int Components;
+  int VTKType;
+};
+std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info);
+
+/// New arrays of `tuples` tuples for each array of the model, and views of their components
+/// in the order of its channels. `suffix` is appended to the names; `type` is a VTK type, or
+/// VTK_VOID for the training data's own.
+std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
+  const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
+
+/// The network in a pipeline object. \throws std::invalid_argument if there is none
+const vae::Model& ModelOf(vtkDataObject* object);
+
+/// Progress of `algorithm` between two fractions, stopped by its abort flag.
+class Progress
+{
+public:
+  Progress(vtkAlgorithm* algorithm, double from, double to);
+  vae::Monitor Monitor();
+
+private:
+  vtkAlgorithm* Algorithm;
+  double From, To;
+  std::stop_source Stop;
+};
+
+/// Dims of the point or cell data of an image.
+vae::Dims DimsOf(vtkImageData* image, bool cellData);
+
+} // namespace vtkVAEBridge
+
+/// End of a RequestData body: `try { ... } vtkVAECatchMacro`. Every exception becomes one
+/// error message; an abort is no error.
+#define vtkVAECatchMacro                                                                           \
+  catch (const vae::Stopped&)                                                                      \
+  {                                                                                                \
+    return 1;                                                                                      \
+  }                                                                                                \
+  catch (const std::bad_alloc&)                                                                    \
+  {                                                                                                \
+    vtkErrorMacro(<< "There is not enough memory for this; choose a smaller volume or budget.");   \
+    return 0;                                                                                      \
+  }                                                                                                \
+  catch (const std::exception& e)                                                                  \
+  {                                                                                                \
+    vtkErrorMacro(<< vtkVAEBridge::FirstLine(e.what()));                                           \
+    return 0;                                                                                      \
+  }
+
+namespace vtkVAEBridge
+{
+/// LibTorch's messages go on with a stack trace; the first line says what is wrong.
+std::string FirstLine(const char* message);
+}
+
+#endif
+// VTK-HeaderTest-Exclude: vtkVAEBridge.h

@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vtkVAEModel.h"
+
+#include "Model.h"
+
+#include "vtkDoubleArray.h"
+#include "vtkFieldData.h"
+#include "vtkIntArray.h"
+#include "vtkNew.h"
+#include "vtkObjectFactory.h"
+#include "vtkStringArray.h"
+
+vtkStandardNewMacro(vtkVAEModel);
+
+//----------------------------------------------------------------------------
+vtkVAEModel::vtkVAEModel() = default;
+vtkVAEModel::~vtkVAEModel() = default;
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::PrintSelf(ostream& os, vtkIndent indent)
+{
+  this->Superclass::PrintSelf(os, indent);
+  os << indent << "Model: "
+     << (this->Model ? vae::toJson(this->Model->info()) : std::string("(none)")) << "\n";
+}
+
+//----------------------------------------------------------------------------
+vtkVAEModel* vtkVAEModel::GetData(vtkInformation* info)
+{
+  return vtkVAEModel::SafeDownCast(vtkDataObject::GetData(info));
+}
+
+vtkVAEModel* vtkVAEModel::GetData(vtkInformationVector* vector, int index)
+{
+  return vtkVAEModel::SafeDownCast(vtkDataObject::GetData(vector, index));
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::Initialize()
+{
+  this->Superclass::Initialize();
+  this->Model.reset();
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::ShallowCopy(vtkDataObject* source)
+{
+  this->Superclass::ShallowCopy(source);
+  auto other = vtkVAEModel::SafeDownCast(source);
+  this->Model = other ? other->Model : nullptr;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::DeepCopy(vtkDataObject* source)
+{
+  this->Superclass::DeepCopy(source);
+  auto other = vtkVAEModel::SafeDownCast(source);
+  this->Model = other ? other->Model : nullptr;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::SetModel(std::shared_ptr<const vae::Model> model)
+{
+  if (model)
+  {
+    this->SetHistory(model->info());
+  }
+  this->Model = std::move(model);
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
+{
+  this->Initialize();
+  const bool phases = info.likelihood == vae::Likelihood::Bernoulli;
+  using Row = vae::EpochRecord;
+  const auto column = [&](const char* name, auto member)
+  {
+    using T = std::remove_cvref_t<decltype(std::declval<Row>().*member)>;
+    using Array = std::conditional_t<std::is_integral_v<T>, vtkIntArray, vtkDoubleArray>;
+    vtkNew<Array> array;
+    array->SetName(name);
+    for (const Row& row : info.history)
+    {
+      array->InsertNextValue(
+        static_cast<typename Array::ValueType>(row.*member));
+    }
+    this->AddColumn(array);
+  };
+  column("Epoch", &Row::epoch);
+  column("Step", &Row::step);
+  column("Time (s)", &Row::seconds);
+  column("Loss", &Row::loss);
+  column("Reconstruction Loss", &Row::reconstruction);
+  column("KL Divergence", &Row::kl);
+  column("Validation Loss", &Row::validationLoss);
+  column(phases ? "Validation Accuracy" : "Validation PSNR (dB)", &Row::validationQuality);
+  column("KL Weight", &Row::klWeight);
+  column("Learning Rate", &Row::learningRate);
+  column("Sigma", &Row::sigma);
+  column("Active Latents", &Row::activeLatents);
+  column("Voxels per Second", &Row::voxelsPerSecond);
+
+  const auto fact = [this](const char* name, const std::string& value)
+  {
+    vtkNew<vtkStringArray> array;
+    array->SetName(name);
+    array->InsertNextValue(value);
+    this->GetFieldData()->AddArray(array);
+  };
+  fact("Device", info.device);
+  fact("Likelihood", vae::name(info.likelihood));
+  fact("Array", info.channels.empty() ? std::string() : info.channels[0].array);
+  fact("Parameters", std::to_string(info.parameters));
+  fact("Fingerprint", info.fingerprint);
+}

@@ -1,0 +1,56 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vtkVAEModelReader.h"
+
+#include "vtkInformation.h"
+#include "vtkInformationVector.h"
+#include "vtkNew.h"
+#include "vtkObjectFactory.h"
+#include "vtkVAEBridge.h"
+#include "vtkVAEModel.h"
+
+#include <fstream>
+
+vtkStandardNewMacro(vtkVAEModelReader);
+
+//----------------------------------------------------------------------------
+vtkVAEModelReader::vtkVAEModelReader()
+{
+  this->SetNumberOfInputPorts(0);
+}
+
+vtkVAEModelReader::~vtkVAEModelReader()
+{
+  this->SetFileName(nullptr);
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEModelReader::PrintSelf(ostream& os, vtkIndent indent)
+{
+  this->Superclass::PrintSelf(os, indent);
+  os << indent << "FileName: " << (this->FileName ? this->FileName : "(none)") << "\n";
+}
+
+//----------------------------------------------------------------------------
+int vtkVAEModelReader::CanReadFile(const char* fileName)
+{
+  std::ifstream in(fileName, std::ios::binary);
+  char head[16] = {};
+  return in.read(head, 9) && head[8] == '{';
+}
+
+//----------------------------------------------------------------------------
+int vtkVAEModelReader::RequestData(
+  vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector)
+{
+  try
+  {
+    if (!this->FileName || !*this->FileName)
+    {
+      throw std::invalid_argument("File Name is empty; choose a model file (*.safetensors)");
+    }
+    vtkVAEModel::GetData(outputVector)->SetModel(vae::backend().load(this->FileName));
+    return 1;
+  }
+  vtkVAECatchMacro
+}
