@@ -40,7 +40,7 @@ struct NetworkOptions
   int dimensions = 3;     ///< 2 or 3
   int channels = 1;       ///< of the data
   int fold = 4;           ///< voxels folded into channels, along each axis
-  int width = 64;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512], by 8
+  int width = 32;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512], by 8
   int blocks = 1;         ///< residual blocks a level of the encoder; the decoder adds one; [1, 8]
   int latentChannels = 8; ///< [1, 64]
 
@@ -60,8 +60,8 @@ struct TrainOptions
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
   int stepsPerEpoch = 20;
 
-  int patchSize = 64; ///< voxels along each axis; thinner volumes take what they have
-  int batchSize = 4;
+  int patchSize = 48; ///< voxels along each axis; thinner volumes take what they have
+  int batchSize = 2;
   double learningRate = 2e-3;
   double weightDecay = 0.01;
   double gradientClip = 1.0; ///< largest norm of the gradient of the loss a voxel

@@ -108,6 +108,11 @@ void NetworkImpl::initialise(const at::Generator& generator)
   {
     (*conv)->initialise(generator);
   }
+  // Posteriors start narrow: while the KL term is still ramped up, noise of unit variance would
+  // teach the decoder to ignore the latents, and small batches then never recover.
+  const c10::NoGradGuard guard;
+  this->Head->bias.narrow(0, this->Options.latentChannels, this->Options.latentChannels)
+    .fill_(InitialLogVariance);
 }
 
 NetworkImpl::Posterior NetworkImpl::encode(const at::Tensor& x)

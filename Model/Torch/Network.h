@@ -69,5 +69,6 @@ TORCH_MODULE(Network);
 
 /// Largest and smallest log variance a posterior may have.
 constexpr double MinimumLogVariance = -12, MaximumLogVariance = 6;
+constexpr double InitialLogVariance = -4;
 
 } // namespace vae

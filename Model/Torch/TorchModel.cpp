@@ -133,17 +133,18 @@ std::vector<Box> TorchModel::tiles(
   const Index3 cell = frame.cell();
   Index3 pieces{ 1, 1, 1 };
   const auto extent = [&](int a) { return (cells[a] + pieces[a] - 1) / pieces[a]; };
+  // Tiles much smaller than their halo save no memory and cost much time.
+  const std::int64_t smallest = std::max(1, halo / 2);
   while (true)
   {
     double size = perVoxel;
     int largest = 0;
     for (int a = 0; a < 3; ++a)
     {
-      const std::int64_t wide = pieces[a] == 1 ? extent(a) : extent(a) + 2 * halo;
-      size *= static_cast<double>(wide * cell[a]);
+      size *= static_cast<double>(std::min(extent(a) + 2 * halo, cells[a]) * cell[a]);
       largest = extent(a) > extent(largest) ? a : largest;
     }
-    if (size <= budget * 1048576 || extent(largest) == 1)
+    if (size <= budget * 1048576 || extent(largest) <= smallest)
     {
       break;
     }

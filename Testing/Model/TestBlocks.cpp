@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Blocks.h"
+
+#include "Volumes.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <set>
+
+#include <ATen/TensorIndexing.h>
+
+using namespace vae;
+
+namespace
+{
+
+std::vector<ChannelInfo> identity(int channels)
+{
+  ChannelInfo info;
+  info.minimum = -1e9;
+  info.maximum = 1e9;
+  return std::vector<ChannelInfo>(static_cast<std::size_t>(channels), info);
+}
+
+std::vector<float> ramp(std::size_t n)
+{
+  std::vector<float> v(n);
+  std::iota(v.begin(), v.end(), 0.f);
+  return v;
+}
+
+} // namespace
+
+TEST(Blocks, FoldAndUnfoldGiveTheVolumeBack)
+{
+  const Dims dims{ 16, 8, 24 };
+  const Volume v = test::volume(ramp(16 * 8 * 24), dims);
+  const Frame frame(dims, { 1, 1, 1 }, {});
+  const Box all{ { 0, 0, 0 }, frame.size };
+  at::Tensor folded = emptyFolded(1, frame, all.size, 1);
+  EXPECT_EQ(folded.sizes().vec(), (std::vector<std::int64_t>{ 1, 64, 6, 2, 4 }));
+  readFolded(v, frame, identity(1), all, {}, folded.mutable_data_ptr<float>());
+  std::vector<float> back(16 * 8 * 24, -1);
+  writeFolded(folded.const_data_ptr<float>(), all, all, frame, 1, 0, identity(1)[0], Decode::Value,
+    test::output(back));
+  EXPECT_EQ(back, ramp(16 * 8 * 24));
+}
+
+TEST(Blocks, OutsideIsReflected)
+{
+  const Dims dims{ 8, 8, 5 };
+  const Volume v = test::volume(ramp(320), dims);
+  NetworkOptions network;
+  const Frame frame(dims, { 1, 1, 1 }, network);
+  at::Tensor folded = emptyFolded(1, frame, { 8, 8, 8 }, 1);
+  readFolded(v, frame, identity(1), { { 0, 0, 0 }, { 8, 8, 8 } }, {},
+    folded.mutable_data_ptr<float>());
+  // Voxel (0, 0, z) is at cell z / 4, fold position (z % 4) * 16.
+  const auto at = [&](int z) { return folded.index({ 0, (z % 4) * 16, z / 4, 0, 0 }).item<float>(); };
+  EXPECT_EQ(at(4), 4 * 64);
+  EXPECT_EQ(at(5), 3 * 64);
+  EXPECT_EQ(at(7), 1 * 64);
+}
+
+TEST(Blocks, OrientationsAreTheSymmetriesOfTheCube)
+{
+  const Dims dims{ 8, 8, 8 };
+  const Volume v = test::volume(ramp(512), dims);
+  const Frame frame(dims, { 1, 1, 1 }, {});
+  const Box all{ { 0, 0, 0 }, { 8, 8, 8 } };
+  std::mt19937_64 random(1);
+  std::set<std::vector<float>> seen;
+  for (int i = 0; i < 2000; ++i)
+  {
+    const Orientation o = randomOrientation(frame, { 8, 8, 8 }, Symmetry::Cube, random);
+    at::Tensor folded = emptyFolded(1, frame, all.size, 1);
+    readFolded(v, frame, identity(1), all, o, folded.mutable_data_ptr<float>());
+    std::vector<float> values(folded.const_data_ptr<float>(),
+      folded.const_data_ptr<float>() + folded.numel());
+    EXPECT_EQ(std::set<float>(values.begin(), values.end()).size(), 512u);
+    seen.insert(values);
+  }
+  EXPECT_EQ(seen.size(), 48u);
+}
+
+TEST(Blocks, AxesOfOtherSpacingAreNotExchanged)
+{
+  const Frame frame({ 8, 8, 8 }, { 3.2, 3.2, 1.5 }, {});
+  std::mt19937_64 random(1);
+  std::set<std::array<int, 3>> seen;
+  for (int i = 0; i < 200; ++i)
+  {
+    seen.insert(randomOrientation(frame, { 8, 8, 8 }, Symmetry::Cube, random).from);
+  }
+  EXPECT_EQ(seen.size(), 2u); // x and y only
+}
+
+TEST(Blocks, TwoDimensionalImagesKeepTheirAxes)
+{
+  for (int unused = 0; unused < 3; ++unused)
+  {
+    Dims dims{ 16, 16, 16 };
+    dims[static_cast<std::size_t>(unused)] = 1;
+    NetworkOptions network;
+    network.dimensions = 2;
+    const Volume v = test::volume(ramp(256), dims);
+    const Frame frame(dims, { 1, 1, 1 }, network);
+    const Box all{ { 0, 0, 0 }, frame.size };
+    at::Tensor folded = emptyFolded(1, frame, all.size, 1);
+    EXPECT_EQ(folded.sizes().vec(), (std::vector<std::int64_t>{ 1, 16, 4, 4 }));
+    readFolded(v, frame, identity(1), all, {}, folded.mutable_data_ptr<float>());
+    std::vector<float> back(256, -1);
+    writeFolded(folded.const_data_ptr<float>(), all, all, frame, 1, 0, identity(1)[0],
+      Decode::Value, test::output(back));
+    EXPECT_EQ(back, ramp(256));
+  }
+}
+
+TEST(Blocks, IntegersAreRoundedAndKeptInRange)
+{
+  const Frame frame({ 8, 8, 8 }, { 1, 1, 1 }, {});
+  const Box all{ { 0, 0, 0 }, { 8, 8, 8 } };
+  at::Tensor folded = emptyFolded(1, frame, all.size, 1);
+  float* data = folded.mutable_data_ptr<float>();
+  std::fill(data, data + 512, 0.f);
+  data[0] = 300;
+  data[1] = -7;
+  data[2] = 2.6f;
+  ChannelInfo info;
+  info.minimum = 0;
+  info.maximum = 1000;
+  std::vector<std::uint8_t> out(512, 1);
+  writeFolded(data, all, all, frame, 1, 0, info, Decode::Value, test::output(out));
+  EXPECT_EQ(out[0], 255);
+  EXPECT_EQ(out[1], 0);
+  EXPECT_EQ(out[2], 3);
+}
+
+TEST(Summary, CountsValuesAndFindsTheTwoPhases)
+{
+  std::vector<std::uint8_t> v(1000, 182);
+  for (int i = 0; i < 250; ++i)
+  {
+    v[static_cast<std::size_t>(i * 4)] = 87;
+  }
+  const ChannelSummary s = summarise(test::volume(v, { 10, 10, 10 }).channels[0], 1000);
+  EXPECT_EQ(s.distinct, 2);
+  EXPECT_EQ(s.values[0], 87);
+  EXPECT_EQ(s.values[1], 182);
+  EXPECT_DOUBLE_EQ(s.upperFraction, 0.75);
+  EXPECT_DOUBLE_EQ(s.mean, 0.25 * 87 + 0.75 * 182);
+
+  std::vector<double> far(1000);
+  for (std::size_t i = 0; i < 1000; ++i)
+  {
+    far[i] = 1e9 + static_cast<double>(i % 10);
+  }
+  const ChannelSummary f = summarise(test::volume(far, { 10, 10, 10 }).channels[0], 1000);
+  EXPECT_NEAR(f.stddev, std::sqrt(8.25), 1e-9); // no cancellation far from zero
+  far[3] = std::nan("");
+  EXPECT_EQ(summarise(test::volume(far, { 10, 10, 10 }).channels[0], 1000).notFinite, 1);
+}
+
+TEST(Summary, HashSeesEveryVoxel)
+{
+  std::vector<std::uint8_t> v(1001, 7);
+  const auto hash = [&] { return summarise(test::volume(v, { 1001, 1, 1 }).channels[0], 1001).hash; };
+  const auto before = hash();
+  for (const std::size_t i : { 0u, 500u, 999u, 1000u })
+  {
+    v[i] = 8;
+    EXPECT_NE(hash(), before) << i;
+    v[i] = 7;
+  }
+  EXPECT_EQ(hash(), before);
+}

@@ -1,0 +1,217 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Json.h"
+#include "ModelFile.h"
+#include "ModelInfo.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include <unistd.h>
+
+using namespace vae;
+
+namespace
+{
+
+class Folder : public testing::Test
+{
+protected:
+  void SetUp() override
+  {
+    this->Path = std::filesystem::temp_directory_path() /
+      ("vae-test-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(this->Path);
+    this->File = (this->Path / "model.safetensors").string();
+  }
+  void TearDown() override { std::filesystem::remove_all(this->Path); }
+
+  std::string bytes() const
+  {
+    std::ifstream in(this->File, std::ios::binary);
+    return { std::istreambuf_iterator<char>(in), {} };
+  }
+  void write(const std::string& data) const
+  {
+    std::ofstream(this->File, std::ios::binary) << data;
+  }
+  std::string failure() const
+  {
+    try
+    {
+      readModelFile(this->File);
+    }
+    catch (const std::runtime_error& e)
+    {
+      return e.what();
+    }
+    return {};
+  }
+
+  std::filesystem::path Path;
+  std::string File;
+};
+using ModelFiles = Folder;
+
+ModelFile example()
+{
+  ModelFile file;
+  file.metadata = { { "format", "test" }, { "text", "a \"quoted\" line\nand \\ more \xC3\xA9" } };
+  file.tensors["b"] = { { 2, 3 }, { 1, 2, 3, 4, 5, 6 } };
+  file.tensors["a"] = { { 4 }, { -1, 0, 1e-30f, INFINITY } };
+  file.tensors["empty"] = { { 0 }, {} };
+  return file;
+}
+
+} // namespace
+
+TEST_F(ModelFiles, ComeBackAsTheyWere)
+{
+  writeModelFile(this->File, example());
+  const ModelFile back = readModelFile(this->File);
+  EXPECT_EQ(back.metadata, example().metadata);
+  for (const auto& [name, tensor] : example().tensors)
+  {
+    EXPECT_EQ(back.tensors.at(name).shape, tensor.shape);
+    EXPECT_EQ(back.tensors.at(name).values, tensor.values);
+  }
+  // Nothing else is left in the folder.
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(this->Path), {}), 1);
+}
+
+TEST_F(ModelFiles, EveryTruncationIsRefused)
+{
+  writeModelFile(this->File, example());
+  const std::string whole = this->bytes();
+  for (std::size_t n = 0; n < whole.size(); ++n)
+  {
+    this->write(whole.substr(0, n));
+    EXPECT_NE(this->failure(), "") << n << " of " << whole.size() << " bytes";
+  }
+  this->write(whole + "x");
+  EXPECT_NE(this->failure(), "");
+}
+
+TEST_F(ModelFiles, DamageIsRefusedOrHarmless)
+{
+  writeModelFile(this->File, example());
+  const std::string whole = this->bytes();
+  std::mt19937 random(1);
+  int refused = 0;
+  for (int i = 0; i < 3000; ++i)
+  {
+    std::string damaged = whole;
+    for (unsigned k = 0; k <= random() % 4; ++k)
+    {
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    }
+    this->write(damaged);
+    refused += !this->failure().empty(); // never a crash, never anything but runtime_error
+  }
+  EXPECT_GT(refused, 1500);
+}
+
+TEST_F(ModelFiles, LyingHeadersAreRefused)
+{
+  const auto file = [this](const std::string& header, const std::string& body)
+  {
+    const std::uint64_t length = header.size();
+    this->write(std::string(reinterpret_cast<const char*>(&length), 8) + header + body);
+    return this->failure();
+  };
+  const std::string four(16, '\0');
+  EXPECT_EQ(file(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[4,20]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                 R"("b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", four), "");
+  EXPECT_NE(file(std::string(100000, '['), four), "");
+}
+
+TEST_F(ModelFiles, AFailedWriteLeavesTheOldFile)
+{
+  writeModelFile(this->File, example());
+  const std::string before = this->bytes();
+  const std::string elsewhere = (this->Path / "no-such-folder" / "m.safetensors").string();
+  try
+  {
+    writeModelFile(elsewhere, example());
+    FAIL();
+  }
+  catch (const std::runtime_error& e)
+  {
+    EXPECT_NE(std::string(e.what()).find(elsewhere), std::string::npos) << e.what();
+  }
+  EXPECT_EQ(this->bytes(), before);
+}
+
+TEST(ModelInfo, ComesBackFromJson)
+{
+  ModelInfo info;
+  info.network.width = 32;
+  info.network.channels = 1;
+  ChannelInfo channel;
+  channel.array = "Pore \"space\"";
+  channel.type = ScalarType::UInt16;
+  channel.scale = 0.1;
+  info.channels = { channel };
+  info.options.symmetry = Symmetry::Flips;
+  info.fingerprint = "00ff";
+  EpochRecord row;
+  row.epoch = 3;
+  row.validationLoss = std::nan("");
+  row.loss = 1. / 3;
+  info.history = { row, row };
+  const ModelInfo back = modelInfoFromJson(toJson(info));
+  EXPECT_EQ(toJson(back), toJson(info));
+  EXPECT_EQ(back.channels[0].array, channel.array);
+  EXPECT_EQ(back.channels[0].scale, 0.1); // exactly
+  EXPECT_TRUE(std::isnan(back.history[1].validationLoss));
+  EXPECT_EQ(back.history[1].loss, 1. / 3);
+}
+
+TEST(ModelInfo, ImpossibleNetworksAreRefused)
+{
+  ModelInfo info;
+  info.channels.resize(1);
+  for (const char* text : { R"("width":32)", R"("latent_channels":8)", R"("blocks":1)",
+         R"("dimensions":3)", R"("likelihood":"bernoulli")" })
+  {
+    std::string json = toJson(info);
+    const auto at = json.find(text);
+    ASSERT_NE(at, std::string::npos) << text << " in " << json;
+    const std::string key = std::string(text).substr(0, std::string(text).find(':') + 1);
+    EXPECT_THROW(modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "1000000")),
+      std::runtime_error);
+    EXPECT_THROW(modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "[]")),
+      std::runtime_error);
+  }
+}
+
+TEST(Json, WhatItWritesItReads)
+{
+  for (const char* text : { "null", "true", "[]", "{}", "[1,-2.5,1e+300,0.1]",
+         R"({"a":[{"b":null}],"c":"\u0001\\\""})" })
+  {
+    EXPECT_EQ(Json::parse(text).dump(), text);
+  }
+  EXPECT_EQ(Json::parse(R"("\ud83d\ude00\u00e9")").string(), "\xF0\x9F\x98\x80\xC3\xA9");
+}
+
+TEST(Json, NonsenseIsRefused)
+{
+  for (const char* text : { "", "{", "[1,]", "[1 2]", "{\"a\":1,\"a\":2}", "nul", "01x", "\"\\x\"",
+         "\"\\ud83d\"", "1e999", "+1", "[1]]", "{1:2}", "\"a\nb\"", "NaN" })
+  {
+    EXPECT_THROW(Json::parse(text), std::runtime_error) << text;
+  }
+}

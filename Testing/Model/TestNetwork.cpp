@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Network.h"
+#include "Torch/TorchModel.h"
+#include "Volumes.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+using namespace vae;
+
+namespace
+{
+
+/// A model with random weights, the residual branches included.
+std::shared_ptr<TorchModel> randomModel(
+  const Volume& volume, int dimensions, int blocks, Likelihood likelihood)
+{
+  ModelInfo info;
+  info.network.dimensions = dimensions;
+  info.network.width = 16;
+  info.network.blocks = blocks;
+  info.network.latentChannels = 3;
+  info.network.channels = static_cast<int>(volume.channels.size());
+  info.likelihood = likelihood;
+  for (const Channel& c : volume.channels)
+  {
+    ChannelInfo channel;
+    channel.array = c.array;
+    channel.type = c.type;
+    channel.minimum = -100;
+    channel.maximum = 100;
+    info.channels.push_back(channel);
+    info.sigma.push_back(1);
+  }
+  Network network(info.network);
+  const c10::NoGradGuard guard;
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(5);
+  for (at::Tensor& p : network->parameters())
+  {
+    p.uniform_(-0.08, 0.08, generator);
+  }
+  return std::make_shared<TorchModel>(std::move(info), std::move(network));
+}
+
+std::vector<float> noise(std::int64_t n)
+{
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const at::Tensor t = at::randn({ n }, generator);
+  return { t.const_data_ptr<float>(), t.const_data_ptr<float>() + n };
+}
+
+struct Size
+{
+  Dims dims;
+  int blocks;
+  double budget; ///< MiB a tile
+};
+
+class Tiles : public testing::TestWithParam<Size>
+{
+};
+
+} // namespace
+
+TEST_P(Tiles, EqualTheWhole)
+{
+  const auto& [dims, blocks, budget] = GetParam();
+  int used = 0;
+  for (const auto n : dims)
+  {
+    used += n > 1;
+  }
+  const Volume volume = test::volume(noise(voxels(dims)), dims);
+  const auto model = randomModel(volume, used, blocks, Likelihood::Gaussian);
+  RunOptions whole, tiled;
+  whole.precision = tiled.precision = Precision::Float32;
+  whole.memoryBudget = 1e6;
+  tiled.memoryBudget = budget;
+  const Latent a = model->encode(volume, whole, {});
+  const Latent b = model->encode(volume, tiled, {});
+  ASSERT_EQ(a.mean.size(), b.mean.size());
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < a.mean.size(); ++i)
+  {
+    difference = std::max<double>(difference, std::abs(a.mean[i] - b.mean[i]));
+    difference = std::max<double>(difference, std::abs(a.logVariance[i] - b.logVariance[i]));
+    size = std::max<double>(size, std::abs(a.mean[i]));
+  }
+  EXPECT_LT(difference, 1e-5);
+  EXPECT_GT(size, 0.01) << "a network that gives zeros would pass anything";
+
+  std::vector<float> one(static_cast<std::size_t>(voxels(dims))), many(one.size());
+  Outputs outOne, outMany;
+  outOne.values = { test::output(one) };
+  outMany.values = { test::output(many) };
+  model->decode(a, dims, 0, outOne, whole, {});
+  std::vector<double> fractions;
+  Monitor monitor;
+  monitor.progress = [&](double f) { fractions.push_back(f); };
+  model->decode(a, dims, 0, outMany, tiled, monitor);
+  EXPECT_GT(fractions.size(), 3u) << "the budget gave one tile only";
+  difference = 0;
+  for (std::size_t i = 0; i < one.size(); ++i)
+  {
+    difference = std::max<double>(difference, std::abs(one[i] - many[i]));
+  }
+  EXPECT_LT(difference, 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(Network, Tiles,
+  testing::Values(Size{ { 32, 40, 144 }, 1, 4 }, Size{ { 97, 131, 64 }, 1, 24 },
+    Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 }),
+  [](const auto& test)
+  {
+    const Dims& d = test.param.dims;
+    return std::to_string(d[0]) + "x" + std::to_string(d[1]) + "x" + std::to_string(d[2]);
+  });
+
+TEST(Network, MarginCellsAreContextOnly)
+{
+  // A field with a margin decodes to what the inner part of a larger volume decodes to.
+  const Dims large{ 128, 128, 128 }, inner{ 32, 32, 32 };
+  const Volume volume = test::volume(noise(voxels({ 8, 8, 8 })), { 8, 8, 8 });
+  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  RunOptions run;
+  run.precision = Precision::Float32;
+  Latent field;
+  field.dims = { 16, 16, 16 };
+  field.channels = 3;
+  field.mean = noise(3 * 16 * 16 * 16);
+  std::vector<float> whole(static_cast<std::size_t>(voxels(large)));
+  Outputs outputs;
+  outputs.values = { test::output(whole) };
+  model->decode(field, large, 0, outputs, run, {});
+  const int margin = model->decodeHalo();
+  ASSERT_EQ(margin, 6);
+  std::vector<float> part(static_cast<std::size_t>(voxels(inner)));
+  outputs.values = { test::output(part) };
+  model->decode(field, inner, margin, outputs, run, {});
+  for (int z = 0; z < 32; ++z)
+  {
+    for (int y = 0; y < 32; ++y)
+    {
+      for (int x = 0; x < 32; ++x)
+      {
+        ASSERT_NEAR(part[static_cast<std::size_t>((z * 32 + y) * 32 + x)],
+          whole[static_cast<std::size_t>(((z + 48) * 128 + y + 48) * 128 + x + 48)], 1e-5);
+      }
+    }
+  }
+}
+
+TEST(Network, LatentSizesAreChecked)
+{
+  const Volume volume = test::volume(noise(512), { 8, 8, 8 });
+  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  Latent wrong;
+  wrong.dims = { 2, 2, 3 };
+  wrong.channels = 3;
+  wrong.mean.resize(36);
+  try
+  {
+    model->decode(wrong, { 16, 16, 16 }, 0, {}, {}, {});
+    FAIL();
+  }
+  catch (const std::invalid_argument& e)
+  {
+    EXPECT_STREQ(e.what(), "The latent image is 2 x 2 x 3 with 3 channels; 16 x 16 x 16 voxels of "
+                           "this model need 2 x 2 x 2 with 3");
+  }
+}
+
+TEST(Network, StopEndsALongCall)
+{
+  const Volume volume = test::volume(noise(64 * 64 * 64), { 64, 64, 64 });
+  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  std::stop_source stop;
+  int calls = 0;
+  const Monitor monitor{ [&](double) { ++calls, stop.request_stop(); }, stop.get_token() };
+  EXPECT_THROW(model->encode(volume, {}, monitor), Stopped);
+  EXPECT_EQ(calls, 1);
+}

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Objective.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+using namespace vae;
+
+namespace
+{
+
+at::Tensor scalar(double v)
+{
+  return at::full({ 1, 1 }, v, at::kDouble);
+}
+
+/// Autograd's gradient of f at x against central differences in float64.
+void expectGradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& at)
+{
+  at::Tensor x = at.clone().requires_grad_();
+  f(x).backward();
+  const at::Tensor analytic = x.grad().clone();
+  const double h = 1e-6;
+  at::Tensor flat = at.clone().flatten();
+  for (std::int64_t i = 0; i < flat.numel(); ++i)
+  {
+    const auto value = [&](double delta)
+    {
+      at::Tensor moved = flat.clone();
+      moved[i] += delta;
+      return f(moved.view(at.sizes())).item<double>();
+    };
+    const double numeric = (value(h) - value(-h)) / (2 * h);
+    EXPECT_NEAR(analytic.flatten()[i].item<double>(), numeric, 1e-6 * std::max(1., std::abs(numeric)));
+  }
+}
+
+} // namespace
+
+TEST(Objective, KLDivergenceHasItsClosedFormValues)
+{
+  const auto kl = [](double mean, double variance)
+  { return klDivergence(scalar(mean), scalar(std::log(variance))).item<double>(); };
+  EXPECT_NEAR(kl(0, 1), 0, 1e-12);
+  EXPECT_NEAR(kl(1, 1), 0.5, 1e-12);
+  EXPECT_NEAR(kl(0, 4), 0.806853, 1e-6);
+  EXPECT_NEAR(kl(0.5, 0.25), 0.443147, 1e-6);
+}
+
+TEST(Objective, GaussianLossAtTheMeanIsHalfLogTwoPi)
+{
+  const at::Tensor x = at::zeros({ 2, 3, 4, 4, 4 }, at::kDouble);
+  const double loss = gaussianLoss(x, x, at::zeros({ 3 }, at::kDouble)).item<double>();
+  EXPECT_NEAR(loss / static_cast<double>(x.numel()), 0.918939, 1e-6);
+}
+
+TEST(Objective, GaussianLossIsLeastAtTheRootMeanSquare)
+{
+  const at::Tensor x = at::zeros({ 1, 2, 8 }, at::kDouble);
+  const at::Tensor y = at::stack({ at::full({ 8 }, 0.5, at::kDouble), at::full({ 8 }, 2., at::kDouble) })
+                         .unsqueeze(0);
+  const auto loss = [&](double a, double b)
+  {
+    return gaussianLoss(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>();
+  };
+  EXPECT_LT(loss(0.5, 2), loss(0.51, 2));
+  EXPECT_LT(loss(0.5, 2), loss(0.49, 2));
+  EXPECT_LT(loss(0.5, 2), loss(0.5, 2.02));
+  EXPECT_LT(loss(0.5, 2), loss(2, 0.5)); // each channel has its own
+}
+
+TEST(Objective, BernoulliLossIsCrossEntropy)
+{
+  const double p = 0.3;
+  const at::Tensor logit = scalar(std::log(p / (1 - p)));
+  EXPECT_NEAR(bernoulliLoss(logit, scalar(1)).item<double>(), -std::log(p), 1e-12);
+  EXPECT_NEAR(bernoulliLoss(logit, scalar(0)).item<double>(), -std::log(1 - p), 1e-12);
+}
+
+TEST(Objective, GradientsAgreeWithFiniteDifferences)
+{
+  const at::Tensor at = at::linspace(-1.5, 1.2, 12, at::kDouble).view({ 2, 2, 3 });
+  const at::Tensor other = at::linspace(0.1, 0.9, 12, at::kDouble).view({ 2, 2, 3 });
+  expectGradient([&](const at::Tensor& m) { return klDivergence(m, other); }, at);
+  expectGradient([&](const at::Tensor& lv) { return klDivergence(other, lv); }, at);
+  expectGradient([&](const at::Tensor& l) { return bernoulliLoss(l, other); }, at);
+  const at::Tensor logSigma = at::tensor({ 0.2, -0.4 }, at::kDouble);
+  expectGradient([&](const at::Tensor& m) { return gaussianLoss(m, other, logSigma); }, at);
+  expectGradient(
+    [&](const at::Tensor& s) { return gaussianLoss(at, other, softClip(s)); }, logSigma);
+}
+
+TEST(Objective, SchedulesStartAndEndWhereTheySay)
+{
+  TrainOptions o;
+  o.klWeight = 2;
+  o.klRamp = 0.3;
+  EXPECT_EQ(klWeightAt(o, 0), 0);
+  EXPECT_DOUBLE_EQ(klWeightAt(o, 0.15), 1);
+  EXPECT_DOUBLE_EQ(klWeightAt(o, 0.9), 2);
+  o.klRamp = 0;
+  EXPECT_DOUBLE_EQ(klWeightAt(o, 0), 2);
+  EXPECT_LT(learningRateAt(o, 1, 0), 0.1 * o.learningRate);
+  EXPECT_DOUBLE_EQ(learningRateAt(o, 100, 0), o.learningRate);
+  EXPECT_NEAR(learningRateAt(o, 1000, 1), o.learningRate / 200, 1e-12);
+}

@@ -1,0 +1,276 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/TorchTrainer.h"
+#include "Torch/TorchModel.h"
+#include "Volumes.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
+
+using namespace vae;
+
+namespace
+{
+
+TrainOptions quick(int epochs)
+{
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = epochs;
+  o.stepsPerEpoch = 10;
+  o.network.width = 16;
+  o.network.latentChannels = 4;
+  o.patchSize = 16;
+  o.batchSize = 4;
+  o.precision = Precision::Float32;
+  o.threads = 2;
+  o.device = "cpu";
+  return o;
+}
+
+std::unique_ptr<Trainer> train(const Volume& v, const TrainOptions& o)
+{
+  std::unique_ptr<Trainer> trainer = std::make_unique<TorchTrainer>(v, o);
+  while (!trainer->step().finished)
+  {
+  }
+  return trainer;
+}
+
+std::string refusal(const Volume& v, const TrainOptions& o)
+{
+  try
+  {
+    TorchTrainer trainer(v, o);
+  }
+  catch (const std::invalid_argument& e)
+  {
+    return e.what();
+  }
+  return "accepted";
+}
+
+std::vector<float> weights(const Trainer& trainer)
+{
+  // Through the file: what a user would compare.
+  const std::string path = (std::filesystem::temp_directory_path() /
+    ("vae-weights-" + std::to_string(::getpid()) + ".safetensors")).string();
+  trainer.model()->save(path);
+  const auto model = TorchModel::load(path);
+  std::filesystem::remove(path);
+  const Latent latent = model->sample({ 16, 16, 16 }, 0, {});
+  std::vector<float> out(16 * 16 * 16);
+  Outputs outputs;
+  outputs.probability = { test::output(out) };
+  RunOptions run;
+  run.precision = Precision::Float32;
+  model->decode(latent, { 16, 16, 16 }, 0, outputs, run, {});
+  return out;
+}
+
+double accuracy(const Model& model, const Volume& v)
+{
+  std::vector<std::uint8_t> out(static_cast<std::size_t>(voxels(v.dims)));
+  Outputs outputs;
+  outputs.values = { test::output(out) };
+  model.decode(model.encode(v, {}, {}), v.dims, 0, outputs, {}, {});
+  const auto* in = static_cast<const std::uint8_t*>(v.channels[0].data);
+  double same = 0;
+  for (std::size_t i = 0; i < out.size(); ++i)
+  {
+    same += out[i] == in[i];
+  }
+  return same / static_cast<double>(out.size());
+}
+
+} // namespace
+
+TEST(Trainer, LearnsAndReportsARowAnEpoch)
+{
+  const Volume v = test::rockVolume(48, 1, 14);
+  TrainOptions o = quick(60);
+  o.klWeight = 0.3;
+  o.network.width = 32;
+  o.batchSize = 2;
+  o.precision = Precision::Automatic;
+  o.patchSize = 32; // most of a 16^3 patch is border, which the whole volume has little of
+  const auto trainer = train(v, o);
+  const ModelInfo& info = trainer->info();
+  ASSERT_EQ(info.history.size(), 60u);
+  const EpochRecord &first = info.history.front(), &last = info.history.back();
+  EXPECT_EQ(last.step, 600);
+  EXPECT_LT(last.loss, 0.6 * first.loss);
+  EXPECT_LT(last.validationLoss, first.validationLoss);
+  EXPECT_LT(last.learningRate, 0.1 * o.learningRate);
+  EXPECT_GT(last.activeLatents, 0);
+  EXPECT_GT(accuracy(*trainer->model(), v), 0.87); // 0.8 is grain everywhere
+}
+
+TEST(Trainer, SameSeedSameModel)
+{
+  const Volume v = test::rockVolume(32);
+  const auto first = weights(*train(v, quick(2)));
+  EXPECT_EQ(first, weights(*train(v, quick(2))));
+  TrainOptions other = quick(2);
+  other.seed = 1;
+  EXPECT_NE(first, weights(*train(v, other)));
+}
+
+TEST(Trainer, NeverSeesTheHeldOutSlab)
+{
+  // The same volume but for the slab: the same weights, another validation loss.
+  std::vector<std::uint8_t> a = rock::cementedGrains({ 32, 0.2, 6, 1 });
+  std::vector<std::uint8_t> b = a;
+  for (std::size_t i = 24 * 32 * 32; i < b.size(); ++i)
+  {
+    b[i] = b[i] ? 0 : 255;
+  }
+  TrainOptions o = quick(2);
+  o.validationFraction = 0.25;
+  TorchTrainer ta(test::volume(a, { 32, 32, 32 }), o), tb(test::volume(b, { 32, 32, 32 }), o);
+  for (int i = 0; i < 20; ++i)
+  {
+    EXPECT_EQ(ta.step().loss, tb.step().loss);
+  }
+  EXPECT_NE(ta.info().history.back().validationLoss, tb.info().history.back().validationLoss);
+}
+
+TEST(Trainer, AnyTwoLabelsComeBack)
+{
+  std::vector<std::uint8_t> voxels = rock::cementedGrains({ 32, 0.5, 12, 1 });
+  for (auto& v : voxels)
+  {
+    v = v ? 182 : 87;
+  }
+  const Volume v = test::volume(voxels, { 32, 32, 32 });
+  TrainOptions o = quick(60);
+  o.klWeight = 0.1;
+  const auto model = train(v, o)->model();
+  EXPECT_EQ(model->info().likelihood, Likelihood::Bernoulli);
+  std::vector<std::uint8_t> out(voxels.size());
+  std::vector<float> probability(voxels.size());
+  Outputs outputs;
+  outputs.values = { test::output(out) };
+  outputs.probability = { test::output(probability) };
+  model->decode(model->encode(v, {}), v.dims, 0, outputs, {});
+  double mean = 0;
+  for (std::size_t i = 0; i < out.size(); ++i)
+  {
+    ASSERT_TRUE(out[i] == 87 || out[i] == 182);
+    ASSERT_EQ(out[i] == 182, probability[i] > 0.5);
+    mean += out[i];
+  }
+  EXPECT_GT(mean / static_cast<double>(out.size()), 88); // both occur
+  EXPECT_LT(mean / static_cast<double>(out.size()), 181);
+}
+
+TEST(Trainer, GreyValuesComeBackInTheirUnits)
+{
+  const int n = 32;
+  std::vector<float> values;
+  for (int z = 0; z < n; ++z)
+  {
+    for (int y = 0; y < n; ++y)
+    {
+      for (int x = 0; x < n; ++x)
+      {
+        values.push_back(
+          static_cast<float>(1000 + 50 * std::sin(0.3 * x) * std::cos(0.2 * y) + z));
+      }
+    }
+  }
+  const Volume v = test::volume(values, { n, n, n });
+  TrainOptions o = quick(40);
+  const auto trainer = train(v, o);
+  const auto model = trainer->model();
+  EXPECT_EQ(model->info().likelihood, Likelihood::Gaussian);
+  std::vector<float> out(values.size());
+  Outputs outputs;
+  outputs.values = { test::output(out) };
+  model->decode(model->encode(v, {}), v.dims, 0, outputs, {});
+  double squares = 0;
+  for (std::size_t i = 0; i < out.size(); ++i)
+  {
+    squares += std::pow(out[i] - values[i], 2);
+    ASSERT_GE(out[i], 950 - 1e-3);
+    ASSERT_LE(out[i], 1081 + 1e-3);
+  }
+  const double rms = std::sqrt(squares / static_cast<double>(out.size()));
+  EXPECT_LT(rms, 18); // the data's own standard deviation is 27
+  // The learned sigma is the error, in normalised units.
+  const ChannelInfo& c = model->info().channels[0];
+  EXPECT_NEAR(model->info().sigma[0] * c.scale / rms, 1, 0.5);
+}
+
+TEST(Trainer, TwoDimensionalImagesTrainATwoDimensionalNetwork)
+{
+  std::vector<std::uint8_t> rock = rock::cementedGrains({ 64, 0.3, 8, 1 });
+  rock.resize(64 * 64);
+  const Volume v = test::volume(rock, { 64, 64, 1 });
+  const auto trainer = train(v, quick(3));
+  EXPECT_EQ(trainer->info().network.dimensions, 2);
+  const auto model = trainer->model();
+  EXPECT_EQ(model->encode(v, {}).dims, (Dims{ 8, 8, 1 }));
+  const Latent drawn = model->sample({ 80, 40, 1 }, 2, {});
+  EXPECT_EQ(drawn.dims, (Dims{ 14, 9, 1 }));
+}
+
+TEST(Trainer, SavedModelsGiveIdenticalOutput)
+{
+  const Volume v = test::rockVolume(32);
+  const auto model = train(v, quick(2))->model();
+  const std::string path = (std::filesystem::temp_directory_path() /
+    ("vae-saved-" + std::to_string(::getpid()) + ".safetensors")).string();
+  model->save(path);
+  const std::shared_ptr<const Model> back = TorchModel::load(path);
+  const Latent a = model->encode(v, {}), b = back->encode(v, {});
+  EXPECT_EQ(a.mean, b.mean);
+  EXPECT_EQ(a.logVariance, b.logVariance);
+  EXPECT_EQ(model->sample({ 24, 24, 24 }, 1, {}).mean, back->sample({ 24, 24, 24 }, 1, {}).mean);
+  EXPECT_EQ(toJson(model->info()), toJson(back->info()));
+  std::filesystem::remove(path);
+}
+
+TEST(Trainer, BadInputIsRefusedInOneSentence)
+{
+  const TrainOptions o = quick(1);
+  EXPECT_EQ(refusal(test::volume(std::vector<std::uint8_t>(512, 3), { 8, 8, 8 }), o),
+    "Array 'v' is constant (3.000000 everywhere); there is nothing to learn");
+  std::vector<float> nan(512);
+  nan[1] = 1;
+  nan[7] = std::nan("");
+  EXPECT_EQ(refusal(test::volume(nan, { 8, 8, 8 }), o),
+    "Array 'v' has 1 values that are NaN or infinite; training needs finite values everywhere");
+  EXPECT_EQ(refusal(test::volume(std::vector<float>(64 * 64 * 3), { 64, 64, 3 }), o),
+    "The input is 64 x 64 x 3 voxels; training needs at least 8 along each axis (or exactly 1 "
+    "along one of them, for a 2-D image)");
+  const Volume good = test::rockVolume(16);
+  const auto with = [&](auto change)
+  {
+    TrainOptions changed = o;
+    change(changed);
+    return refusal(good, changed);
+  };
+  EXPECT_EQ(with([](TrainOptions& t) { t.learningRate = -1; }),
+    "Learning Rate is -1.0; it must be in [0.0, 1.0]");
+  EXPECT_EQ(with([](TrainOptions& t) { t.batchSize = 0; }),
+    "Batch Size is 0; it must be in [1, 1024]");
+  EXPECT_EQ(with([](TrainOptions& t) { t.device = "gpu"; }),
+    "Device is 'gpu'; it must be auto, cpu, cuda or cuda:N");
+  EXPECT_EQ(with([](TrainOptions& t) { t.epochs = 0; }),
+    "Time Budget and Epochs are both 0 (no limit); one of them must be set");
+  EXPECT_EQ(with([](TrainOptions&) {}), "accepted");
+}
+
+TEST(Trainer, FingerprintFollowsDataAndOptions)
+{
+  const Volume v = test::rockVolume(16);
+  const std::string f = fingerprint(v, quick(1));
+  EXPECT_EQ(f, fingerprint(test::rockVolume(16), quick(1)));
+  EXPECT_NE(f, fingerprint(test::rockVolume(16, 2), quick(1)));
+  EXPECT_NE(f, fingerprint(v, quick(2)));
+}
