@@ -41,7 +41,7 @@ double AdamW::step(double learningRate, double clip)
     }
     at::_foreach_add_(this->Steps, 1);
     at::_fused_adamw_(this->Parameters, gradients, this->First, this->Second, {}, this->Steps,
-      learningRate, /*beta1=*/0.9, /*beta2=*/0.999, this->WeightDecay, /*eps=*/1e-8,
+      learningRate, /*beta1=*/0.9, /*beta2=*/0.95, this->WeightDecay, /*eps=*/1e-8,
       /*amsgrad=*/false, /*maximize=*/false);
   }
   for (at::Tensor& p : this->Parameters)

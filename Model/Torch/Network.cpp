@@ -41,15 +41,31 @@ void ConvImpl::initialise(const at::Generator& generator)
   this->bias.uniform_(-bound, bound, generator);
 }
 
+CellNormImpl::CellNormImpl(int channels)
+  : weight(this->register_parameter("weight", at::ones({ channels })))
+  , bias(this->register_parameter("bias", at::zeros({ channels })))
+{
+}
+
+at::Tensor CellNormImpl::forward(const at::Tensor& x)
+{
+  // Channels last in memory, so that this is a view and the kernel runs over neighbours.
+  const at::Tensor last = x.movedim(1, -1);
+  return at::layer_norm(last, { last.size(-1) }, this->weight.to(x.scalar_type()),
+    this->bias.to(x.scalar_type()))
+    .movedim(-1, 1);
+}
+
 ResidualImpl::ResidualImpl(int dimensions, int channels)
-  : First(this->register_module("first", Conv(dimensions, channels, channels, 3)))
+  : Norm(this->register_module("norm", CellNorm(channels)))
+  , First(this->register_module("first", Conv(dimensions, channels, channels, 3)))
   , Second(this->register_module("second", Conv(dimensions, channels, channels, 3)))
 {
 }
 
 at::Tensor ResidualImpl::forward(const at::Tensor& x)
 {
-  return x + this->Second->forward(at::silu(this->First->forward(at::silu(x))));
+  return x + this->Second->forward(at::silu(this->First->forward(at::silu(this->Norm->forward(x)))));
 }
 
 namespace

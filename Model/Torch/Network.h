@@ -29,13 +29,26 @@ private:
 };
 TORCH_MODULE(Conv);
 
-/// x + conv(silu(conv(silu(x)))), identity at the start of training.
+/// Layer normalisation over the channels of each cell (Ba, Kiros and Hinton 2016). It knows
+/// nothing of other cells, so tiles stay exact; without it training with large steps diverges.
+class CellNormImpl : public torch::nn::Module
+{
+public:
+  explicit CellNormImpl(int channels);
+  at::Tensor forward(const at::Tensor& x);
+
+  at::Tensor weight, bias;
+};
+TORCH_MODULE(CellNorm);
+
+/// x + conv(silu(conv(silu(norm(x))))), identity at the start of training.
 class ResidualImpl : public torch::nn::Module
 {
 public:
   ResidualImpl(int dimensions, int channels);
   at::Tensor forward(const at::Tensor& x);
 
+  CellNorm Norm;
   Conv First, Second;
 };
 TORCH_MODULE(Residual);

@@ -27,7 +27,8 @@ assert table.GetNumberOfRows() == 12, table.GetNumberOfRows()
 name = rock.PointData.GetArray(0).GetName()
 for suffix in ("", "_reconstruction", "_error"):
     assert reconstruction.PointData.GetArray(name + suffix) is not None, suffix
-assert reconstruction.PointData.GetArray(name + "_reconstruction").GetRange() == (0.0, 255.0)
+values = reconstruction.PointData.GetArray(name + "_reconstruction").GetRange()
+assert values == (0.0, 255.0), values
 accuracy = reconstruction.FieldData["Accuracy"].GetRange()[0]
 assert accuracy > 0.85, accuracy  # 0.8 is grain everywhere
 
