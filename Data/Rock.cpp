@@ -40,15 +40,9 @@ private:
   std::mt19937_64 Engine;
 };
 
-double periodic(double d, double size)
-{
-  return d - size * std::round(d / size);
-}
+double periodic(double d, double size) { return d - size * std::round(d / size); }
 
-int wrap(int i, int n)
-{
-  return ((i % n) + n) % n;
-}
+int wrap(int i, int n) { return ((i % n) + n) % n; }
 
 /// Call f(voxel index, dx, dy, dz) for every voxel whose centre is in the box of half width
 /// `reach` about `centre`, periodically.
@@ -89,16 +83,16 @@ Voxels overlappingSpheres(const Options& o)
   Voxels voxels(static_cast<std::size_t>(volume), 0);
   // A Poisson number of centres: exponential gaps up to the expected count.
   for (double t = -std::log(1 - random.uniform()); t < expected;
-       t -= std::log(1 - random.uniform()))
+    t -= std::log(1 - random.uniform()))
   {
     around(random.point(o.size), o.radius + 1, o.size,
       [&](std::size_t i, double x, double y, double z)
+    {
+      if (x * x + y * y + z * z < o.radius * o.radius)
       {
-        if (x * x + y * y + z * z < o.radius * o.radius)
-        {
-          voxels[i] = Grain;
-        }
-      });
+        voxels[i] = Grain;
+      }
+    });
   }
   return voxels;
 }
@@ -125,18 +119,17 @@ Voxels cementedGrains(const Options& o)
       h = mean * std::exp(0.15 * random.normal());
     }
     g.radius = *std::max_element(half.begin(), half.end());
-    const bool free = std::none_of(grains.begin(), grains.end(),
-      [&](const Ellipsoid& other)
+    const bool free = std::none_of(grains.begin(), grains.end(), [&](const Ellipsoid& other)
+    {
+      double d2 = 0;
+      for (int a = 0; a < 3; ++a)
       {
-        double d2 = 0;
-        for (int a = 0; a < 3; ++a)
-        {
-          const double d = periodic(g.centre[a] - other.centre[a], o.size);
-          d2 += d * d;
-        }
-        const double reach = 0.8 * (g.radius + other.radius);
-        return d2 < reach * reach;
-      });
+        const double d = periodic(g.centre[a] - other.centre[a], o.size);
+        d2 += d * d;
+      }
+      const double reach = 0.8 * (g.radius + other.radius);
+      return d2 < reach * reach;
+    });
     if (!free)
     {
       ++failures;
@@ -187,21 +180,20 @@ Voxels cementedGrains(const Options& o)
   std::vector<float> scale(count, std::numeric_limits<float>::max());
   for (const Ellipsoid& g : grains)
   {
-    around(g.centre, 2.2 * g.radius, o.size,
-      [&](std::size_t i, double x, double y, double z)
+    around(g.centre, 2.2 * g.radius, o.size, [&](std::size_t i, double x, double y, double z)
+    {
+      double s = 0;
+      for (const Point& axis : g.axes)
       {
-        double s = 0;
-        for (const Point& axis : g.axes)
-        {
-          const double d = axis[0] * x + axis[1] * y + axis[2] * z;
-          s += d * d;
-        }
-        scale[i] = std::min(scale[i], static_cast<float>(s));
-      });
+        const double d = axis[0] * x + axis[1] * y + axis[2] * z;
+        s += d * d;
+      }
+      scale[i] = std::min(scale[i], static_cast<float>(s));
+    });
   }
   std::vector<float> sorted = scale;
-  const auto solid = static_cast<std::ptrdiff_t>(
-    std::llround((1 - o.porosity) * static_cast<double>(count)));
+  const auto solid =
+    static_cast<std::ptrdiff_t>(std::llround((1 - o.porosity) * static_cast<double>(count)));
   std::nth_element(sorted.begin(), sorted.begin() + solid, sorted.end());
   const float threshold = sorted[static_cast<std::size_t>(solid)];
   Voxels voxels(count);
@@ -220,8 +212,8 @@ void writeMetaImage(const std::string& path, const Voxels& voxels, int size, dou
   const std::string raw = path.substr(0, dot) + ".raw";
   const auto slash = raw.rfind('/');
   std::ofstream data(raw, std::ios::binary);
-  data.write(reinterpret_cast<const char*>(voxels.data()),
-    static_cast<std::streamsize>(voxels.size()));
+  data.write(
+    reinterpret_cast<const char*>(voxels.data()), static_cast<std::streamsize>(voxels.size()));
   std::ofstream header(path);
   const auto triple = [](auto v)
   {

@@ -12,9 +12,9 @@ namespace rock
 
 struct Options
 {
-  int size = 128;         ///< voxels along each axis
-  double porosity = 0.2;  ///< target; (0, 1)
-  double radius = 12;     ///< of the spheres or mean grains, voxels; > 0
+  int size = 128;        ///< voxels along each axis
+  double porosity = 0.2; ///< target; (0, 1)
+  double radius = 12;    ///< of the spheres or mean grains, voxels; > 0
   std::uint64_t seed = 0;
 };
 

@@ -80,10 +80,7 @@ int VTKTypeOf(vae::ScalarType type)
   return VTK_FLOAT;
 }
 
-const char* NameOf(vtkDataArray* array)
-{
-  return array->GetName() ? array->GetName() : "";
-}
+const char* NameOf(vtkDataArray* array) { return array->GetName() ? array->GetName() : ""; }
 
 vtkDataSetAttributes* AttributesOf(vtkImageData* image, bool cellData)
 {
@@ -107,8 +104,7 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData)
 }
 
 //----------------------------------------------------------------------------
-vae::Volume VolumeOf(
-  vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData)
+vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData)
 {
   vae::Volume volume;
   volume.dims = DimsOf(image, cellData);
@@ -130,8 +126,8 @@ vae::Volume VolumeOf(
     vtkSmartPointer<vtkDataArray> block = array;
     if (!array->HasStandardMemoryLayout())
     {
-      block = vtkSmartPointer<vtkDataArray>::Take(
-        vtkDataArray::CreateDataArray(array->GetDataType()));
+      block =
+        vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(array->GetDataType()));
       block->DeepCopy(array);
     }
     const int components = array->GetNumberOfComponents();
@@ -142,8 +138,8 @@ vae::Volume VolumeOf(
       channel.data = block->GetVoidPointer(c);
       channel.type = type;
       channel.stride = components;
-      channel.owner = std::shared_ptr<const void>(
-        block->GetVoidPointer(0), [block](const void*) {});
+      channel.owner =
+        std::shared_ptr<const void>(block->GetVoidPointer(0), [block](const void*) {});
       channel.array = NameOf(array);
       channel.component = c;
       channel.components = components;
@@ -253,8 +249,8 @@ const vae::Model& ModelOf(vtkDataObject* object)
   auto model = vtkVAEModel::SafeDownCast(object);
   if (!model || !model->GetModel())
   {
-    throw std::invalid_argument(
-      std::string("The model input is ") + (model ? "an empty VAE model" : "a table without a VAE model") +
+    throw std::invalid_argument(std::string("The model input is ") +
+      (model ? "an empty VAE model" : "a table without a VAE model") +
       "; choose the output of VAE Train, after it has run, or of a VAE Model Reader");
   }
   return *model->GetModel();
@@ -272,14 +268,13 @@ Progress::Progress(vtkAlgorithm* algorithm, double from, double to)
 vae::Monitor Progress::Monitor()
 {
   return { [this](double fraction)
+  {
+    this->Algorithm->UpdateProgress(this->From + fraction * (this->To - this->From));
+    if (this->Algorithm->CheckAbort())
     {
-      this->Algorithm->UpdateProgress(this->From + fraction * (this->To - this->From));
-      if (this->Algorithm->CheckAbort())
-      {
-        this->Stop.request_stop();
-      }
-    },
-    this->Stop.get_token() };
+      this->Stop.request_stop();
+    }
+  }, this->Stop.get_token() };
 }
 
 //----------------------------------------------------------------------------

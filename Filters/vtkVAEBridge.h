@@ -23,8 +23,7 @@ namespace vtkVAEBridge
 
 /// A volume over these arrays of the image; the arrays are kept alive by it, not copied
 /// (arrays that are not one block of memory are, once).
-vae::Volume VolumeOf(
-  vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData);
+vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData);
 
 /// The arrays a model was trained on, by name; a model of one array takes the only array that
 /// fits where its name is not there.
@@ -71,10 +70,7 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData);
 /// End of a RequestData body: `try { ... } vtkVAECatchMacro`. Every exception becomes one
 /// error message; an abort is no error.
 #define vtkVAECatchMacro                                                                           \
-  catch (const vae::Stopped&)                                                                      \
-  {                                                                                                \
-    return 1;                                                                                      \
-  }                                                                                                \
+  catch (const vae::Stopped&) { return 1; }                                                        \
   catch (const std::bad_alloc&)                                                                    \
   {                                                                                                \
     vtkErrorMacro(<< "There is not enough memory for this; choose a smaller volume or budget.");   \

@@ -135,8 +135,8 @@ int vtkVAEGenerate::RequestData(
     if (out->Has(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP()))
     {
       const double time = out->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
-      options.realization = std::clamp(
-        static_cast<int>(std::floor(time + 1e-6)), 0, this->Realizations - 1);
+      options.realization =
+        std::clamp(static_cast<int>(std::floor(time + 1e-6)), 0, this->Realizations - 1);
     }
 
     int size[3];

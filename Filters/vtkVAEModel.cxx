@@ -21,8 +21,9 @@ vtkVAEModel::~vtkVAEModel() = default;
 void vtkVAEModel::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
-  os << indent << "Model: "
-     << (this->Model ? vae::toJson(this->Model->info()) : std::string("(none)")) << "\n";
+  os << indent
+     << "Model: " << (this->Model ? vae::toJson(this->Model->info()) : std::string("(none)"))
+     << "\n";
 }
 
 //----------------------------------------------------------------------------
@@ -83,8 +84,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
     array->SetName(name);
     for (const Row& row : info.history)
     {
-      array->InsertNextValue(
-        static_cast<typename Array::ValueType>(row.*member));
+      array->InsertNextValue(static_cast<typename Array::ValueType>(row.*member));
     }
     this->AddColumn(array);
   };

@@ -9,8 +9,8 @@
 #include "vtkVAEModel.h"
 
 //----------------------------------------------------------------------------
-vtkTypeBool vtkVAEModelAlgorithm::ProcessRequest(vtkInformation* request,
-  vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+vtkTypeBool vtkVAEModelAlgorithm::ProcessRequest(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   if (request->Has(vtkDemandDrivenPipeline::REQUEST_DATA_OBJECT()))
   {

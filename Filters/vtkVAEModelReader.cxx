@@ -14,15 +14,9 @@
 vtkStandardNewMacro(vtkVAEModelReader);
 
 //----------------------------------------------------------------------------
-vtkVAEModelReader::vtkVAEModelReader()
-{
-  this->SetNumberOfInputPorts(0);
-}
+vtkVAEModelReader::vtkVAEModelReader() { this->SetNumberOfInputPorts(0); }
 
-vtkVAEModelReader::~vtkVAEModelReader()
-{
-  this->SetFileName(nullptr);
-}
+vtkVAEModelReader::~vtkVAEModelReader() { this->SetFileName(nullptr); }
 
 //----------------------------------------------------------------------------
 void vtkVAEModelReader::PrintSelf(ostream& os, vtkIndent indent)

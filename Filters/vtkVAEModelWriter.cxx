@@ -12,10 +12,7 @@ vtkStandardNewMacro(vtkVAEModelWriter);
 //----------------------------------------------------------------------------
 vtkVAEModelWriter::vtkVAEModelWriter() = default;
 
-vtkVAEModelWriter::~vtkVAEModelWriter()
-{
-  this->SetFileName(nullptr);
-}
+vtkVAEModelWriter::~vtkVAEModelWriter() { this->SetFileName(nullptr); }
 
 //----------------------------------------------------------------------------
 void vtkVAEModelWriter::PrintSelf(ostream& os, vtkIndent indent)

@@ -15,8 +15,8 @@
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkPointData.h"
-#include "vtkSMPTools.h"
 #include "vtkSMPThreadLocal.h"
+#include "vtkSMPTools.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
 
@@ -101,19 +101,19 @@ struct Compare
     float* e = error ? error->GetPointer(0) : nullptr;
     vtkSMPThreadLocal<std::pair<double, vtkIdType>> sums(std::make_pair(0., vtkIdType(0)));
     vtkSMPTools::For(0, in.size(), [&](vtkIdType begin, vtkIdType end)
+    {
+      auto& sum = sums.Local();
+      for (vtkIdType i = begin; i < end; ++i)
       {
-        auto& sum = sums.Local();
-        for (vtkIdType i = begin; i < end; ++i)
+        const double d = static_cast<double>(out[i]) - static_cast<double>(in[i]);
+        sum.first += d * d;
+        sum.second += d == 0;
+        if (e)
         {
-          const double d = static_cast<double>(out[i]) - static_cast<double>(in[i]);
-          sum.first += d * d;
-          sum.second += d == 0;
-          if (e)
-          {
-            e[i] = static_cast<float>(d);
-          }
+          e[i] = static_cast<float>(d);
         }
-      });
+      }
+    });
     for (const auto& sum : sums)
     {
       this->Squares += sum.first;
@@ -159,9 +159,8 @@ int vtkVAEReconstruct::RequestData(
     model.decode(latent, volume.dims, 0, wanted, run, decoding.Monitor());
 
     output->ShallowCopy(input);
-    vtkDataSetAttributes* attributes = cellData
-      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
-      : output->GetPointData();
+    vtkDataSetAttributes* attributes =
+      cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
     vtkNew<vtkDoubleArray> quality;
     quality->SetName(phases ? "Accuracy" : "PSNR");
     for (std::size_t i = 0; i < arrays.size(); ++i)
@@ -176,8 +175,7 @@ int vtkVAEReconstruct::RequestData(
         error->SetNumberOfTuples(count);
       }
       Compare compare;
-      if (!vtkArrayDispatch::Dispatch2::Execute(
-            arrays[i], values[i].Get(), compare, error.Get()))
+      if (!vtkArrayDispatch::Dispatch2::Execute(arrays[i], values[i].Get(), compare, error.Get()))
       {
         compare(arrays[i], values[i].Get(), error.Get());
       }

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAETrain.h"
 
-#include "vtkDataArraySelection.h"
 #include "vtkCellData.h"
 #include "vtkCommand.h"
 #include "vtkDataArray.h"
+#include "vtkDataArraySelection.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
@@ -34,8 +34,7 @@ struct vtkVAETrain::Internals
 };
 
 //----------------------------------------------------------------------------
-vtkVAETrain::vtkVAETrain()
-  : Internal(std::make_unique<Internals>())
+vtkVAETrain::vtkVAETrain() : Internal(std::make_unique<Internals>())
 {
   this->SetNumberOfInputPorts(1);
   this->SetInputArrayToProcess(
@@ -45,10 +44,7 @@ vtkVAETrain::vtkVAETrain()
     vtkCommand::ModifiedEvent, this, &vtkVAETrain::Modified);
 }
 
-vtkVAETrain::~vtkVAETrain()
-{
-  this->SetModelFile(nullptr);
-}
+vtkVAETrain::~vtkVAETrain() { this->SetModelFile(nullptr); }
 
 //----------------------------------------------------------------------------
 void vtkVAETrain::PrintSelf(ostream& os, vtkIndent indent)
@@ -79,24 +75,24 @@ vtkDataArraySelection* vtkVAETrain::GetAdditionalArrays()
   Type vtkVAETrain::Get##Name() { return static_cast<Type>(this->Internal->Options.field); }
 
 vtkVAEOptionMacro(TimeBudget, double, timeBudget, double)
-vtkVAEOptionMacro(Epochs, int, epochs, int)
-vtkVAEOptionMacro(StepsPerEpoch, int, stepsPerEpoch, int)
-vtkVAEOptionMacro(ValidationFraction, double, validationFraction, double)
-vtkVAEOptionMacro(Likelihood, int, likelihood, vae::Likelihood)
-vtkVAEOptionMacro(KLWeight, double, klWeight, double)
-vtkVAEOptionMacro(KLRamp, double, klRamp, double)
-vtkVAEOptionMacro(LatentChannels, int, network.latentChannels, int)
-vtkVAEOptionMacro(Width, int, network.width, int)
-vtkVAEOptionMacro(Blocks, int, network.blocks, int)
-vtkVAEOptionMacro(PatchSize, int, patchSize, int)
-vtkVAEOptionMacro(BatchSize, int, batchSize, int)
-vtkVAEOptionMacro(LearningRate, double, learningRate, double)
-vtkVAEOptionMacro(Symmetry, int, symmetry, vae::Symmetry)
-vtkVAEOptionMacro(Seed, int, seed, std::int64_t)
-vtkVAEOptionMacro(Precision, int, precision, vae::Precision)
-vtkVAEOptionMacro(Threads, int, threads, int)
+  vtkVAEOptionMacro(Epochs, int, epochs, int)
+    vtkVAEOptionMacro(StepsPerEpoch, int, stepsPerEpoch, int)
+      vtkVAEOptionMacro(ValidationFraction, double, validationFraction, double)
+        vtkVAEOptionMacro(Likelihood, int, likelihood, vae::Likelihood)
+          vtkVAEOptionMacro(KLWeight, double, klWeight, double)
+            vtkVAEOptionMacro(KLRamp, double, klRamp, double)
+              vtkVAEOptionMacro(LatentChannels, int, network.latentChannels, int)
+                vtkVAEOptionMacro(Width, int, network.width, int)
+                  vtkVAEOptionMacro(Blocks, int, network.blocks, int)
+                    vtkVAEOptionMacro(PatchSize, int, patchSize, int)
+                      vtkVAEOptionMacro(BatchSize, int, batchSize, int)
+                        vtkVAEOptionMacro(LearningRate, double, learningRate, double)
+                          vtkVAEOptionMacro(Symmetry, int, symmetry, vae::Symmetry)
+                            vtkVAEOptionMacro(Seed, int, seed, std::int64_t)
+                              vtkVAEOptionMacro(Precision, int, precision, vae::Precision)
+                                vtkVAEOptionMacro(Threads, int, threads, int)
 
-void vtkVAETrain::SetDevice(const char* device)
+                                  void vtkVAETrain::SetDevice(const char* device)
 {
   const std::string value = device ? device : "";
   if (this->Internal->Options.device != value)
@@ -106,10 +102,7 @@ void vtkVAETrain::SetDevice(const char* device)
   }
 }
 
-const char* vtkVAETrain::GetDevice()
-{
-  return this->Internal->Options.device.c_str();
-}
+const char* vtkVAETrain::GetDevice() { return this->Internal->Options.device.c_str(); }
 
 //----------------------------------------------------------------------------
 int vtkVAETrain::FillInputPortInformation(int, vtkInformation* info)
@@ -228,8 +221,8 @@ int vtkVAETrain::RequestData(
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
     const std::string file = this->ModelFile ? this->ModelFile : "";
     if (!file.empty() &&
-      !vtksys::SystemTools::FileIsDirectory(vtksys::SystemTools::GetFilenamePath(
-        vtksys::SystemTools::CollapseFullPath(file))))
+      !vtksys::SystemTools::FileIsDirectory(
+        vtksys::SystemTools::GetFilenamePath(vtksys::SystemTools::CollapseFullPath(file))))
     {
       throw std::invalid_argument("Model File is '" + file + "', but its folder does not exist");
     }
@@ -247,7 +240,8 @@ int vtkVAETrain::RequestData(
         {
           this->Internal->Model = found;
           this->Status = "Loaded from " + file +
-            ": it was trained on the same data with the same settings, so it was not trained again.";
+            ": it was trained on the same data with the same settings, so it was not trained "
+            "again.";
           vtkLogF(INFO, "VAE Train: %s", this->Status.c_str());
         }
       }
@@ -274,9 +268,8 @@ int vtkVAETrain::RequestData(
       if (record.finished || now - lastReport > std::chrono::milliseconds(250))
       {
         lastReport = now;
-        const double left = record.progress > 0
-          ? record.seconds * (1 - record.progress) / record.progress
-          : 0;
+        const double left =
+          record.progress > 0 ? record.seconds * (1 - record.progress) / record.progress : 0;
         char text[160];
         std::snprintf(text, sizeof text,
           "VAE Train: epoch %d, loss %.4f, %.1f million voxels/s, %s left", record.epoch,

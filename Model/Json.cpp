@@ -39,7 +39,8 @@ private:
   char peek() const { return this->At < this->Text.size() ? this->Text[this->At] : '\0'; }
   void space()
   {
-    while (this->At < this->Text.size() && std::string_view(" \t\r\n").find(this->Text[this->At]) != std::string_view::npos)
+    while (this->At < this->Text.size() &&
+      std::string_view(" \t\r\n").find(this->Text[this->At]) != std::string_view::npos)
     {
       ++this->At;
     }
@@ -327,10 +328,7 @@ void writeNumber(std::string& out, double v)
 
 } // namespace
 
-Json Json::parse(std::string_view text)
-{
-  return Parser(text).document();
-}
+Json Json::parse(std::string_view text) { return Parser(text).document(); }
 
 std::string Json::dump() const
 {

@@ -224,7 +224,7 @@ ModelFile readModelFile(const std::string& path)
   }
 
   std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b)
-    { return a.Begin != b.Begin ? a.Begin < b.Begin : a.End < b.End; });
+  { return a.Begin != b.Begin ? a.Begin < b.Begin : a.End < b.End; });
   std::uint64_t at = 0;
   for (const Extent& e : extents)
   {
@@ -236,8 +236,9 @@ ModelFile readModelFile(const std::string& path)
   }
   if (at != body)
   {
-    fail(path, "is not a safetensors file, or was cut short: the header promises " +
-        std::to_string(at) + " bytes of tensors, the file holds " + std::to_string(body));
+    fail(path,
+      "is not a safetensors file, or was cut short: the header promises " + std::to_string(at) +
+        " bytes of tensors, the file holds " + std::to_string(body));
   }
   for (const Extent& e : extents)
   {

@@ -34,7 +34,8 @@ Enum fromName(const char* const (&names)[N], const Json& value, const char* what
 
 // One list of members for each struct serves writing, reading and the fingerprint.
 template <typename V, typename T>
-void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
+void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
 {
   v("dimensions", o.dimensions);
   v("channels", o.channels);
@@ -45,7 +46,8 @@ void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, NetworkOp
 }
 
 template <typename V, typename T>
-void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, TrainOptions>
+void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, TrainOptions>
 {
   v("network", o.network);
   v("likelihood", o.likelihood);
@@ -68,7 +70,8 @@ void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, TrainOpti
 }
 
 template <typename V, typename T>
-void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, ChannelInfo>
+void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, ChannelInfo>
 {
   v("array", o.array);
   v("component", o.component);
@@ -82,7 +85,8 @@ void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, ChannelIn
 }
 
 template <typename V, typename T>
-void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, EpochRecord>
+void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, EpochRecord>
 {
   v("epoch", o.epoch);
   v("step", o.step);
@@ -100,7 +104,8 @@ void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, EpochReco
 }
 
 template <typename V, typename T>
-void visit(V& v, T& o) requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
+void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
 {
   v("network", o.network);
   v("likelihood", o.likelihood);
@@ -157,7 +162,8 @@ struct ToJson
     return list(v);
   }
   template <typename T>
-  static Json convert(const T& o) requires std::is_class_v<T>
+  static Json convert(const T& o)
+    requires std::is_class_v<T>
   {
     ToJson to;
     visit(to, o);
@@ -233,7 +239,8 @@ struct FromJson
     }
   }
   template <typename T>
-  static void convert(const Json& j, T& o) requires std::is_class_v<T>
+  static void convert(const Json& j, T& o)
+    requires std::is_class_v<T>
   {
     FromJson from{ j };
     visit(from, o);
@@ -250,20 +257,11 @@ void check(bool good, const char* what)
 
 } // namespace
 
-const char* name(Likelihood likelihood)
-{
-  return LikelihoodNames[static_cast<int>(likelihood)];
-}
+const char* name(Likelihood likelihood) { return LikelihoodNames[static_cast<int>(likelihood)]; }
 
-const char* name(ScalarType type)
-{
-  return ScalarNames[static_cast<int>(type)];
-}
+const char* name(ScalarType type) { return ScalarNames[static_cast<int>(type)]; }
 
-std::string toJson(const ModelInfo& info)
-{
-  return ToJson::convert(info).dump();
-}
+std::string toJson(const ModelInfo& info) { return ToJson::convert(info).dump(); }
 
 ModelInfo modelInfoFromJson(const std::string& text)
 {

@@ -32,14 +32,14 @@ struct EpochRecord
   int epoch = 0;
   std::int64_t step = 0;
   double seconds = 0;
-  double loss = 0;           ///< reconstruction + klWeight * kl, mean over the epoch
-  double reconstruction = 0; ///< -log p(x|z)
-  double kl = 0;             ///< KL(q(z|x) || N(0, I))
-  double validationLoss = 0; ///< reconstruction + kl on the held-out slab; NaN without one
+  double loss = 0;              ///< reconstruction + klWeight * kl, mean over the epoch
+  double reconstruction = 0;    ///< -log p(x|z)
+  double kl = 0;                ///< KL(q(z|x) || N(0, I))
+  double validationLoss = 0;    ///< reconstruction + kl on the held-out slab; NaN without one
   double validationQuality = 0; ///< voxel accuracy (Bernoulli) or PSNR in dB (Gaussian)
   double klWeight = 0;
   double learningRate = 0;
-  double sigma = 0; ///< Gaussian: mean learned standard deviation, in units of the data's own
+  double sigma = 0;      ///< Gaussian: mean learned standard deviation, in units of the data's own
   int activeLatents = 0; ///< channels whose mean varies: Var_x(E[z|x]) > 0.01 (Burda et al. 2016)
   double voxelsPerSecond = 0;
 };
@@ -52,7 +52,7 @@ struct ModelInfo
   std::array<double, 3> spacing{ 1, 1, 1 };
   Dims trainingDims{ 0, 0, 0 };
   bool cellData = false;
-  TrainOptions options; ///< as asked for
+  TrainOptions options;    ///< as asked for
   std::string fingerprint; ///< of data and options; equal means training again gives the same
   std::string device;      ///< where it was trained, and why there
   std::string producer;    ///< program and LibTorch version

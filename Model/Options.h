@@ -40,7 +40,7 @@ struct NetworkOptions
   int dimensions = 3;     ///< 2 or 3
   int channels = 1;       ///< of the data
   int fold = 4;           ///< voxels folded into channels, along each axis
-  int width = 32;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512], by 8
+  int width = 32;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512]
   int blocks = 1;         ///< residual blocks a level of the encoder; the decoder adds one; [1, 8]
   int latentChannels = 8; ///< [1, 64]
 
@@ -53,8 +53,8 @@ struct TrainOptions
   NetworkOptions network;
 
   Likelihood likelihood = Likelihood::Automatic;
-  double klWeight = 1.0;  ///< beta of Higgins et al. 2017, Eq. 4; 1 is the evidence lower bound
-  double klRamp = 0.3;    ///< fraction of the training over which the weight rises from 0
+  double klWeight = 1.0; ///< beta of Higgins et al. 2017, Eq. 4; 1 is the evidence lower bound
+  double klRamp = 0.3;   ///< fraction of the training over which the weight rises from 0
 
   double timeBudget = 120; ///< seconds; 0 for no limit
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set

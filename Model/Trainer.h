@@ -13,8 +13,8 @@ struct StepRecord
   std::int64_t step = 0; ///< counted from 1
   int epoch = 0;         ///< counted from 1
   double loss = 0, reconstruction = 0, kl = 0;
-  double progress = 0;      ///< of the budget, 0..1
-  double seconds = 0;       ///< spent in steps so far
+  double progress = 0; ///< of the budget, 0..1
+  double seconds = 0;  ///< spent in steps so far
   double voxelsPerSecond = 0;
   bool epochEnded = false; ///< the history has a new row
   bool finished = false;   ///< the budget is spent; further steps are an error

@@ -139,8 +139,7 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
 
 ChannelSummary summarise(const Channel& channel, std::int64_t count)
 {
-  return dispatch(
-    channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count); });
+  return dispatch(channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count); });
 }
 
 } // namespace vae

@@ -65,9 +65,9 @@ struct BasicChannel
 {
   Pointer data = nullptr;
   ScalarType type = ScalarType::Float32;
-  std::ptrdiff_t stride = 1;          ///< elements from one voxel to the next
-  std::shared_ptr<const void> owner;  ///< keeps the array alive, may be empty
-  std::string array;                  ///< name of the array
+  std::ptrdiff_t stride = 1;         ///< elements from one voxel to the next
+  std::shared_ptr<const void> owner; ///< keeps the array alive, may be empty
+  std::string array;                 ///< name of the array
   int component = 0;
   int components = 1; ///< of the array
 };
@@ -76,10 +76,7 @@ using OutputChannel = BasicChannel<void*>;
 
 using Dims = std::array<std::int64_t, 3>; ///< voxels along x, y, z; x runs fastest
 
-inline std::int64_t voxels(const Dims& d)
-{
-  return d[0] * d[1] * d[2];
-}
+inline std::int64_t voxels(const Dims& d) { return d[0] * d[1] * d[2]; }
 
 /// A volume to read: every channel has dims[0] * dims[1] * dims[2] elements.
 struct Volume
@@ -97,11 +94,11 @@ std::string toString(const Dims& dims);
 struct ChannelSummary
 {
   double minimum = 0, maximum = 0, mean = 0, stddev = 0;
-  std::int64_t notFinite = 0;        ///< NaN and infinite values
-  int distinct = 0;                  ///< 1, 2, or 3 for "more than two" values
-  double values[2] = { 0, 0 };       ///< the distinct values, ascending, when there are two
-  double upperFraction = 0;          ///< fraction of the larger one, when there are two
-  std::uint64_t hash = 0;            ///< of all values, for fingerprints
+  std::int64_t notFinite = 0;  ///< NaN and infinite values
+  int distinct = 0;            ///< 1, 2, or 3 for "more than two" values
+  double values[2] = { 0, 0 }; ///< the distinct values, ascending, when there are two
+  double upperFraction = 0;    ///< fraction of the larger one, when there are two
+  std::uint64_t hash = 0;      ///< of all values, for fingerprints
 };
 ChannelSummary summarise(const Channel& channel, std::int64_t count);
 

@@ -27,9 +27,9 @@ public:
   }
   std::string describe() override
   {
-    return std::string("LibTorch ") + TORCH_VERSION + "\nauto device: " +
-      choosePlace("auto", Precision::Automatic, 0).reason + "\nCUDA in this LibTorch: " +
-      (at::hasCUDA() ? "yes" : "no");
+    return std::string("LibTorch ") + TORCH_VERSION +
+      "\nauto device: " + choosePlace("auto", Precision::Automatic, 0).reason +
+      "\nCUDA in this LibTorch: " + (at::hasCUDA() ? "yes" : "no");
   }
 };
 

@@ -109,23 +109,23 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
   const auto [fz, fy, fx] = frame.fold;
   const std::int64_t h = ny / fy, w = nx / fx;
   at::parallel_for(0, nz * ny, 64, [&](std::int64_t begin, std::int64_t end)
+  {
+    for (std::int64_t row = begin; row < end; ++row)
     {
-      for (std::int64_t row = begin; row < end; ++row)
+      const std::int64_t z = row / ny, y = row % ny;
+      float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
+        ((z % fz) * fy + y % fy) * fx;
+      const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
+      const std::ptrdiff_t* x = offsets[2].data();
+      for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
       {
-        const std::int64_t z = row / ny, y = row % ny;
-        float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
-          ((z % fz) * fy + y % fy) * fx;
-        const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
-        const std::ptrdiff_t* x = offsets[2].data();
-        for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
+        for (std::int64_t i = 0; i < fx; ++i)
         {
-          for (std::int64_t i = 0; i < fx; ++i)
-          {
-            to[i] = static_cast<float>((static_cast<double>(from[x[i] * step]) - offset) * factor);
-          }
+          to[i] = static_cast<float>((static_cast<double>(from[x[i] * step]) - offset) * factor);
         }
       }
-    });
+    }
+  });
 }
 
 } // namespace
@@ -152,10 +152,10 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
   {
     const Channel& channel = volume.channels[static_cast<std::size_t>(c)];
     dispatch(channel.type, [&](auto t)
-      {
-        readAs<decltype(t)>(
-          channel, channels[static_cast<std::size_t>(c)], frame, offsets, count * r, c * r, out);
-      });
+    {
+      readAs<decltype(t)>(
+        channel, channels[static_cast<std::size_t>(c)], frame, offsets, count * r, c * r, out);
+    });
   }
 }
 
@@ -197,49 +197,48 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
   const std::int64_t rows = end[1] - box.origin[1];
   const double low = std::min(info.minimum, info.maximum), high = info.maximum;
   dispatch(out.type, [&](auto t)
+  {
+    using T = decltype(t);
+    T* data = static_cast<T*>(out.data);
+    const T labels[2] = { toScalar<T>(info.offset), toScalar<T>(info.offset + info.scale) };
+    at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
+      [&](std::int64_t first, std::int64_t last)
     {
-      using T = decltype(t);
-      T* data = static_cast<T*>(out.data);
-      const T labels[2] = { toScalar<T>(info.offset), toScalar<T>(info.offset + info.scale) };
-      at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
-        [&](std::int64_t first, std::int64_t last)
+      for (std::int64_t row = first; row < last; ++row)
+      {
+        const std::int64_t z = box.origin[0] + row / rows, y = box.origin[1] + row % rows;
+        const std::int64_t cz = z - covered.origin[0], cy = y - covered.origin[1];
+        const float* from = folded + ((cz / fz) * h + cy / fy) * w * cellValues + channel * r +
+          ((cz % fz) * fy + cy % fy) * fx;
+        T* to = data + (z * frame.stride[0] + y * frame.stride[1]) * out.stride;
+        for (std::int64_t x = box.origin[2]; x < end[2]; ++x)
         {
-          for (std::int64_t row = first; row < last; ++row)
+          const std::int64_t cx = x - covered.origin[2];
+          const float v = from[cx / fx * cellValues + cx % fx];
+          T& target = to[x * frame.stride[2] * out.stride];
+          switch (what)
           {
-            const std::int64_t z = box.origin[0] + row / rows, y = box.origin[1] + row % rows;
-            const std::int64_t cz = z - covered.origin[0], cy = y - covered.origin[1];
-            const float* from = folded + ((cz / fz) * h + cy / fy) * w * cellValues +
-              channel * r + ((cz % fz) * fy + cy % fy) * fx;
-            T* to = data + (z * frame.stride[0] + y * frame.stride[1]) * out.stride;
-            for (std::int64_t x = box.origin[2]; x < end[2]; ++x)
-            {
-              const std::int64_t cx = x - covered.origin[2];
-              const float v = from[cx / fx * cellValues + cx % fx];
-              T& target = to[x * frame.stride[2] * out.stride];
-              switch (what)
-              {
-                case Decode::Value:
-                  target =
-                    toScalar<T>(std::clamp(v * info.scale + info.offset, low, high));
-                  break;
-                case Decode::Label:
-                  target = labels[v > 0];
-                  break;
-                case Decode::Probability:
-                  target = toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v))));
-                  break;
-              }
-            }
+            case Decode::Value:
+              target = toScalar<T>(std::clamp(v * info.scale + info.offset, low, high));
+              break;
+            case Decode::Label:
+              target = labels[v > 0];
+              break;
+            case Decode::Probability:
+              target = toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v))));
+              break;
           }
-        });
+        }
+      }
     });
+  });
 }
 
 at::Tensor emptyFolded(std::int64_t batch, const Frame& frame, const Index3& size, int channels)
 {
   const std::int64_t values = channels * frame.fold[0] * frame.fold[1] * frame.fold[2];
-  const at::Tensor last = at::empty({ batch, size[0] / frame.fold[0], size[1] / frame.fold[1],
-    size[2] / frame.fold[2], values });
+  const at::Tensor last = at::empty(
+    { batch, size[0] / frame.fold[0], size[1] / frame.fold[1], size[2] / frame.fold[2], values });
   return toNetworkShape(last.permute({ 0, 4, 1, 2, 3 }), frame.dimensions);
 }
 
@@ -248,9 +247,6 @@ at::Tensor toNetworkShape(const at::Tensor& t, int dimensions)
   return dimensions == 2 ? t.squeeze(2) : t;
 }
 
-at::Tensor fromNetworkShape(const at::Tensor& t)
-{
-  return t.dim() == 4 ? t.unsqueeze(2) : t;
-}
+at::Tensor fromNetworkShape(const at::Tensor& t) { return t.dim() == 4 ? t.unsqueeze(2) : t; }
 
 } // namespace vae

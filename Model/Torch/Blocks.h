@@ -19,14 +19,14 @@ using Index3 = std::array<std::int64_t, 3>;
 struct Frame
 {
   int dimensions = 3;
-  Index3 size{};                    ///< voxels
-  Index3 stride{};                  ///< in the array, from one voxel to the next
-  Index3 fold{};                    ///< voxels folded into channels; 1 along an unused axis
+  Index3 size{};   ///< voxels
+  Index3 stride{}; ///< in the array, from one voxel to the next
+  Index3 fold{};   ///< voxels folded into channels; 1 along an unused axis
   std::array<double, 3> spacing{};
 
   Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
 
-  Index3 cell() const; ///< voxels a latent cell
+  Index3 cell() const;  ///< voxels a latent cell
   Index3 cells() const; ///< latent cells that cover the volume
 };
 

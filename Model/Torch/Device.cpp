@@ -45,7 +45,7 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
   if (device == "auto")
   {
     place.device = found > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-    why = found > 0      ? "the first of " + std::to_string(found) + " CUDA device(s)"
+    why = found > 0   ? "the first of " + std::to_string(found) + " CUDA device(s)"
       : at::hasCUDA() ? "LibTorch found no CUDA device"
                       : "this LibTorch is built without CUDA";
   }
@@ -76,8 +76,7 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
   }
   else
   {
-    throw std::invalid_argument(
-      "Device is '" + device + "'; it must be auto, cpu, cuda or cuda:N");
+    throw std::invalid_argument("Device is '" + device + "'; it must be auto, cpu, cuda or cuda:N");
   }
 
   const bool native = place.device.is_cuda() || cpuHasBFloat16();

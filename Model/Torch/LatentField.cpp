@@ -40,13 +40,13 @@ at::Tensor normalScores(const at::Tensor& field)
 /// Bohman's window: compact support, a spectrum without negative values, flat at the origin.
 at::Tensor window(std::int64_t radius)
 {
-  const at::Tensor h = at::arange(-radius, radius + 1, at::kDouble).abs() /
-    static_cast<double>(radius + 1);
-  return (1 - h) * at::cos(std::numbers::pi * h) +
-    at::sin(std::numbers::pi * h) / std::numbers::pi;
+  const at::Tensor h =
+    at::arange(-radius, radius + 1, at::kDouble).abs() / static_cast<double>(radius + 1);
+  return (1 - h) * at::cos(std::numbers::pi * h) + at::sin(std::numbers::pi * h) / std::numbers::pi;
 }
 
-at::Tensor along(const at::Tensor& v, int axis) // a vector along spatial axis 0..2 of [..., z, y, x]
+at::Tensor along(
+  const at::Tensor& v, int axis) // a vector along spatial axis 0..2 of [..., z, y, x]
 {
   std::vector<std::int64_t> shape(3, 1);
   shape[static_cast<std::size_t>(axis)] = v.size(0);
@@ -110,8 +110,8 @@ LatentField LatentField::fit(const at::Tensor& mean)
     pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
     taper = taper * along(window(radius[a]), a);
   }
-  out.Covariance = at::empty({ channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1,
-                               2 * radius[2] + 1 });
+  out.Covariance =
+    at::empty({ channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 });
   for (std::int64_t i = 0; i < channels; ++i)
   {
     for (std::int64_t j = 0; j < channels; ++j)

@@ -51,8 +51,8 @@ at::Tensor CellNormImpl::forward(const at::Tensor& x)
 {
   // Channels last in memory, so that this is a view and the kernel runs over neighbours.
   const at::Tensor last = x.movedim(1, -1);
-  return at::layer_norm(last, { last.size(-1) }, this->weight.to(x.scalar_type()),
-    this->bias.to(x.scalar_type()))
+  return at::layer_norm(
+    last, { last.size(-1) }, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()))
     .movedim(-1, 1);
 }
 
@@ -65,7 +65,8 @@ ResidualImpl::ResidualImpl(int dimensions, int channels)
 
 at::Tensor ResidualImpl::forward(const at::Tensor& x)
 {
-  return x + this->Second->forward(at::silu(this->First->forward(at::silu(this->Norm->forward(x)))));
+  return x +
+    this->Second->forward(at::silu(this->First->forward(at::silu(this->Norm->forward(x)))));
 }
 
 namespace
@@ -93,7 +94,8 @@ NetworkImpl::NetworkImpl(const NetworkOptions& o)
   , Down(this->register_module("encoder_down", Conv(o.dimensions, o.width, 2 * o.width, 2)))
   , Head(this->register_module(
       "encoder_head", Conv(o.dimensions, 2 * o.width, 2 * o.latentChannels, 3)))
-  , Foot(this->register_module("decoder_foot", Conv(o.dimensions, o.latentChannels, 2 * o.width, 3)))
+  , Foot(
+      this->register_module("decoder_foot", Conv(o.dimensions, o.latentChannels, 2 * o.width, 3)))
   , Up(this->register_module("decoder_up", Conv(o.dimensions, 2 * o.width, o.width, 2, true)))
   , Out(this->register_module("decoder_out", Conv(o.dimensions, o.width, folded(o), 3)))
 {

@@ -70,8 +70,14 @@ public:
   at::Tensor decode(const at::Tensor& latent); ///< in the type of the input
 
   /// Cells of the latent field within which an input voxel, or a latent cell, has influence.
-  int encodeHalo() const { return (1 + 2 * this->Options.blocks + 1) / 2 + 2 * this->Options.blocks + 1; }
-  int decodeHalo() const { return 1 + 2 * this->Options.blocks + (2 * this->Options.blocks + 3 + 1) / 2; }
+  int encodeHalo() const
+  {
+    return (1 + 2 * this->Options.blocks + 1) / 2 + 2 * this->Options.blocks + 1;
+  }
+  int decodeHalo() const
+  {
+    return 1 + 2 * this->Options.blocks + (2 * this->Options.blocks + 3 + 1) / 2;
+  }
 
 private:
   NetworkOptions Options;

@@ -49,8 +49,8 @@ void report(const Monitor& monitor, double progress)
 }
 
 /// `box` of cells, wider by `halo` on each side but within [low, high) along each axis.
-Box widen(const Box& box, const Frame& frame, std::int64_t halo, const Index3& low,
-  const Index3& high)
+Box widen(
+  const Box& box, const Frame& frame, std::int64_t halo, const Index3& low, const Index3& high)
 {
   Box wide;
   for (int a = 0; a < 3; ++a)
@@ -128,8 +128,7 @@ std::vector<Box> TorchModel::tiles(
   const NetworkOptions& n = this->Info.network;
   const double folded = static_cast<double>(frame.fold[0] * frame.fold[1] * frame.fold[2]);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
-  const double perVoxel =
-    6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
+  const double perVoxel = 6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
   const Index3 cell = frame.cell();
   Index3 pieces{ 1, 1, 1 };
   const auto extent = [&](int a) { return (cells[a] + pieces[a] - 1) / pieces[a]; };
@@ -167,8 +166,7 @@ std::vector<Box> TorchModel::tiles(
   return boxes;
 }
 
-Latent TorchModel::encode(
-  const Volume& volume, const RunOptions& run, const Monitor& monitor) const
+Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const
 {
   checkFits(volume, this->Info);
   const Place place = choosePlace(run.device, run.precision, run.threads);
@@ -209,8 +207,8 @@ Latent TorchModel::encode(
   return latent;
 }
 
-void TorchModel::decode(const Latent& latent, const Dims& dims, int margin,
-  const Outputs& outputs, const RunOptions& run, const Monitor& monitor) const
+void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
+  const RunOptions& run, const Monitor& monitor) const
 {
   Dims wanted = latentDims(dims, this->Info.network);
   const Frame frame(dims, this->Info.spacing, this->Info.network);
@@ -247,12 +245,11 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin,
     report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
     const Box& box = boxes[i];
     const Box wide = widen(box, frame, halo, low, high);
-    const Index3 from{ wide.origin[0] - low[0], wide.origin[1] - low[1],
-      wide.origin[2] - low[2] };
-    const at::Tensor z = toNetworkShape(slice(field, from, wide.size).unsqueeze(0),
-      frame.dimensions);
-    const auto format = z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d
-                                     : at::MemoryFormat::ChannelsLast;
+    const Index3 from{ wide.origin[0] - low[0], wide.origin[1] - low[1], wide.origin[2] - low[2] };
+    const at::Tensor z =
+      toNetworkShape(slice(field, from, wide.size).unsqueeze(0), frame.dimensions);
+    const auto format =
+      z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
     const at::Tensor y = network->decode(z.to(place.device, place.compute).contiguous(format))
                            .to(at::kCPU, at::kFloat)
                            .contiguous(format);
@@ -280,10 +277,7 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin,
   report(monitor, 1);
 }
 
-Prior TorchModel::bestPrior() const
-{
-  return this->Field ? Prior::RandomField : Prior::Normal;
-}
+Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }
 
 Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options) const
 {
@@ -310,8 +304,8 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     static_cast<std::uint32_t>(options.realization) };
   std::array<std::uint32_t, 2> words;
   mix.generate(words.begin(), words.end());
-  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(
-    static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
+  const at::Generator generator =
+    at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
   const at::Tensor field = prior == Prior::RandomField
     ? this->Field->sample(frame.size, generator, options.temperature)
     : at::randn({ latent.channels, frame.size[0], frame.size[1], frame.size[2] }, generator) *
@@ -327,8 +321,8 @@ void TorchModel::fitPrior(const Volume& volume, const RunOptions& run, const Mon
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const Frame frame(volume.dims, volume.spacing, this->Info.network);
   const Index3 cells = frame.cells();
-  this->Field = LatentField::fit(at::from_blob(const_cast<float*>(latent.mean.data()),
-    { latent.channels, cells[0], cells[1], cells[2] }));
+  this->Field = LatentField::fit(at::from_blob(
+    const_cast<float*>(latent.mean.data()), { latent.channels, cells[0], cells[1], cells[2] }));
 }
 
 void TorchModel::save(const std::string& path) const

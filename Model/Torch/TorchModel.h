@@ -22,8 +22,7 @@ public:
 
   const ModelInfo& info() const override { return this->Info; }
   void save(const std::string& path) const override;
-  Latent encode(
-    const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
+  Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;

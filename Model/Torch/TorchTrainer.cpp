@@ -109,8 +109,8 @@ TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
     const ChannelSummary s = summarise(c, voxels(this->Data.dims));
     if (s.notFinite > 0)
     {
-      throw std::invalid_argument("Array " + describe(c) + " has " +
-        std::to_string(s.notFinite) + " values that are NaN or infinite; training needs finite "
+      throw std::invalid_argument("Array " + describe(c) + " has " + std::to_string(s.notFinite) +
+        " values that are NaN or infinite; training needs finite "
         "values everywhere");
     }
     if (s.distinct < 2)
@@ -160,8 +160,8 @@ TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
   const std::int64_t n = this->Grid.size[last];
   if (options.validationFraction > 0 && n >= 3 * cell)
   {
-    const auto wanted = static_cast<std::int64_t>(
-      std::lround(options.validationFraction * static_cast<double>(n)));
+    const auto wanted =
+      static_cast<std::int64_t>(std::lround(options.validationFraction * static_cast<double>(n)));
     this->Sampled[last] = n - std::clamp(wanted, cell, n / 2);
   }
   const Index3 step = this->Grid.cell();

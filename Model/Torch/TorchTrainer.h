@@ -34,8 +34,8 @@ private:
   ModelInfo Info;
   Place Where;
   Frame Grid;
-  Index3 Patch{};          ///< voxels
-  Index3 Sampled{};        ///< extent that patches come from
+  Index3 Patch{};           ///< voxels
+  Index3 Sampled{};         ///< extent that patches come from
   std::vector<Box> HeldOut; ///< patches of the validation slab
   Network Net{ nullptr };
   std::unique_ptr<AdamW> Optimiser;
@@ -44,8 +44,8 @@ private:
 
   std::int64_t Step = 0;
   double Seconds = 0;
-  EpochRecord Running; ///< sums over the epoch so far
-  at::Tensor MeanVariance; ///< of the last batch, a latent channel
+  EpochRecord Running;              ///< sums over the epoch so far
+  at::Tensor MeanVariance;          ///< of the last batch, a latent channel
   std::vector<double> SquaredError; ///< Gaussian: smoothed, a data channel, normalised units
 };
 

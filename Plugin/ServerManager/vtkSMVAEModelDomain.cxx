@@ -62,8 +62,7 @@ int vtkSMVAEModelDomain::IsInDomain(vtkSMProperty* property)
   for (unsigned int i = 0; i < input->GetNumberOfUncheckedProxies(); ++i)
   {
     auto source = vtkSMSourceProxy::SafeDownCast(input->GetUncheckedProxy(i));
-    if (!source ||
-      !YieldsModel(source, ports ? ports->GetUncheckedOutputPortForConnection(i) : 0))
+    if (!source || !YieldsModel(source, ports ? ports->GetUncheckedOutputPortForConnection(i) : 0))
     {
       return vtkSMDomain::NOT_IN_DOMAIN;
     }

@@ -93,8 +93,8 @@ vtkSmartPointer<vtkImageData> Rock(int low = 0, int high = 255)
 {
   static const rock::Voxels voxels = rock::cementedGrains({ 32, 0.4, 12, 1 });
   const int extent[6] = { 3, 34, -5, 26, 100, 131 };
-  return Image<vtkUnsignedCharArray>(extent, false,
-    [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i)] ? high : low; });
+  return Image<vtkUnsignedCharArray>(
+    extent, false, [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i)] ? high : low; });
 }
 
 void Quick(vtkVAETrain* train, int epochs = 3)
@@ -145,7 +145,8 @@ class Files : public testing::Test
 protected:
   void SetUp() override
   {
-    this->Folder = std::filesystem::temp_directory_path() / ("vae-filters-" + std::to_string(::getpid()));
+    this->Folder =
+      std::filesystem::temp_directory_path() / ("vae-filters-" + std::to_string(::getpid()));
     std::filesystem::create_directories(this->Folder);
     this->File = (this->Folder / "m.safetensors").string();
   }
@@ -209,9 +210,8 @@ TEST(Reconstruct, AnyScalarTypeOfPointsOrCells)
   {
     Pipeline p(image, 1);
     vtkImageData* out = p.Run();
-    vtkDataSetAttributes* attributes = cells
-      ? static_cast<vtkDataSetAttributes*>(out->GetCellData())
-      : out->GetPointData();
+    vtkDataSetAttributes* attributes =
+      cells ? static_cast<vtkDataSetAttributes*>(out->GetCellData()) : out->GetPointData();
     vtkDataArray* result = attributes->GetArray("rock_reconstruction");
     ASSERT_TRUE(result);
     EXPECT_EQ(result->GetDataType(), type);
@@ -236,7 +236,8 @@ TEST(Reconstruct, AnyScalarTypeOfPointsOrCells)
 TEST(Reconstruct, ComponentsAndFurtherArraysAreChannels)
 {
   const int extent[6] = { 0, 15, 0, 15, 0, 15 };
-  auto image = Image<vtkFloatArray>(extent, false, [](vtkIdType i) { return std::sin(0.02 * static_cast<double>(i)); });
+  auto image = Image<vtkFloatArray>(
+    extent, false, [](vtkIdType i) { return std::sin(0.02 * static_cast<double>(i)); });
   vtkNew<vtkFloatArray> velocity;
   velocity->SetName("velocity");
   velocity->SetNumberOfComponents(3);
@@ -260,7 +261,8 @@ TEST(Reconstruct, ComponentsAndFurtherArraysAreChannels)
 TEST(Train, TwoDimensionalImage)
 {
   const int extent[6] = { 0, 31, 7, 7, 0, 31 };
-  auto image = Image<vtkFloatArray>(extent, false, [](vtkIdType i) { return std::sin(0.03 * static_cast<double>(i)); });
+  auto image = Image<vtkFloatArray>(
+    extent, false, [](vtkIdType i) { return std::sin(0.03 * static_cast<double>(i)); });
   Pipeline p(image);
   EXPECT_TRUE(p.Run()->GetPointData()->GetArray("rock_reconstruction"));
   vtkNew<vtkVAEGenerate> generate;
@@ -329,8 +331,7 @@ TEST_F(Model, IsLoadedWhereItFitsAndTrainedWhereItDoesNot)
 TEST_F(Model, SurvivesAFileAndGivesTheSameOutput)
 {
   Pipeline p(Rock());
-  vtkSmartPointer<vtkDataArray> before =
-    p.Run()->GetPointData()->GetArray("rock_reconstruction");
+  vtkSmartPointer<vtkDataArray> before = p.Run()->GetPointData()->GetArray("rock_reconstruction");
   vtkNew<vtkVAEModelWriter> writer;
   writer->SetInputConnection(p.Train->GetOutputPort());
   writer->SetFileName(this->File.c_str());
@@ -426,13 +427,13 @@ TEST(BadInput, AModelForOtherData)
   three->Fill(1);
   vectors->GetPointData()->AddArray(three);
   p.Reconstruct->SetInputData(vectors);
-  EXPECT_EQ(ErrorOf(p.Reconstruct),
-    "Array 'rock' has 3 component(s); the model was trained on 1");
+  EXPECT_EQ(ErrorOf(p.Reconstruct), "Array 'rock' has 3 component(s); the model was trained on 1");
 
   const int flat[6] = { 0, 31, 0, 31, 0, 0 };
   p.Reconstruct->SetInputData(Image<vtkFloatArray>(flat, false, [](vtkIdType) { return 0; }));
-  EXPECT_EQ(ErrorOf(p.Reconstruct), "The data is 2-dimensional (32 x 32 x 1); the model was "
-                                    "trained on 3-dimensional data");
+  EXPECT_EQ(ErrorOf(p.Reconstruct),
+    "The data is 2-dimensional (32 x 32 x 1); the model was "
+    "trained on 3-dimensional data");
 }
 
 TEST_F(Files, AWrongFile)

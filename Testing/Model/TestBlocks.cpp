@@ -55,10 +55,11 @@ TEST(Blocks, OutsideIsReflected)
   NetworkOptions network;
   const Frame frame(dims, { 1, 1, 1 }, network);
   at::Tensor folded = emptyFolded(1, frame, { 8, 8, 8 }, 1);
-  readFolded(v, frame, identity(1), { { 0, 0, 0 }, { 8, 8, 8 } }, {},
-    folded.mutable_data_ptr<float>());
+  readFolded(
+    v, frame, identity(1), { { 0, 0, 0 }, { 8, 8, 8 } }, {}, folded.mutable_data_ptr<float>());
   // Voxel (0, 0, z) is at cell z / 4, fold position (z % 4) * 16.
-  const auto at = [&](int z) { return folded.index({ 0, (z % 4) * 16, z / 4, 0, 0 }).item<float>(); };
+  const auto at = [&](int z)
+  { return folded.index({ 0, (z % 4) * 16, z / 4, 0, 0 }).item<float>(); };
   EXPECT_EQ(at(4), 4 * 64);
   EXPECT_EQ(at(5), 3 * 64);
   EXPECT_EQ(at(7), 1 * 64);
@@ -77,8 +78,8 @@ TEST(Blocks, OrientationsAreTheSymmetriesOfTheCube)
     const Orientation o = randomOrientation(frame, { 8, 8, 8 }, Symmetry::Cube, random);
     at::Tensor folded = emptyFolded(1, frame, all.size, 1);
     readFolded(v, frame, identity(1), all, o, folded.mutable_data_ptr<float>());
-    std::vector<float> values(folded.const_data_ptr<float>(),
-      folded.const_data_ptr<float>() + folded.numel());
+    std::vector<float> values(
+      folded.const_data_ptr<float>(), folded.const_data_ptr<float>() + folded.numel());
     EXPECT_EQ(std::set<float>(values.begin(), values.end()).size(), 512u);
     seen.insert(values);
   }
@@ -166,7 +167,8 @@ TEST(Summary, CountsValuesAndFindsTheTwoPhases)
 TEST(Summary, HashSeesEveryVoxel)
 {
   std::vector<std::uint8_t> v(1001, 7);
-  const auto hash = [&] { return summarise(test::volume(v, { 1001, 1, 1 }).channels[0], 1001).hash; };
+  const auto hash = [&]
+  { return summarise(test::volume(v, { 1001, 1, 1 }).channels[0], 1001).hash; };
   const auto before = hash();
   for (const std::size_t i : { 0u, 500u, 999u, 1000u })
   {

@@ -24,8 +24,8 @@ class Folder : public testing::Test
 protected:
   void SetUp() override
   {
-    this->Path = std::filesystem::temp_directory_path() /
-      ("vae-test-" + std::to_string(::getpid()));
+    this->Path =
+      std::filesystem::temp_directory_path() / ("vae-test-" + std::to_string(::getpid()));
     std::filesystem::create_directories(this->Path);
     this->File = (this->Path / "model.safetensors").string();
   }
@@ -36,10 +36,7 @@ protected:
     std::ifstream in(this->File, std::ios::binary);
     return { std::istreambuf_iterator<char>(in), {} };
   }
-  void write(const std::string& data) const
-  {
-    std::ofstream(this->File, std::ios::binary) << data;
-  }
+  void write(const std::string& data) const { std::ofstream(this->File, std::ios::binary) << data; }
   std::string failure() const
   {
     try
@@ -130,9 +127,13 @@ TEST_F(ModelFiles, LyingHeadersAreRefused)
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})", four), "");
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[4,20]}})", four), "");
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[-4],"data_offsets":[0,16]}})", four), "");
-  EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(
+    file(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,16]}})", four),
+    "");
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
-                 R"("b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", four), "");
+                 R"("b":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})",
+              four),
+    "");
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})", four), "");
   EXPECT_NE(file(std::string(100000, '['), four), "");
 }
@@ -190,7 +191,8 @@ TEST(ModelInfo, ImpossibleNetworksAreRefused)
     const auto at = json.find(text);
     ASSERT_NE(at, std::string::npos) << text << " in " << json;
     const std::string key = std::string(text).substr(0, std::string(text).find(':') + 1);
-    EXPECT_THROW(modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "1000000")),
+    EXPECT_THROW(
+      modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "1000000")),
       std::runtime_error);
     EXPECT_THROW(modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "[]")),
       std::runtime_error);
@@ -199,8 +201,8 @@ TEST(ModelInfo, ImpossibleNetworksAreRefused)
 
 TEST(Json, WhatItWritesItReads)
 {
-  for (const char* text : { "null", "true", "[]", "{}", "[1,-2.5,1e+300,0.1]",
-         R"({"a":[{"b":null}],"c":"\u0001\\\""})" })
+  for (const char* text :
+    { "null", "true", "[]", "{}", "[1,-2.5,1e+300,0.1]", R"({"a":[{"b":null}],"c":"\u0001\\\""})" })
   {
     EXPECT_EQ(Json::parse(text).dump(), text);
   }

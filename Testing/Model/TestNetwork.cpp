@@ -118,10 +118,10 @@ INSTANTIATE_TEST_SUITE_P(Network, Tiles,
   testing::Values(Size{ { 32, 40, 144 }, 1, 4 }, Size{ { 97, 131, 64 }, 1, 24 },
     Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 }),
   [](const auto& test)
-  {
-    const Dims& d = test.param.dims;
-    return std::to_string(d[0]) + "x" + std::to_string(d[1]) + "x" + std::to_string(d[2]);
-  });
+{
+  const Dims& d = test.param.dims;
+  return std::to_string(d[0]) + "x" + std::to_string(d[1]) + "x" + std::to_string(d[2]);
+});
 
 TEST(Network, MarginCellsAreContextOnly)
 {
@@ -172,8 +172,9 @@ TEST(Network, LatentSizesAreChecked)
   }
   catch (const std::invalid_argument& e)
   {
-    EXPECT_STREQ(e.what(), "The latent image is 2 x 2 x 3 with 3 channels; 16 x 16 x 16 voxels of "
-                           "this model need 2 x 2 x 2 with 3");
+    EXPECT_STREQ(e.what(),
+      "The latent image is 2 x 2 x 3 with 3 channels; 16 x 16 x 16 voxels of "
+      "this model need 2 x 2 x 2 with 3");
   }
 }
 

@@ -15,10 +15,7 @@ using namespace vae;
 namespace
 {
 
-at::Tensor scalar(double v)
-{
-  return at::full({ 1, 1 }, v, at::kDouble);
-}
+at::Tensor scalar(double v) { return at::full({ 1, 1 }, v, at::kDouble); }
 
 /// Autograd's gradient of f at x against central differences in float64.
 void expectGradient(const std::function<at::Tensor(const at::Tensor&)>& f, const at::Tensor& at)
@@ -37,7 +34,8 @@ void expectGradient(const std::function<at::Tensor(const at::Tensor&)>& f, const
       return f(moved.view(at.sizes())).item<double>();
     };
     const double numeric = (value(h) - value(-h)) / (2 * h);
-    EXPECT_NEAR(analytic.flatten()[i].item<double>(), numeric, 1e-6 * std::max(1., std::abs(numeric)));
+    EXPECT_NEAR(
+      analytic.flatten()[i].item<double>(), numeric, 1e-6 * std::max(1., std::abs(numeric)));
   }
 }
 
@@ -63,8 +61,8 @@ TEST(Objective, GaussianLossAtTheMeanIsHalfLogTwoPi)
 TEST(Objective, GaussianLossIsLeastAtTheRootMeanSquare)
 {
   const at::Tensor x = at::zeros({ 1, 2, 8 }, at::kDouble);
-  const at::Tensor y = at::stack({ at::full({ 8 }, 0.5, at::kDouble), at::full({ 8 }, 2., at::kDouble) })
-                         .unsqueeze(0);
+  const at::Tensor y =
+    at::stack({ at::full({ 8 }, 0.5, at::kDouble), at::full({ 8 }, 2., at::kDouble) }).unsqueeze(0);
   const auto loss = [&](double a, double b)
   {
     return gaussianLoss(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>();

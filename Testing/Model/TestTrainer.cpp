@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/TorchTrainer.h"
 #include "Torch/TorchModel.h"
+#include "Torch/TorchTrainer.h"
 #include "Volumes.h"
 
 #include <gtest/gtest.h>
@@ -58,7 +58,8 @@ std::vector<float> weights(const Trainer& trainer)
 {
   // Through the file: what a user would compare.
   const std::string path = (std::filesystem::temp_directory_path() /
-    ("vae-weights-" + std::to_string(::getpid()) + ".safetensors")).string();
+    ("vae-weights-" + std::to_string(::getpid()) + ".safetensors"))
+                             .string();
   trainer.model()->save(path);
   const auto model = TorchModel::load(path);
   std::filesystem::remove(path);
@@ -178,8 +179,7 @@ TEST(Trainer, GreyValuesComeBackInTheirUnits)
     {
       for (int x = 0; x < n; ++x)
       {
-        values.push_back(
-          static_cast<float>(1000 + 50 * std::sin(0.3 * x) * std::cos(0.2 * y) + z));
+        values.push_back(static_cast<float>(1000 + 50 * std::sin(0.3 * x) * std::cos(0.2 * y) + z));
       }
     }
   }
@@ -227,7 +227,8 @@ TEST(Trainer, SavedModelsGiveIdenticalOutput)
   const Volume v = test::rockVolume(32);
   const auto model = train(v, quick(2))->model();
   const std::string path = (std::filesystem::temp_directory_path() /
-    ("vae-saved-" + std::to_string(::getpid()) + ".safetensors")).string();
+    ("vae-saved-" + std::to_string(::getpid()) + ".safetensors"))
+                             .string();
   model->save(path);
   const std::shared_ptr<const Model> back = TorchModel::load(path);
   const Latent a = model->encode(v, {}), b = back->encode(v, {});
@@ -260,8 +261,8 @@ TEST(Trainer, BadInputIsRefusedInOneSentence)
   };
   EXPECT_EQ(with([](TrainOptions& t) { t.learningRate = -1; }),
     "Learning Rate is -1.0; it must be in [0.0, 1.0]");
-  EXPECT_EQ(with([](TrainOptions& t) { t.batchSize = 0; }),
-    "Batch Size is 0; it must be in [1, 1024]");
+  EXPECT_EQ(
+    with([](TrainOptions& t) { t.batchSize = 0; }), "Batch Size is 0; it must be in [1, 1024]");
   EXPECT_EQ(with([](TrainOptions& t) { t.device = "gpu"; }),
     "Device is 'gpu'; it must be auto, cpu, cuda or cuda:N");
   EXPECT_EQ(with([](TrainOptions& t) { t.epochs = 0; }),

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """The same through pvserver: the client holds rows of the table, never the network."""
+import os
 import socket
 import subprocess
 import sys
@@ -13,14 +14,15 @@ import vae_test
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     port = probe.getsockname()[1]
-server = subprocess.Popen([sys.argv[1], f"--server-port={port}"], stdout=subprocess.PIPE, text=True)
+environment = {**os.environ, "PV_PLUGIN_PATH": os.path.dirname(os.environ["VAE_PLUGIN"])}
+server = subprocess.Popen([sys.argv[1], f"--server-port={port}"], stdout=subprocess.PIPE, text=True,
+                          env=environment)
 for line in server.stdout:  # a probing connection would be taken for the client
     if "Accepting connection" in line:
         break
 try:
+    vae_test.load(globals())  # the client before it connects: it holds a domain that proxies name
     Connect("127.0.0.1", port)
-    vae_test.load(globals())  # the client first: it holds the domain of the model input
-    vae_test.load(globals(), remote=True)
     rock = vae_test.rock()
     model = VAETrain(Input=rock, **vae_test.QUICK)
     reconstruction = VAEReconstruct(Input=rock)

@@ -14,8 +14,8 @@ QUICK = {"TimeBudget": 0, "Epochs": 3, "StepsPerEpoch": 10, "Width": 16, "PatchS
          "Device": "cpu"}
 
 
-def load(namespace, remote=False):
-    LoadPlugin(os.environ["VAE_PLUGIN"], remote=remote, ns=namespace)
+def load(namespace):
+    LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=namespace)
 
 
 def clean_folder():
