@@ -24,7 +24,8 @@ LARGEST_LAG = 50  # voxels, of the two-point correlation
 
 
 def say(text):
-    print(f"[demo] {text}", flush=True)
+    # Past Python's buffer, which pvpython does not flush: progress is shown as it happens.
+    os.write(1, f"[demo] {text}\n".encode())
 
 
 def options():
