@@ -163,6 +163,7 @@ int vtkVAEReconstruct::RequestData(
       cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
     vtkNew<vtkDoubleArray> quality;
     quality->SetName(phases ? "Accuracy" : "PSNR");
+    const std::vector<vtkVAEBridge::ArrayLayout> layout = vtkVAEBridge::LayoutOf(info);
     for (std::size_t i = 0; i < arrays.size(); ++i)
     {
       attributes->AddArray(values[i]);
@@ -170,7 +171,7 @@ int vtkVAEReconstruct::RequestData(
       if (this->ComputeError)
       {
         error = vtkSmartPointer<vtkFloatArray>::New();
-        error->SetName((vtkVAEBridge::LayoutOf(info)[i].Name + "_error").c_str());
+        error->SetName((layout[i].Name + "_error").c_str());
         error->SetNumberOfComponents(arrays[i]->GetNumberOfComponents());
         error->SetNumberOfTuples(count);
       }
@@ -191,7 +192,7 @@ int vtkVAEReconstruct::RequestData(
       double low = info.channels[0].minimum, high = info.channels[0].maximum;
       for (const vae::ChannelInfo& c : info.channels)
       {
-        if (c.array == vtkVAEBridge::LayoutOf(info)[i].Name)
+        if (c.array == layout[i].Name)
         {
           low = std::min(low, c.minimum);
           high = std::max(high, c.maximum);

@@ -5,7 +5,6 @@
 #include "Options.h"
 #include "Volume.h"
 
-#include <map>
 #include <string>
 #include <vector>
 

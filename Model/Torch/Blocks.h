@@ -24,6 +24,7 @@ struct Frame
   Index3 fold{};   ///< voxels folded into channels; 1 along an unused axis
   std::array<double, 3> spacing{};
 
+  Frame() = default;
   Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
 
   Index3 cell() const;  ///< voxels a latent cell

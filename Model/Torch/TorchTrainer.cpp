@@ -72,7 +72,6 @@ std::string describe(const Channel& c)
 TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
   : Data(std::move(volume))
   , Where(choosePlace(options.device, options.precision, options.threads))
-  , Grid({ 8, 8, 8 }, { 1, 1, 1 }, {})
   , Random(static_cast<std::uint64_t>(options.seed))
   , Noise(at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(options.seed)))
 {
@@ -210,10 +209,10 @@ TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
   }
 }
 
-double TorchTrainer::progress() const
+double TorchTrainer::progress(double seconds) const
 {
   const TrainOptions& o = this->Info.options;
-  const double time = o.timeBudget > 0 ? this->Seconds / o.timeBudget : 0;
+  const double time = o.timeBudget > 0 ? seconds / o.timeBudget : 0;
   const double steps = o.epochs > 0
     ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
     : 0;
@@ -269,14 +268,15 @@ at::Tensor TorchTrainer::reconstructionLoss(const at::Tensor& decoded, const at:
 StepRecord TorchTrainer::step()
 {
   const TrainOptions& o = this->Info.options;
-  if (this->progress() >= 1)
+  const double before = this->progress(this->Seconds);
+  if (before >= 1)
   {
     throw std::logic_error("the training has finished");
   }
   const auto begin = std::chrono::steady_clock::now();
   const RunScope scope(this->Where, true);
-  const double klWeight = klWeightAt(o, this->progress());
-  const double rate = learningRateAt(o, this->Step + 1, this->progress());
+  const double klWeight = klWeightAt(o, before);
+  const double rate = learningRateAt(o, this->Step + 1, before);
 
   const at::Tensor x = this->drawBatch().to(this->Where.device);
   const auto count = static_cast<double>(x.numel() / this->Info.network.channels);
@@ -313,9 +313,8 @@ StepRecord TorchTrainer::step()
   double spent = elapsed();
   record.voxelsPerSecond = count / spent;
   this->Running.seconds += spent;
-  const bool last = this->Seconds + spent >= o.timeBudget && o.timeBudget > 0;
-  record.epochEnded = this->Step % o.stepsPerEpoch == 0 || last ||
-    (o.epochs > 0 && this->Step == static_cast<std::int64_t>(o.epochs) * o.stepsPerEpoch);
+  record.epochEnded =
+    this->Step % o.stepsPerEpoch == 0 || this->progress(this->Seconds + spent) >= 1;
   if (record.epochEnded)
   {
     EpochRecord row = this->Running;
@@ -342,7 +341,7 @@ StepRecord TorchTrainer::step()
   }
   this->Seconds += spent;
   record.seconds = this->Seconds;
-  record.progress = this->progress();
+  record.progress = this->progress(this->Seconds);
   record.finished = record.progress >= 1;
   return record;
 }

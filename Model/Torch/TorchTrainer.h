@@ -28,7 +28,7 @@ private:
   at::Tensor drawBatch();
   at::Tensor reconstructionLoss(const at::Tensor& decoded, const at::Tensor& x);
   void validate(EpochRecord& record);
-  double progress() const;
+  double progress(double seconds) const; ///< 0..1, after so many seconds
 
   Volume Data;
   ModelInfo Info;
@@ -45,7 +45,6 @@ private:
   std::int64_t Step = 0;
   double Seconds = 0;
   EpochRecord Running;              ///< sums over the epoch so far
-  at::Tensor MeanVariance;          ///< of the last batch, a latent channel
   std::vector<double> SquaredError; ///< Gaussian: smoothed, a data channel, normalised units
 };
 
