@@ -244,7 +244,7 @@ def main():
     SaveData(out("reconstruction.vti"), proxy=reconstruction)
     SaveData(out("generated.vti"), proxy=new)
     low, high = float(data.min()), float(data.max())
-    value = {"range": (low, high), "iso": (low + high) / 2 if phases else float(numpy.median(data))}
+    value = {"range": (low, high), "iso": (low + high) / 2 if phases else float(data.mean())}
     picture([("input", volume, name, association),
              ("reconstruction", reconstruction, name + "_reconstruction", association),
              ("generated", new, name, association)], value, out("volumes.png"))
