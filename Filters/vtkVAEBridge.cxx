@@ -6,7 +6,9 @@
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
 #include "vtkImageData.h"
+#include "vtkInformation.h"
 #include "vtkPointData.h"
+#include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEModel.h"
 
 #include <algorithm>
@@ -101,6 +103,16 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData)
     dims[a] = cellData ? std::max(d[a] - 1, d[a] > 0 ? 1 : 0) : d[a];
   }
   return dims;
+}
+
+//----------------------------------------------------------------------------
+void RequestWholeExtent(vtkInformation* input)
+{
+  if (input->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
+  {
+    input->Set(vtkStreamingDemandDrivenPipeline::UPDATE_EXTENT(),
+      input->Get(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()), 6);
+  }
 }
 
 //----------------------------------------------------------------------------

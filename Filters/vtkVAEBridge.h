@@ -14,7 +14,7 @@ class vtkAlgorithm;
 class vtkDataArray;
 class vtkDataObject;
 class vtkImageData;
-class vtkInformationVector;
+class vtkInformation;
 
 // What the filters share: VTK arrays as views for Model, and the border across which no
 // exception passes. Private to this module.
@@ -64,6 +64,10 @@ private:
 
 /// Dims of the point or cell data of an image.
 vae::Dims DimsOf(vtkImageData* image, bool cellData);
+
+/// Ask for the whole of an image, whatever part of the output is wanted: a voxel of ours depends
+/// on a neighbourhood.
+void RequestWholeExtent(vtkInformation* input);
 
 } // namespace vtkVAEBridge
 

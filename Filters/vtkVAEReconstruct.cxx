@@ -74,13 +74,7 @@ int vtkVAEReconstruct::RequestInformation(
 int vtkVAEReconstruct::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
-  // A voxel depends on a neighbourhood of it: the whole volume, whatever part is asked for.
-  vtkInformation* in = inputVector[0]->GetInformationObject(0);
-  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
-  {
-    in->Set(vtkStreamingDemandDrivenPipeline::UPDATE_EXTENT(),
-      in->Get(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()), 6);
-  }
+  vtkVAEBridge::RequestWholeExtent(inputVector[0]->GetInformationObject(0));
   return 1;
 }
 

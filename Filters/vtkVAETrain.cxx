@@ -115,12 +115,7 @@ int vtkVAETrain::FillInputPortInformation(int, vtkInformation* info)
 int vtkVAETrain::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
-  vtkInformation* in = inputVector[0]->GetInformationObject(0);
-  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
-  {
-    in->Set(vtkStreamingDemandDrivenPipeline::UPDATE_EXTENT(),
-      in->Get(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()), 6);
-  }
+  vtkVAEBridge::RequestWholeExtent(inputVector[0]->GetInformationObject(0));
   return 1;
 }
 
