@@ -31,6 +31,7 @@ struct vtkVAETrain::Internals
   vae::TrainOptions Options;
   vtkNew<vtkDataArraySelection> AdditionalArrays;
   std::shared_ptr<const vae::Model> Model; // the last one, for re-executions that change nothing
+  std::string SavedTo;                     // the file that holds it
 };
 
 //----------------------------------------------------------------------------
@@ -195,6 +196,17 @@ std::vector<vtkDataArray*> ChosenArrays(
 } // namespace
 
 //----------------------------------------------------------------------------
+void vtkVAETrain::SaveModel()
+{
+  const std::string file = this->ModelFile ? this->ModelFile : "";
+  if (!file.empty() && file != this->Internal->SavedTo)
+  {
+    this->Internal->Model->save(file);
+    this->Internal->SavedTo = file;
+  }
+}
+
+//----------------------------------------------------------------------------
 int vtkVAETrain::RequestData(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
@@ -234,6 +246,7 @@ int vtkVAETrain::RequestData(
         if (fits(found))
         {
           this->Internal->Model = found;
+          this->Internal->SavedTo = file;
           this->Status = "Loaded from " + file +
             ": it was trained on the same data with the same settings, so it was not trained "
             "again.";
@@ -249,6 +262,7 @@ int vtkVAETrain::RequestData(
     if (fits(this->Internal->Model))
     {
       output->SetModel(this->Internal->Model);
+      this->SaveModel(); // the file may have been named after the training
       return 1;
     }
 
@@ -278,12 +292,10 @@ int vtkVAETrain::RequestData(
     this->Internal->Model = trainer->model();
     this->Status = "Trained on " + trainer->info().device + " in " + Clock(record.seconds) + " (" +
       std::to_string(record.step) + " steps).";
-    if (!file.empty())
-    {
-      this->Internal->Model->save(file);
-    }
+    this->Internal->SavedTo.clear();
     vtkLogF(INFO, "VAE Train: %s", this->Status.c_str());
     output->SetModel(this->Internal->Model);
+    this->SaveModel();
     this->UpdateProgress(1);
     return 1;
   }

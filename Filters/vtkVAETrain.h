@@ -116,6 +116,8 @@ private:
   vtkVAETrain(const vtkVAETrain&) = delete;
   void operator=(const vtkVAETrain&) = delete;
 
+  void SaveModel(); // to ModelFile, unless it is there
+
   char* ModelFile = nullptr;
   bool AlwaysTrain = false;
   std::string Status;

@@ -290,16 +290,28 @@ ModelInfo modelInfoFromJson(const std::string& text)
 
 std::string fingerprint(const Volume& volume, const TrainOptions& options)
 {
+  std::vector<ChannelSummary> summaries;
+  for (const Channel& c : volume.channels)
+  {
+    summaries.push_back(summarise(c, voxels(volume.dims)));
+  }
+  return fingerprint(volume, options, summaries);
+}
+
+std::string fingerprint(const Volume& volume, const TrainOptions& options,
+  const std::vector<ChannelSummary>& summaries)
+{
   ToJson to;
   visit(to, options);
   to("dims", volume.dims);
   to("spacing", volume.spacing);
   to("cell_data", volume.cellData);
   std::string text = Json(std::move(to.Out)).dump();
-  for (const Channel& c : volume.channels)
+  for (std::size_t i = 0; i < summaries.size(); ++i)
   {
+    const Channel& c = volume.channels[i];
     text += c.array + '/' + std::to_string(c.component) + '/' + name(c.type) + '/' +
-      std::to_string(summarise(c, voxels(volume.dims)).hash);
+      std::to_string(summaries[i].hash);
   }
   std::uint64_t h = 14695981039346656037ull; // FNV-1a
   for (const char c : text)

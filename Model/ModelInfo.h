@@ -68,6 +68,9 @@ ModelInfo modelInfoFromJson(const std::string& text);
 
 /// Hash of the volume's contents and of every option that changes the result.
 std::string fingerprint(const Volume& volume, const TrainOptions& options);
+/// The same from summaries of the volume's channels, which need no further pass over it.
+std::string fingerprint(const Volume& volume, const TrainOptions& options,
+  const std::vector<ChannelSummary>& summaries);
 
 /// Name written to files and tables, e.g. "bernoulli".
 const char* name(Likelihood likelihood);

@@ -23,16 +23,19 @@ at::Tensor bernoulliLoss(const at::Tensor& logits, const at::Tensor& x)
   return at::binary_cross_entropy_with_logits(logits, x, {}, {}, at::Reduction::Sum);
 }
 
-at::Tensor gaussianLoss(const at::Tensor& mean, const at::Tensor& x, const at::Tensor& logSigma)
+at::Tensor meanSquaredError(const at::Tensor& mean, const at::Tensor& x, std::int64_t channels)
 {
   // Folded channels of one data channel are neighbours: [batch, channels, fold^d, cells...].
-  const auto channels = logSigma.size(0);
-  const auto perChannel = x.numel() / channels;
-  const at::Tensor squares =
-    (mean - x).square().unflatten(1, { channels, -1 }).transpose(0, 1).flatten(1).sum(1);
-  return (0.5 * squares * at::exp(-2 * logSigma) +
-    static_cast<double>(perChannel) * (logSigma + 0.5 * std::log(2 * std::numbers::pi)))
-    .sum();
+  return (mean - x).square().unflatten(1, { channels, -1 }).transpose(0, 1).flatten(1).mean(1);
+}
+
+at::Tensor gaussianLoss(
+  const at::Tensor& meanSquares, std::int64_t count, const at::Tensor& logSigma)
+{
+  return (0.5 * meanSquares * at::exp(-2 * logSigma) + logSigma +
+           0.5 * std::log(2 * std::numbers::pi))
+           .sum() *
+    static_cast<double>(count);
 }
 
 at::Tensor softClip(const at::Tensor& logSigma)

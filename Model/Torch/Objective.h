@@ -16,9 +16,13 @@ at::Tensor klDivergence(const at::Tensor& mean, const at::Tensor& logVariance);
 /// -log p(x|z) of Bernoulli voxels, summed: binary cross entropy of logits.
 at::Tensor bernoulliLoss(const at::Tensor& logits, const at::Tensor& x);
 
-/// -log p(x|z) of Gaussian voxels with one log standard deviation a channel, summed;
-/// `logSigma` has one element a data channel, x is folded (sigma-VAE, Rybkin et al. 2021).
-at::Tensor gaussianLoss(const at::Tensor& mean, const at::Tensor& x, const at::Tensor& logSigma);
+/// Mean squared error of each data channel; `mean` and `x` are folded.
+at::Tensor meanSquaredError(const at::Tensor& mean, const at::Tensor& x, std::int64_t channels);
+
+/// -log p(x|z) of Gaussian voxels with one log standard deviation a channel, summed
+/// (sigma-VAE, Rybkin et al. 2021), from the mean squared error over `count` voxels a channel.
+at::Tensor gaussianLoss(
+  const at::Tensor& meanSquares, std::int64_t count, const at::Tensor& logSigma);
 
 /// log sigma, softly kept above -6 as in the sigma-VAE: min + softplus(value - min).
 at::Tensor softClip(const at::Tensor& logSigma);

@@ -103,9 +103,10 @@ TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
   }
 
   bool twoPhase = true;
+  std::vector<ChannelSummary> summaries;
   for (const Channel& c : this->Data.channels)
   {
-    const ChannelSummary s = summarise(c, voxels(this->Data.dims));
+    const ChannelSummary s = summaries.emplace_back(summarise(c, voxels(this->Data.dims)));
     if (s.notFinite > 0)
     {
       throw std::invalid_argument("Array " + describe(c) + " has " + std::to_string(s.notFinite) +
@@ -149,7 +150,7 @@ TorchTrainer::TorchTrainer(Volume volume, const TrainOptions& options)
   info.spacing = this->Data.spacing;
   info.trainingDims = this->Data.dims;
   info.cellData = this->Data.cellData;
-  info.fingerprint = fingerprint(this->Data, options);
+  info.fingerprint = fingerprint(this->Data, options, summaries);
   info.device = this->Where.reason;
   info.producer = std::string("VAE plugin for ParaView, LibTorch ") + TORCH_VERSION;
 
@@ -249,20 +250,16 @@ at::Tensor TorchTrainer::reconstructionLoss(const at::Tensor& decoded, const at:
   // The best sigma for a batch is its root mean squared error (Rybkin et al. 2021, Eq. 8);
   // there the loss does not change with sigma, so no gradient flows through it.
   const auto channels = static_cast<std::int64_t>(this->SquaredError.size());
-  at::Tensor squares;
-  {
-    const c10::NoGradGuard guard;
-    squares =
-      (decoded - x).square().unflatten(1, { channels, -1 }).transpose(0, 1).flatten(1).mean(1);
-  }
-  const at::Tensor onHost = squares.to(at::kCPU, at::kDouble);
+  const at::Tensor squares = meanSquaredError(decoded, x, channels);
+  const at::Tensor onHost = squares.detach().to(at::kCPU, at::kDouble);
   for (std::size_t c = 0; c < this->SquaredError.size(); ++c)
   {
     const double value = onHost[static_cast<std::int64_t>(c)].item<double>();
     this->SquaredError[c] = this->Step == 0 ? value : 0.95 * this->SquaredError[c] + 0.05 * value;
     this->Info.sigma[c] = std::sqrt(this->SquaredError[c]);
   }
-  return gaussianLoss(decoded, x, softClip(0.5 * at::log(squares + 1e-12)));
+  return gaussianLoss(
+    squares, x.numel() / channels, softClip(0.5 * at::log(squares.detach() + 1e-12)));
 }
 
 StepRecord TorchTrainer::step()
@@ -377,15 +374,15 @@ void TorchTrainer::validate(EpochRecord& row)
   {
     const auto channels = static_cast<std::int64_t>(this->Info.sigma.size());
     const at::Tensor sigma = at::tensor(this->Info.sigma, at::kDouble).to(y.device(), at::kFloat);
-    reconstruction = gaussianLoss(y, x, sigma.log()).item<double>();
-    const at::Tensor squares =
-      (y - x).square().unflatten(1, { channels, -1 }).transpose(0, 1).flatten(1).mean(1).cpu();
+    const at::Tensor squares = meanSquaredError(y, x, channels);
+    reconstruction = gaussianLoss(squares, x.numel() / channels, sigma.log()).item<double>();
+    const at::Tensor onHost = squares.cpu();
     double quality = 0;
     for (std::int64_t c = 0; c < channels; ++c)
     {
       const ChannelInfo& info = this->Info.channels[static_cast<std::size_t>(c)];
       const double range = (info.maximum - info.minimum) / info.scale;
-      quality += 10 * std::log10(range * range / squares[c].item<double>());
+      quality += 10 * std::log10(range * range / onHost[c].item<double>());
     }
     row.validationQuality = quality / static_cast<double>(channels);
   }

@@ -328,6 +328,17 @@ TEST_F(Model, IsLoadedWhereItFitsAndTrainedWhereItDoesNot)
   EXPECT_EQ(other.Train->GetStatus().find("Trained on"), 0u) << other.Train->GetStatus();
 }
 
+TEST_F(Model, IsSavedWhenTheFileIsNamedAfterTheTraining)
+{
+  Pipeline p(Rock());
+  p.Train->Update();
+  const auto trained = vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel();
+  p.Train->SetModelFile(this->File.c_str());
+  p.Train->Update();
+  EXPECT_TRUE(std::filesystem::exists(this->File));
+  EXPECT_EQ(vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel(), trained);
+}
+
 TEST_F(Model, SurvivesAFileAndGivesTheSameOutput)
 {
   Pipeline p(Rock());

@@ -15,6 +15,13 @@ using namespace vae;
 namespace
 {
 
+/// The loss of a reconstruction, as the trainer composes it.
+at::Tensor gaussian(const at::Tensor& mean, const at::Tensor& x, const at::Tensor& logSigma)
+{
+  const auto channels = logSigma.size(0);
+  return gaussianLoss(meanSquaredError(mean, x, channels), x.numel() / channels, logSigma);
+}
+
 at::Tensor scalar(double v) { return at::full({ 1, 1 }, v, at::kDouble); }
 
 /// Autograd's gradient of f at x against central differences in float64.
@@ -54,7 +61,7 @@ TEST(Objective, KLDivergenceHasItsClosedFormValues)
 TEST(Objective, GaussianLossAtTheMeanIsHalfLogTwoPi)
 {
   const at::Tensor x = at::zeros({ 2, 3, 4, 4, 4 }, at::kDouble);
-  const double loss = gaussianLoss(x, x, at::zeros({ 3 }, at::kDouble)).item<double>();
+  const double loss = gaussian(x, x, at::zeros({ 3 }, at::kDouble)).item<double>();
   EXPECT_NEAR(loss / static_cast<double>(x.numel()), 0.918939, 1e-6);
 }
 
@@ -65,7 +72,7 @@ TEST(Objective, GaussianLossIsLeastAtTheRootMeanSquare)
     at::stack({ at::full({ 8 }, 0.5, at::kDouble), at::full({ 8 }, 2., at::kDouble) }).unsqueeze(0);
   const auto loss = [&](double a, double b)
   {
-    return gaussianLoss(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>();
+    return gaussian(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>();
   };
   EXPECT_LT(loss(0.5, 2), loss(0.51, 2));
   EXPECT_LT(loss(0.5, 2), loss(0.49, 2));
@@ -89,9 +96,9 @@ TEST(Objective, GradientsAgreeWithFiniteDifferences)
   expectGradient([&](const at::Tensor& lv) { return klDivergence(other, lv); }, at);
   expectGradient([&](const at::Tensor& l) { return bernoulliLoss(l, other); }, at);
   const at::Tensor logSigma = at::tensor({ 0.2, -0.4 }, at::kDouble);
-  expectGradient([&](const at::Tensor& m) { return gaussianLoss(m, other, logSigma); }, at);
+  expectGradient([&](const at::Tensor& m) { return gaussian(m, other, logSigma); }, at);
   expectGradient(
-    [&](const at::Tensor& s) { return gaussianLoss(at, other, softClip(s)); }, logSigma);
+    [&](const at::Tensor& s) { return gaussian(at, other, softClip(s)); }, logSigma);
 }
 
 TEST(Objective, SchedulesStartAndEndWhereTheySay)
