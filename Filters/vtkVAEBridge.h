@@ -46,8 +46,12 @@ std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info);
 std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
 
-/// The network in a pipeline object. \throws std::invalid_argument if there is none
+/// The network in a pipeline object. \throws std::invalid_argument if there is none, Pending if a
+/// training under way has none yet
 const vae::Model& ModelOf(vtkDataObject* object);
+struct Pending : std::exception
+{
+};
 
 /// Progress of `algorithm` between two fractions, stopped by its abort flag.
 class Progress
@@ -72,9 +76,10 @@ void RequestWholeExtent(vtkInformation* input);
 } // namespace vtkVAEBridge
 
 /// End of a RequestData body: `try { ... } vtkVAECatchMacro`. Every exception becomes one
-/// error message; an abort is no error.
+/// error message; an abort, or a model that is still to come, is no error.
 #define vtkVAECatchMacro                                                                           \
   catch (const vae::Stopped&) { return 1; }                                                        \
+  catch (const vtkVAEBridge::Pending&) { return 1; }                                               \
   catch (const std::bad_alloc&)                                                                    \
   {                                                                                                \
     vtkErrorMacro(<< "There is not enough memory for this; choose a smaller volume or budget.");   \

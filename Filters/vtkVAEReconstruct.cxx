@@ -124,6 +124,7 @@ int vtkVAEReconstruct::RequestData(
 {
   vtkImageData* input = vtkImageData::GetData(inputVector[0]);
   vtkImageData* output = vtkImageData::GetData(outputVector);
+  output->ShallowCopy(input); // what there is while a training has no model yet
   try
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
@@ -152,7 +153,6 @@ int vtkVAEReconstruct::RequestData(
     const vae::Latent latent = model.encode(volume, run, encoding.Monitor());
     model.decode(latent, volume.dims, 0, wanted, run, decoding.Monitor());
 
-    output->ShallowCopy(input);
     vtkDataSetAttributes* attributes =
       cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
     vtkNew<vtkDoubleArray> quality;

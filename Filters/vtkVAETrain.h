@@ -138,12 +138,7 @@ public:
   ///@}
 
   /**
-   * Write the newest model to a file.
-   */
-  void SaveModelAs(const char* path);
-
-  /**
-   * Measure for half a second, in the background, how fast this device trains; see DeviceSpeed.
+   * Measure for half a second, in the background, how fast this device trains; see GetDeviceSpeed.
    */
   void MeasureDevice();
 
@@ -175,12 +170,15 @@ public:
 
   ///@{
   /**
-   * What the settings of now will take: see vae::Plan.
+   * What the settings of now will take: see vae::Plan. Channels and dimensions are those of the
+   * input, where it is there.
    */
   int GetParameters();
-  int GetReceptiveField();
-  double GetModelMemory(); ///< MiB
-  double GetBatchMemory(); ///< MiB
+  int GetReceptiveField(); ///< voxels
+  double GetExpectedMemory(); ///< MiB, of model and batch
+  std::string GetPlan(); ///< in words, with the time on this device once it is measured
+  std::string DescribePlan(int latentChannels, int width, int blocks, int patchSize, int batchSize,
+    double timeBudget); ///< the same of other settings
   /**
    * Floating-point operations a second that MeasureDevice() has found; 0 before.
    */
@@ -206,6 +204,8 @@ private:
   int Execution = AUTOMATIC;
   bool AllTimeSteps = false;
   int TimeStepRange[2] = { 0, 0 };
+
+  int Deliver(vtkVAEModel* output);
 
   struct Internals;
   std::unique_ptr<Internals> Internal;

@@ -276,6 +276,8 @@ const char* name(Ending ending) { return EndingNames[static_cast<int>(ending)]; 
 
 std::string toJson(const ModelInfo& info) { return ToJson::convert(info).dump(); }
 
+std::string toText(const TrainOptions& options) { return ToJson::convert(options).dump(); }
+
 ModelInfo modelInfoFromJson(const std::string& text)
 {
   ModelInfo info;
@@ -321,7 +323,7 @@ std::string hashOf(const std::string& text)
 std::string fingerprint(const std::vector<Volume>& volumes,
   const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options)
 {
-  std::string text = ToJson::convert(options).dump();
+  std::string text = toText(options);
   for (std::size_t i = 0; i < volumes.size(); ++i)
   {
     const Volume& v = volumes[i];

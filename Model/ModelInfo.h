@@ -79,6 +79,9 @@ struct ModelInfo
 std::string toJson(const ModelInfo& info);
 ModelInfo modelInfoFromJson(const std::string& text);
 
+/// Every option that changes the result; equal texts mean equal options.
+std::string toText(const TrainOptions& options);
+
 /// Hash of what is trained on and of every option that changes the result. `summaries` are those
 /// of each volume's channels, and of its mask where it has one.
 std::string fingerprint(const std::vector<Volume>& volumes,

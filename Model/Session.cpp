@@ -8,9 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
-#include <set>
 #include <utility>
 
 namespace vae
@@ -37,30 +35,6 @@ std::string minutes(double seconds)
   return text;
 }
 
-// A process that exits while a thread is inside LibTorch crashes in its destructors: whoever is
-// still training then is stopped first.
-std::mutex RegistryMutex;
-std::set<Session*>& registry()
-{
-  static auto* sessions = new std::set<Session*>;
-  return *sessions;
-}
-void stopAll()
-{
-  const std::lock_guard lock(RegistryMutex);
-  for (Session* s : registry())
-  {
-    s->stop();
-  }
-  for (Session* s : registry())
-  {
-    s->wait();
-  }
-}
-/// Handlers run in the reverse of the order in which they were registered: this is called again
-/// once LibTorch has registered its own.
-void stopAllAtExit() { std::atexit(stopAll); }
-
 } // namespace
 
 const char* name(State state)
@@ -85,10 +59,8 @@ Session::~Session()
     const std::lock_guard lock(this->Mutex);
     this->Abandoned = true;
   }
-  this->stop();
-  this->wait();
-  const std::lock_guard lock(RegistryMutex);
-  registry().erase(this);
+  this->Worker.stop();
+  this->Worker.wait();
 }
 
 template <typename F>
@@ -111,7 +83,7 @@ std::shared_ptr<const Model> Session::model()
   return this->Newest;
 }
 
-bool Session::hasNewModel() const
+bool Session::hasNews() const
 {
   const std::lock_guard lock(this->Mutex);
   return !this->Taken;
@@ -148,22 +120,28 @@ void Session::publish(std::shared_ptr<const Model> model)
   this->Taken = false;
 }
 
+std::string Session::fingerprintOf(
+  const std::vector<Volume>& volumes, const TrainOptions& options, const Model* initial)
+{
+  const auto summaries = summarise(volumes);
+  const std::string plain = vae::fingerprint(volumes, summaries, options);
+  if (!initial)
+  {
+    return plain;
+  }
+  const ModelInfo& from = initial->info();
+  const bool goesOn =
+    from.fingerprint == vae::fingerprint(volumes, summaries, withLimitsOf(options, from.options));
+  return goesOn ? plain : fineTuned(plain, from);
+}
+
 void Session::prepare(bool live)
 {
   this->update([](Status& s) { s.state = State::Preparing; s.message = "Looking at the data."; });
-  const auto summaries = summarise(this->Volumes);
-  const std::string plain = vae::fingerprint(this->Volumes, summaries, this->Options);
-  std::string wanted = plain;
-  if (this->Initial)
-  {
-    const ModelInfo& from = this->Initial->info();
-    const bool goesOn = from.fingerprint ==
-      vae::fingerprint(this->Volumes, summaries, withLimitsOf(this->Options, from.options));
-    wanted = goesOn ? plain : fineTuned(plain, from);
-  }
+  const std::string wanted = fingerprintOf(this->Volumes, this->Options, this->Initial.get());
   Backend& door = backend();
   static std::once_flag once;
-  std::call_once(once, stopAllAtExit);
+  std::call_once(once, &Background::stopAllAtExit);
 
   std::string file;
   bool always = false;
@@ -365,20 +343,8 @@ void Session::run(const std::function<bool(const Status&)>& report)
 
 void Session::launch(bool resuming)
 {
-  const std::lock_guard lock(this->ThreadMutex);
-  if (this->Thread.joinable())
-  {
-    this->Thread.request_stop();
-    this->Thread.join();
-  }
-  {
-    const std::lock_guard registering(RegistryMutex);
-    registry().insert(this);
-  }
-  static std::once_flag once;
-  std::call_once(once, stopAllAtExit);
   this->update([&](Status& s) { s.state = State::Preparing; });
-  this->Thread = std::jthread([this, resuming](const std::stop_token& stop)
+  this->Worker.start([this, resuming](const std::stop_token& stop)
   {
     try
     {
@@ -400,6 +366,7 @@ void Session::launch(bool resuming)
       const std::lock_guard failing(this->Mutex);
       this->Now.state = State::Failed;
       this->Now.message = this->Error = firstLine(e.what());
+      this->Taken = false;
     }
   });
 }
@@ -416,46 +383,26 @@ void Session::resume()
 
 void Session::stop()
 {
-  // Not under ThreadMutex, which wait() holds while it joins.
-  this->Thread.request_stop();
+  this->Worker.stop();
   this->update([](Status& s)
   { s.state = s.state == State::Training ? State::Stopping : s.state; });
 }
 
-void Session::wait()
-{
-  const std::lock_guard lock(this->ThreadMutex);
-  if (this->Thread.joinable())
-  {
-    this->Thread.join();
-  }
-}
-
-void Session::save(const std::string& path)
-{
-  std::shared_ptr<const Model> newest;
-  {
-    const std::lock_guard lock(this->Mutex);
-    newest = this->Newest;
-  }
-  if (!newest)
-  {
-    throw std::runtime_error("There is no model to save yet");
-  }
-  newest->save(path);
-}
+void Session::wait() { this->Worker.wait(); }
 
 void Session::setModelFile(const std::string& path)
 {
   bool write = false;
+  std::shared_ptr<const Model> newest;
   {
     const std::lock_guard lock(this->Mutex);
     write = path != this->Driving.modelFile && !path.empty();
     this->Driving.modelFile = path;
+    newest = this->Newest;
   }
-  if (write && !this->busy() && this->status().state != State::Idle)
+  if (write && !this->busy() && newest)
   {
-    this->save(path);
+    newest->save(path);
   }
 }
 

@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "Background.h"
 #include "Trainer.h"
-
-#include <mutex>
-#include <thread>
 
 namespace vae
 {
@@ -63,16 +61,15 @@ public:
   Status status() const;
   /// The newest model, null before there is one. Taking it lets the next one be made.
   std::shared_ptr<const Model> model();
-  bool hasNewModel() const; ///< since model() was called
+  bool hasNews() const; ///< a newer model, or a failure, since model() was called
   /// What went wrong since this was last called, once; then empty.
   std::string takeError();
   void setRefreshInterval(double seconds);
-  /// Of data and options, once they have been looked at; empty before.
+  /// Of data, options and initial model, once they have been looked at; empty before.
   std::string fingerprint() const;
+  static std::string fingerprintOf(
+    const std::vector<Volume>& volumes, const TrainOptions& options, const Model* initial);
 
-  /// Write the newest model, with the training's state if it can be resumed.
-  /// \throws std::runtime_error if there is none, or the file cannot be written
-  void save(const std::string& path);
   /// From now on the model file is this one; the model is written there if there is one.
   void setModelFile(const std::string& path);
 
@@ -101,8 +98,7 @@ private:
   std::string Error, Fingerprint;
   bool Abandoned = false; ///< nobody will look at the model any more
 
-  std::mutex ThreadMutex; ///< starting and joining
-  std::jthread Thread;
+  Background Worker;
 };
 
 } // namespace vae
