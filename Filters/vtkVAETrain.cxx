@@ -119,7 +119,7 @@ vtkVAETrain::~vtkVAETrain() = default;
 void vtkVAETrain::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
-  os << indent << "Execution: " << this->Execution << "\n";
+  os << indent << "Execution: " << this->GetExecution() << "\n";
   os << indent << "AllTimeSteps: " << this->AllTimeSteps << "\n";
   os << indent << "TimeStepRange: " << this->TimeStepRange[0] << " " << this->TimeStepRange[1]
      << "\n";
@@ -181,6 +181,7 @@ vtkVAEOptionMacro(Threads, int, Options.threads, int)
 vtkVAEOptionMacro(AlwaysTrain, bool, Driving.alwaysTrain, bool)
 vtkVAEOptionMacro(CheckpointInterval, double, Driving.checkpointInterval, double)
 vtkVAEOptionMacro(RefreshInterval, double, Driving.refreshInterval, double)
+vtkVAEOptionMacro(Execution, int, Driving.execution, vae::Execution)
 vtkVAEOptionMacro(SaveOptimizer, bool, Driving.saveOptimizer, bool)
 vtkVAEStringOptionMacro(Device, Options.device)
 vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
@@ -196,6 +197,7 @@ vtkVAEStatusMacro(Warning, std::string, s.warning)
 vtkVAEStatusMacro(State, std::string, vae::name(s.state))
 vtkVAEStatusMacro(CurrentEpoch, int, s.step.epoch)
 vtkVAEStatusMacro(CurrentStep, int, s.step.step)
+vtkVAEStatusMacro(TrainingProgress, double, s.step.progress)
 vtkVAEStatusMacro(TrainingLoss, double, s.epoch.loss)
 vtkVAEStatusMacro(ReconstructionLoss, double, s.epoch.reconstruction)
 vtkVAEStatusMacro(KLDivergence, double, s.epoch.kl)
@@ -206,6 +208,23 @@ vtkVAEStatusMacro(ActiveLatents, int, s.epoch.activeLatents)
 vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
 // clang-format on
+
+//----------------------------------------------------------------------------
+std::string vtkVAETrain::GetLossHistory()
+{
+  const std::vector<double> all =
+    this->Internal->Session ? this->Internal->Session->losses() : std::vector<double>();
+  constexpr std::size_t most = 120;
+  const std::size_t count = std::min(all.size(), most);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i)
+  {
+    char number[32];
+    std::snprintf(number, sizeof number, "%.5g ", all[(i + 1) * all.size() / count - 1]);
+    text += number;
+  }
+  return text;
+}
 
 //----------------------------------------------------------------------------
 void vtkVAETrain::Train()
@@ -531,7 +550,8 @@ int vtkVAETrain::RequestData(
     in.Session.reset(); // stops what is under way
     in.Measurement.stop();
     in.Session = std::make_unique<vae::Session>(volumes, in.Options, driving, initial);
-    if (this->Execution == LIVE || (this->Execution == AUTOMATIC && in.Polled))
+    if (driving.execution == vae::Execution::Live ||
+      (driving.execution == vae::Execution::Automatic && in.Polled))
     {
       in.Session->start();
       return this->Deliver(output);

@@ -42,20 +42,10 @@ public:
    */
   vtkDataArraySelection* GetAdditionalArrays();
 
-  enum ExecutionModes
-  {
-    AUTOMATIC = 0, ///< live where a window asks GetNeedsUpdate(), else blocking
-    LIVE = 1,
-    BLOCKING = 2
-  };
-
-  ///@{
   /**
-   * Whether RequestData waits for the end of the training. Automatic by default.
+   * A model to go on from; none by default.
    */
-  vtkSetClampMacro(Execution, int, AUTOMATIC, BLOCKING);
-  vtkGetMacro(Execution, int);
-  ///@}
+  void SetInitialModelConnection(vtkAlgorithmOutput* model) { this->SetInputConnection(1, model); }
 
   ///@{
   /**
@@ -121,6 +111,8 @@ public:
   double GetCheckpointInterval();
   void SetRefreshInterval(double seconds);
   double GetRefreshInterval();
+  void SetExecution(int execution); ///< vae::Execution
+  int GetExecution();
   void SetSaveOptimizer(bool save);
   bool GetSaveOptimizer();
   ///@}
@@ -157,6 +149,7 @@ public:
   std::string GetState();   ///< Idle, Preparing, Training, Stopping, Stopped, Finished, Loaded, Failed
   int GetCurrentEpoch();
   int GetCurrentStep();
+  double GetTrainingProgress(); ///< of the budget, 0..1
   double GetTrainingLoss();
   double GetReconstructionLoss();
   double GetKLDivergence();
@@ -166,6 +159,11 @@ public:
   int GetActiveLatents();
   std::string GetDeviceInUse();
   bool GetResumable();
+  /**
+   * Losses of the epochs so far, of the held-out slab or else of the training: numbers with spaces
+   * between them, at most 120, evenly spaced.
+   */
+  std::string GetLossHistory();
   ///@}
 
   ///@{
@@ -201,7 +199,6 @@ private:
   vtkVAETrain(const vtkVAETrain&) = delete;
   void operator=(const vtkVAETrain&) = delete;
 
-  int Execution = AUTOMATIC;
   bool AllTimeSteps = false;
   int TimeStepRange[2] = { 0, 0 };
 

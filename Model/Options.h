@@ -76,9 +76,18 @@ struct TrainOptions
   int threads = 0; ///< 0: as many as there are cores
 };
 
+/// Whether an update waits for the end of a training.
+enum class Execution
+{
+  Automatic = 0, ///< Live where a window polls, else Blocking
+  Live = 1,
+  Blocking = 2
+};
+
 /// How a training is driven; nothing here changes what is learned.
 struct SessionOptions
 {
+  Execution execution = Execution::Automatic;
   std::string modelFile;         ///< empty: none is written
   bool alwaysTrain = false;      ///< also where modelFile fits data and options
   double checkpointInterval = 30; ///< seconds between files written while training; 0 for none

@@ -76,6 +76,12 @@ Status Session::status() const
   return this->Now;
 }
 
+std::vector<double> Session::losses() const
+{
+  const std::lock_guard lock(this->Mutex);
+  return this->Losses;
+}
+
 std::shared_ptr<const Model> Session::model()
 {
   const std::lock_guard lock(this->Mutex);
@@ -216,6 +222,14 @@ void Session::train(
     s.latentChannels = info().latentChannels();
     s.message = "Training on " + info().device + ".";
   });
+  {
+    const std::lock_guard lock(this->Mutex);
+    this->Losses.clear();
+    for (const EpochRecord& row : info().history)
+    {
+      this->Losses.push_back(std::isnan(row.validationLoss) ? row.loss : row.validationLoss);
+    }
+  }
   auto refreshed = Clock::now(), written = Clock::now();
   bool goesOn = info().ending == Ending::None;
   StepRecord record;
@@ -230,6 +244,10 @@ void Session::train(
       const std::lock_guard lock(this->Mutex);
       this->Now.step = record;
       this->Now.epoch = row;
+      if (record.epochEnded)
+      {
+        this->Losses.push_back(std::isnan(row.validationLoss) ? row.loss : row.validationLoss);
+      }
       this->Now.warning = info().warning.empty() ? this->FileWarning : info().warning;
       this->Now.secondsLeft = record.progress > 0
         ? record.seconds * (1 - record.progress) / record.progress

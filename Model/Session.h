@@ -59,6 +59,8 @@ public:
   bool busy() const;
 
   Status status() const;
+  /// One an epoch: of the held-out slab, or else of the training.
+  std::vector<double> losses() const;
   /// The newest model, null before there is one. Taking it lets the next one be made.
   std::shared_ptr<const Model> model();
   bool hasNews() const; ///< a newer model, or a failure, since model() was called
@@ -95,6 +97,7 @@ private:
   Status Now;
   std::shared_ptr<const Model> Newest;
   bool Taken = true;
+  std::vector<double> Losses;
   std::string Error, Fingerprint;
   bool Abandoned = false; ///< nobody will look at the model any more
 

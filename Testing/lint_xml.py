@@ -25,14 +25,17 @@ def cxx_defaults(struct):
 
 
 DEFAULTS = {
-    "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions")},
+    "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
+                 **cxx_defaults("SessionOptions")},
     "VAEReconstruct": cxx_defaults("RunOptions"),
     "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},
 }
 
 
 def number(text):
-    """A C++ default as a number: 2e-3, Symmetry::Cube."""
+    """A C++ default as a number: 2e-3, true, Symmetry::Cube."""
+    if text in ("true", "false"):
+        return float(text == "true")
     enum = re.match(r"(\w+)::(\w+)$", text)
     return cxx_enum(enum.group(1))[enum.group(2)] if enum else float(text)
 
