@@ -76,10 +76,9 @@ void RequestWholeExtent(vtkInformation* input);
 } // namespace vtkVAEBridge
 
 /// End of a RequestData body: `try { ... } vtkVAECatchMacro`. Every exception becomes one
-/// error message; an abort, or a model that is still to come, is no error.
+/// error message; an abort is no error.
 #define vtkVAECatchMacro                                                                           \
   catch (const vae::Stopped&) { return 1; }                                                        \
-  catch (const vtkVAEBridge::Pending&) { return 1; }                                               \
   catch (const std::bad_alloc&)                                                                    \
   {                                                                                                \
     vtkErrorMacro(<< "There is not enough memory for this; choose a smaller volume or budget.");   \

@@ -297,8 +297,9 @@ void vtkVAETrain::MeasureDevice()
   {
     try
     {
+      const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
       in.DeviceSpeed = vae::backend().measureSpeed(
-        options.device, options.precision, options.threads, { {}, stop });
+        options.device, options.precision, threads, { {}, stop });
     }
     catch (const std::exception&)
     {

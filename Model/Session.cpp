@@ -204,13 +204,17 @@ void Session::prepare(bool live)
   this->Training = door.train(this->Volumes, this->Options, this->Initial);
 }
 
+int Session::liveThreads()
+{
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1);
+}
+
 void Session::train(
   const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live)
 {
   if (live && this->Options.threads == 0)
   {
-    this->Training->setThreads(
-      std::max(1, static_cast<int>(std::thread::hardware_concurrency()) - 1));
+    this->Training->setThreads(liveThreads());
   }
   const auto info = [this]() -> const ModelInfo& { return this->Training->info(); };
   this->update([&](Status& s)

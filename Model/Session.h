@@ -51,7 +51,9 @@ public:
   /// says whether to go on. \throws what Backend::train throws; nothing else
   void run(const std::function<bool(const Status&)>& report);
 
-  /// Train in a thread of the session's own, which leaves one core to others.
+  /// CPU threads of a training beside a window: one core is left to it, where there are more.
+  static int liveThreads();
+  /// Train in a thread of the session's own, on liveThreads() unless the options say otherwise.
   void start();
   void stop();   ///< ask for it: the state becomes Stopping, within about a step Stopped
   void resume(); ///< after Stopped, or Loaded where that training had not ended

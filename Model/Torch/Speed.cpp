@@ -33,14 +33,17 @@ double measureSpeed(
   options.validationFraction = 0;
   TorchTrainer trainer({ volume }, options);
   const Plan plan = planOf(trainer.info().options);
-  double best = 0; // the first steps also make the device's kernels
+  std::vector<double> speeds;
   StepRecord record;
   do
   {
     record = trainer.step();
-    best = std::max(best, record.voxelsPerSecond);
+    speeds.push_back(record.voxelsPerSecond);
   } while (!record.finished && !monitor.stop.stop_requested());
-  return best * plan.operationsPerVoxel;
+  // The median: the first steps also make the device's kernels.
+  std::nth_element(speeds.begin(), speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2),
+    speeds.end());
+  return speeds[speeds.size() / 2] * plan.operationsPerVoxel;
 }
 
 } // namespace vae

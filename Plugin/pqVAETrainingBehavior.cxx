@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "pqVAEChartBehavior.h"
+#include "pqVAETrainingBehavior.h"
 
 #include "pqApplicationCore.h"
 #include "pqDataRepresentation.h"
@@ -17,26 +17,22 @@
 #include "vtkSMProxy.h"
 #include "vtkSMStringVectorProperty.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <vector>
 
 namespace
 {
 
-struct Series
+constexpr const char* Losses[] = { "Loss", "Reconstruction Loss", "KL Divergence",
+  "Validation Loss" };
+
+bool IsTraining(pqPipelineSource* source)
 {
-  const char* Name;
-  double Red, Green, Blue;
-  bool RightAxis;
-};
-constexpr Series Shown[] = {
-  { "Loss", 0.12, 0.47, 0.71, false },
-  { "Reconstruction Loss", 0.20, 0.63, 0.17, false },
-  { "KL Divergence", 0.60, 0.31, 0.64, false },
-  { "Validation Loss", 0.89, 0.10, 0.11, false },
-  { "Learning Rate", 0.6, 0.6, 0.6, true },
-};
+  return strcmp(source->getProxy()->GetXMLName(), "VAETrain") == 0;
+}
 
 void Set(vtkSMProxy* proxy, const char* property, const char* value)
 {
@@ -57,26 +53,39 @@ void Set(vtkSMProxy* proxy, const char* property, int value)
 } // namespace
 
 //-----------------------------------------------------------------------------
-pqVAEChartBehavior::pqVAEChartBehavior(QObject* parentObject)
+pqVAETrainingBehavior::pqVAETrainingBehavior(QObject* parentObject)
   : Superclass(parentObject)
 {
 }
 
 //-----------------------------------------------------------------------------
-void pqVAEChartBehavior::onStartup()
+void pqVAETrainingBehavior::onStartup()
 {
-  this->connect(pqApplicationCore::instance()->getServerManagerModel(),
-    &pqServerManagerModel::representationAdded, this, &pqVAEChartBehavior::onRepresentationAdded);
+  auto model = pqApplicationCore::instance()->getServerManagerModel();
+  this->connect(model, &pqServerManagerModel::sourceAdded, this, [this](pqPipelineSource* source)
+  {
+    if (IsTraining(source))
+    {
+      this->connect(source, &pqPipelineSource::representationAdded, this,
+        &pqVAETrainingBehavior::onRepresentationAdded);
+    }
+  });
+  this->connect(
+    model, &pqServerManagerModel::preSourceRemoved, this, [](pqPipelineSource* source)
+  {
+    if (IsTraining(source))
+    {
+      source->getProxy()->InvokeCommand("Stop");
+    }
+  });
 }
 
 //-----------------------------------------------------------------------------
-void pqVAEChartBehavior::onRepresentationAdded(pqRepresentation* representation)
+void pqVAETrainingBehavior::onRepresentationAdded(
+  pqPipelineSource* source, pqDataRepresentation* chart)
 {
-  auto chart = qobject_cast<pqDataRepresentation*>(representation);
-  pqPipelineSource* source = chart ? chart->getInput() : nullptr;
   // Of the first Apply: what a state file brings has been arranged by its user.
-  if (!source || source->modifiedState() != pqProxy::UNINITIALIZED ||
-    strcmp(source->getProxy()->GetXMLName(), "VAETrain") != 0 ||
+  if (source->modifiedState() != pqProxy::UNINITIALIZED ||
     !chart->getProxy()->GetProperty("SeriesPlotCorner"))
   {
     return;
@@ -93,7 +102,7 @@ void pqVAEChartBehavior::onRepresentationAdded(pqRepresentation* representation)
 }
 
 //-----------------------------------------------------------------------------
-bool pqVAEChartBehavior::arrange(pqDataRepresentation* chart)
+bool pqVAETrainingBehavior::arrange(pqDataRepresentation* chart)
 {
   vtkPVDataInformation* info = chart->getOutputPortFromInput()->getDataInformation();
   if (!info || info->GetNumberOfRows() < 2 || !chart->getView())
@@ -104,25 +113,14 @@ bool pqVAEChartBehavior::arrange(pqDataRepresentation* chart)
   vtkSMProxy* proxy = chart->getProxy();
   Set(proxy, "UseIndexForXAxis", 0);
   Set(proxy, "XArrayName", "Epoch");
-  QList<QByteArray> visible, corner, colour;
-  bool positive = true;
+  QList<QByteArray> visible;
   vtkPVDataSetAttributesInformation* columns = info->GetRowDataInformation();
   for (int i = 0; i < columns->GetNumberOfArrays(); ++i)
   {
-    vtkPVArrayInformation* array = columns->GetArrayInformation(i);
-    const Series* series = nullptr;
-    for (const Series& s : Shown)
-    {
-      series = strcmp(array->GetName(), s.Name) == 0 ? &s : series;
-    }
-    visible << array->GetName() << (series ? "1" : "0");
-    if (series)
-    {
-      corner << array->GetName() << (series->RightAxis ? "1" : "0");
-      colour << array->GetName() << QByteArray::number(series->Red)
-             << QByteArray::number(series->Green) << QByteArray::number(series->Blue);
-      positive = positive && !(array->GetComponentRange(0)[0] <= 0);
-    }
+    const QByteArray name = columns->GetArrayInformation(i)->GetName();
+    const bool shown = name == "Learning Rate" ||
+      std::find(std::begin(Losses), std::end(Losses), name) != std::end(Losses);
+    visible << name << (shown ? "1" : "0");
   }
   const auto assign = [&](const char* name, const QList<QByteArray>& values)
   {
@@ -137,17 +135,15 @@ bool pqVAEChartBehavior::arrange(pqDataRepresentation* chart)
     }
   };
   assign("SeriesVisibility", visible);
-  assign("SeriesPlotCorner", corner);
-  assign("SeriesColor", colour);
+  assign("SeriesPlotCorner", { "Learning Rate", "1" });
   proxy->UpdateVTKObjects();
 
   vtkSMProxy* view = chart->getView()->getProxy();
   Set(view, "BottomAxisTitle", "Epoch");
   Set(view, "LeftAxisTitle", "Loss (nats a voxel)");
   Set(view, "RightAxisTitle", "Learning Rate");
-  // Densities give losses that may be negative: then the axis stays linear.
-  Set(view, "LeftAxisLogScale", positive ? 1 : 0);
-  Set(view, "RightAxisLogScale", 1);
+  // Losses of probabilities are positive, those of densities (grey data) may become negative.
+  Set(view, "LeftAxisLogScale", columns->GetArrayInformation("Validation Accuracy") ? 1 : 0);
   view->UpdateVTKObjects();
   END_UNDO_EXCLUDE();
   chart->getView()->render();
