@@ -7,6 +7,7 @@
 #include "pqOutputPort.h"
 #include "pqPipelineSource.h"
 #include "pqServerManagerModel.h"
+#include "pqServerManagerModelItem.h"
 #include "pqUndoStack.h"
 #include "pqView.h"
 #include "vtkDataObject.h"
@@ -68,6 +69,16 @@ void pqVAETrainingBehavior::onStartup()
     {
       this->connect(source, &pqPipelineSource::representationAdded, this,
         &pqVAETrainingBehavior::onRepresentationAdded);
+      // Its Apply has been undone.
+      this->connect(source, &pqPipelineSource::modifiedStateChanged, this,
+        [source, was = source->modifiedState()](pqServerManagerModelItem*) mutable
+      {
+        if (was != pqProxy::UNINITIALIZED && source->modifiedState() == pqProxy::UNINITIALIZED)
+        {
+          source->getProxy()->InvokeCommand("Stop");
+        }
+        was = source->modifiedState();
+      });
     }
   });
   this->connect(

@@ -232,8 +232,7 @@ def close():
     ready(train.State == "Training" and rows(train) > kept.rows, train.State, train.Status)
     say("every check passed")
     # As a user closes it, while it trains.
-    subprocess.Popen(["xdotool", "search", "--onlyvisible", "--class", "paraview", "windowactivate",
-                      "--sync", "key", "--clearmodifiers", "ctrl+q"])
+    subprocess.Popen(["xdotool", "key", "ctrl+q"])
     return 60
 
 

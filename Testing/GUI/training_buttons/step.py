@@ -70,16 +70,28 @@ def it_has_begun_anew():
     train = trainer()
     assert train.State == "Training", (train.State, train.Status)
     assert 0 < train.CurrentStep < kept.step, (train.CurrentStep, kept.step)
+    print("VAE GUI: every check passed", flush=True)  # and ParaView is closed while it trains
 
 
-def undo_has_removed_it():
-    left = [s.GetXMLName() for s in simple.GetSources().values()]
-    assert "VAETrain" not in left, left
-    print("VAE GUI: every check passed", flush=True)
+def undo():
+    assert trainer().State in ("Preparing", "Training"), trainer().State
+    window = subprocess.run(["xdotool", "getactivewindow"], capture_output=True, check=True).stdout
+    subprocess.Popen(["xdotool", "windowactivate", "--sync", window.decode().strip(), "key", "--delay",
+                      "200", *["ctrl+z"] * 8])
 
 
-steps = [volume, settings, it_trains, it_has_stopped, it_goes_on, it_has_begun_anew,
-         undo_has_removed_it]
+def undo_has_stopped_it():
+    picture("undo")
+    charts = [r for v in simple.GetViews() if v.GetXMLName() == "XYChartView"
+              for r in v.Representations]
+    assert not charts, charts  # its Apply is undone
+    train = trainer()
+    assert train.State == "Stopped", (train.State, train.Status)
+    simple.Delete(train)
+
+
+steps = [volume, undo, undo_has_stopped_it, settings, it_trains, it_has_stopped,
+         it_goes_on, it_has_begun_anew]
 kept.index += 1
 print("VAE GUI: step", steps[kept.index].__name__, flush=True)
 steps[kept.index]()
