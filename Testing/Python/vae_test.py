@@ -1,9 +1,12 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """What the Python tests share: the plugin, a folder to write to, captured error messages."""
+import atexit
 import contextlib
 import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 
@@ -16,6 +19,21 @@ QUICK = {"TimeBudget": 0, "Epochs": 3, "StepsPerEpoch": 10, "Width": 16, "PatchS
 
 def load(namespace):
     LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=namespace)
+
+
+def start_server(pvserver):
+    """A pvserver with the plugin, ready for a client: the process and its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "PV_PLUGIN_PATH": os.path.dirname(os.environ["VAE_PLUGIN"])}
+    server = subprocess.Popen([pvserver, f"--server-port={port}"], stdout=subprocess.PIPE, text=True,
+                              env=environment)
+    atexit.register(server.terminate)
+    for line in server.stdout:  # a probing connection would be taken for the client
+        if "Accepting connection" in line:
+            break
+    return server, port
 
 
 def clean_folder():

@@ -112,7 +112,7 @@ def the_chart_moves():
         longest = max(inside, default=0)
         say(f"longest block of the event loop in {quiet - kept.quiet:.1f} s of training: "
             f"{1000 * longest:.0f} ms; above 50 ms: {len(inside)}")
-        assert longest < 0.2, inside
+        assert longest < float(os.environ.get("VAE_GUI_LONGEST_BLOCK", 0.2)), inside
     reconstruct = simple.VAEReconstruct(Input=kept.source, Model=train)
     simple.Hide(kept.source, kept.view)
     display = simple.Show(reconstruct, kept.view)
