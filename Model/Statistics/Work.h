@@ -36,11 +36,14 @@ public:
   }
 
   /// The same on one thread and without a report, for a job that is one of many.
-  Work alone() const
+  Work alone() const { return Work(1, this->quiet()); }
+
+  /// Stops, but does not report.
+  Monitor quiet() const
   {
-    Monitor quiet;
-    quiet.stop = this->Follow.stop;
-    return Work(1, quiet);
+    Monitor monitor;
+    monitor.stop = this->Follow.stop;
+    return monitor;
   }
 
   int threads() const { return this->Threads; }
@@ -57,6 +60,7 @@ public:
       throw Stopped();
     }
   }
+  std::stop_token token() const { return this->Follow.stop; }
   bool stopping() const { return this->Follow.stop.stop_requested(); }
 
   /// f(i), or f(i, thread), for i of [0, count), in any order, on threads() threads.
