@@ -87,6 +87,19 @@ TEST(Transport, Slit)
   EXPECT_THROW(solveFlow(m, 2, options(), Work()), std::invalid_argument);
 }
 
+TEST(Transport, NarrowSlits)
+{
+  // The discrete flow between plates is known exactly: H^3/12 + 1/36 for a unit force.
+  for (const int width : { 1, 2, 3, 6 })
+  {
+    const Mask m = shape({ 8, 8, 10 }, [=](auto, auto, auto z) { return z >= 2 && z < 2 + width; });
+    const double exact = std::pow(width, 3) / 12 + 1. / 36;
+    EXPECT_NEAR(solveFlow(m, 1, options(FlowBoundary::Slip), Work()).permeability[1] * 10 / exact, 1,
+      1e-4)
+      << width;
+  }
+}
+
 TEST(Transport, Duct)
 {
   // White, Viscous Fluid Flow: k = 0.035144 a^2 times the open fraction of the section.
@@ -121,28 +134,42 @@ TEST(Transport, Duct)
 
 TEST(Transport, SimpleCubicSpheres)
 {
-  // Touching spheres of diameter d: k / d^2 = 2.518e-3 (Sangani and Acrivos 1982).
-  const std::int64_t n = 48;
-  const Mask m = shape({ n, n, n },
-    [](auto x, auto y, auto z)
+  // Touching spheres of diameter d: k / d^2 = 2.518e-3 (drag factor 42.14: Sangani and Acrivos 1982).
+  // An eighth of the cell between planes of symmetry is enough: d = 96 voxels. Steps instead of
+  // spheres cost some flow: 2.3 % at d = 48, 1.5 % at 96.
+  const auto octant = [](std::int64_t n)
   {
-    const double a = static_cast<double>(x) - 23.5, b = static_cast<double>(y) - 23.5,
-                 c = static_cast<double>(z) - 23.5;
-    return a * a + b * b + c * c >= 24. * 24;
-  });
-  const Flow flow = solveFlow(m, 2, options(FlowBoundary::Periodic), Work());
-  EXPECT_TRUE(flow.converged);
-  EXPECT_NEAR(flow.permeability[2] / (48 * 48) / 2.518e-3, 1, 0.02);
-  // By symmetry a slip box is the periodic one.
-  const Flow slip = solveFlow(m, 0, options(FlowBoundary::Slip), Work());
-  EXPECT_NEAR(slip.permeability[0] / flow.permeability[2], 1, 0.01);
+    return shape({ n, n, n },
+      [n](auto x, auto y, auto z)
+    {
+      const double a = static_cast<double>(x) + 0.5, b = static_cast<double>(y) + 0.5,
+                   c = static_cast<double>(z) + 0.5;
+      return a * a + b * b + c * c >= static_cast<double>(n * n);
+    });
+  };
+  const Flow slip = solveFlow(octant(48), 2, options(FlowBoundary::Slip), Work());
+  EXPECT_TRUE(slip.converged);
+  EXPECT_NEAR(slip.permeability[2] / (96 * 96) / 2.518e-3, 1, 0.02);
   // The velocity at the centres averages to the permeability as well.
   double sum = 0;
-  for (std::size_t i = 2; i < flow.velocity.size(); i += 3)
+  for (std::size_t i = 2; i < slip.velocity.size(); i += 3)
   {
-    sum += static_cast<double>(flow.velocity[i]);
+    sum += static_cast<double>(slip.velocity[i]);
   }
-  EXPECT_NEAR(sum / static_cast<double>(m.count()) / flow.permeability[2], 1, 1e-3);
+  EXPECT_NEAR(sum / 48 / 48 / 48 / slip.permeability[2], 1, 0.02);
+
+  // The whole cell, periodic, is the same flow as its eighth.
+  const Mask cell = shape({ 32, 32, 32 },
+    [](auto x, auto y, auto z)
+  {
+    const double a = static_cast<double>(x) - 15.5, b = static_cast<double>(y) - 15.5,
+                 c = static_cast<double>(z) - 15.5;
+    return a * a + b * b + c * c >= 256;
+  });
+  const Flow periodic = solveFlow(cell, 0, options(FlowBoundary::Periodic), Work());
+  const Flow eighth = solveFlow(octant(16), 1, options(FlowBoundary::Slip), Work());
+  EXPECT_NEAR(periodic.permeability[0] / eighth.permeability[1], 1, 0.005);
+  EXPECT_NEAR(periodic.permeability[2], 0, 1e-3 * periodic.permeability[0]);
 }
 
 TEST(Transport, StopsAndReports)
