@@ -289,17 +289,16 @@ TEST(MicrostructureStatistics, Aborts)
       if (*static_cast<double*>(progress) > 0.1)
       {
         static_cast<vtkAlgorithm*>(caller)->SetAbortExecuteAndUpdateTime();
-        this->Last = *static_cast<double*>(progress);
+        this->Called = true;
       }
     }
-    double Last = 0;
+    bool Called = false;
   };
   vtkNew<Abort> abort;
   filter->AddObserver(vtkCommand::ProgressEvent, abort);
   filter->Update();
   EXPECT_EQ(errors->Count, 0);
-  EXPECT_GT(abort->Last, 0);
-  EXPECT_LT(abort->Last, 0.9);
+  EXPECT_TRUE(abort->Called);
   EXPECT_EQ(filter->GetOutput()->GetNumberOfRows(), 0);
 }
 
