@@ -32,7 +32,8 @@ std::vector<vtkDataArray*> ArraysFor(
   vtkImageData* image, const vae::ModelInfo& info, bool& cellData);
 
 /// Whether the array to process is said to be a column of a table. ParaView's Python sets it so
-/// when a table was the active source, before it sets the input that was asked for: it is no choice.
+/// when a table was the active source, before it sets the input that was asked for: it is no
+/// choice.
 bool NamesRows(vtkAlgorithm* algorithm);
 
 /// The array that `algorithm` is to process: `chosen`, what its GetInputArrayToProcess(0) found, or

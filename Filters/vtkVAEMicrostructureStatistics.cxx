@@ -222,7 +222,7 @@ void FillMeasures(vtkTable* table, const Judged& judged, bool compared)
     groups->InsertNextValue(c.measure.c_str());
   }
   table->AddColumn(names);
-  const auto add = [&](const char* name, double Comparison::*member)
+  const auto add = [&](const char* name, double Comparison::* member)
   {
     std::vector<double> values;
     for (const Comparison& c : rows)
@@ -291,8 +291,8 @@ int vtkVAEMicrostructureStatistics::RequestData(
         vae::RunOptions run;
         run.device = this->Device;
         run.threads = options.threads;
-        radial = [&backend, run](const Mask& mask, std::int64_t lag, bool periodic,
-                   const vae::Monitor& monitor)
+        radial = [&backend, run](
+                   const Mask& mask, std::int64_t lag, bool periodic, const vae::Monitor& monitor)
         { return backend.radialS2(mask, lag, periodic, run, monitor); };
       }
       catch (const std::runtime_error& e)
@@ -334,10 +334,9 @@ int vtkVAEMicrostructureStatistics::RequestData(
       {
         AddField(data, s.name, s.value);
       }
-      for (const auto& [value, fraction] :
-        port == MeasuresPort ? vae::statistics::phaseFractions(
-                                 source.Volume, vae::statistics::Work(options.threads))
-                             : std::vector<std::pair<double, double>>{})
+      for (const auto& [value, fraction] : port == MeasuresPort
+          ? vae::statistics::phaseFractions(source.Volume, vae::statistics::Work(options.threads))
+          : std::vector<std::pair<double, double>>{})
       {
         char name[64];
         std::snprintf(name, sizeof name, "Phase Fraction of %.10g", value);

@@ -6,9 +6,9 @@
  *
  * Input 0: image data; one phase of one of its arrays is measured. Input 1, optional: image data to
  * compare with, measured in the same way. Outputs: tables made for line charts (GetPortName), the
- * abscissa in the first column, lengths in the unit of the spacing; the last one has a row a measure.
- * Every number is also in the field data of all outputs. Definitions, estimators and sources:
- * Model/Statistics/Report.h and the headers beside it.
+ * abscissa in the first column, lengths in the unit of the spacing; the last one has a row a
+ * measure. Every number is also in the field data of all outputs. Definitions, estimators and
+ * sources: Model/Statistics/Report.h and the headers beside it.
  */
 #ifndef vtkVAEMicrostructureStatistics_h
 #define vtkVAEMicrostructureStatistics_h

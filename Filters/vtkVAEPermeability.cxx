@@ -66,7 +66,10 @@ void vtkVAEPermeability::PrintSelf(ostream& os, vtkIndent indent)
       this->Modified();                                                                            \
     }                                                                                              \
   }                                                                                                \
-  Type vtkVAEPermeability::Get##Name() { return static_cast<Type>(this->Internal->Options.field); } \
+  Type vtkVAEPermeability::Get##Name()                                                             \
+  {                                                                                                \
+    return static_cast<Type>(this->Internal->Options.field);                                       \
+  }                                                                                                \
   static_assert(true, "")
 
 vtkVAEOptionMacro(Phase, int, phase, vae::Phase);
@@ -169,9 +172,8 @@ int vtkVAEPermeability::RequestData(
       axes.push_back(static_cast<int>(options.direction));
     }
     output->ShallowCopy(input);
-    vtkDataSetAttributes* attributes = cellData
-      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
-      : output->GetPointData();
+    vtkDataSetAttributes* attributes =
+      cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
     const double voxel = std::pow(mask.spacing[0] * mask.spacing[1] * mask.spacing[2], 2. / 3);
     const double metres = options.spacingInMetres * options.spacingInMetres;
     struct Curve

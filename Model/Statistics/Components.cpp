@@ -269,8 +269,7 @@ std::array<std::vector<std::int64_t>, 3> countClusterPairs(
   std::vector<Voxel> others;
   const std::int32_t main = components.sizes.empty()
     ? -1
-    : static_cast<std::int32_t>(
-        std::max_element(components.sizes.begin(), components.sizes.end()) -
+    : static_cast<std::int32_t>(std::max_element(components.sizes.begin(), components.sizes.end()) -
         components.sizes.begin());
   std::vector<std::int32_t> labels(mask.data.size(), -1);
   const std::int64_t nx = mask.dims[0], rows = mask.dims[1] * mask.dims[2];
@@ -323,7 +322,8 @@ std::array<std::vector<std::int64_t>, 3> countClusterPairs(
     pairs[a] = counts.pairs[a];
     for (const auto& sum : sums)
     {
-      std::transform(pairs[a].begin(), pairs[a].end(), sum.begin(), pairs[a].begin(), std::plus<>());
+      std::transform(
+        pairs[a].begin(), pairs[a].end(), sum.begin(), pairs[a].begin(), std::plus<>());
     }
   }
   return pairs;

@@ -33,8 +33,9 @@ PhaseChoice choosePhase(
         throw std::invalid_argument("Phase is Automatic, which needs an array of exactly two "
                                     "values, but '" +
           channel.array + "' has " +
-          (summary.distinct < 2 ? "only one" : "more (" + number(summary.minimum) + " to " +
-                number(summary.maximum) + ")") +
+          (summary.distinct < 2
+              ? "only one"
+              : "more (" + number(summary.minimum) + " to " + number(summary.maximum) + ")") +
           "; choose Label, Below or At Or Above and set Value");
       }
       choice.phase = Phase::Label;
@@ -117,7 +118,9 @@ std::int64_t volumeOf(const Mask& mask, const Work& work)
 {
   std::atomic<std::int64_t> sum{ 0 };
   work.forRanges(mask.count(), [&](std::int64_t begin, std::int64_t end, int)
-  { sum += std::accumulate(mask.data.begin() + begin, mask.data.begin() + end, std::int64_t{ 0 }); });
+  {
+    sum += std::accumulate(mask.data.begin() + begin, mask.data.begin() + end, std::int64_t{ 0 });
+  });
   return sum;
 }
 

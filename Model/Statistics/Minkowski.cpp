@@ -129,8 +129,8 @@ std::array<double, 13> croftonWeights(const Spacing& spacing)
   return weights;
 }
 
-Minkowski minkowski(const Configurations& configurations,
-  const std::array<std::int64_t, 3>& faces, const Spacing& h)
+Minkowski minkowski(
+  const Configurations& configurations, const std::array<std::int64_t, 3>& faces, const Spacing& h)
 {
   const double voxel = h[0] * h[1] * h[2];
   const std::array<double, 3> faceArea{ h[1] * h[2], h[0] * h[2], h[0] * h[1] };
@@ -187,8 +187,7 @@ Minkowski minkowski(const Configurations& configurations,
       double widths = 0;
       for (std::size_t a = 0; a < 3; ++a)
       {
-        const double sections =
-          cubes - (squareSum - squares[a]) + edges[a];
+        const double sections = cubes - (squareSum - squares[a]) + edges[a];
         widths += h[a] * sections;
       }
       m.integralMeanCurvature = 2 * std::numbers::pi * widths / 3;

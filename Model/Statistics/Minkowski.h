@@ -43,8 +43,8 @@ struct Minkowski
   double euler26Interior = 0, euler6Interior = 0;
 };
 /// \param faces of voxels between the phase and the other, by axis (countRuns)
-Minkowski minkowski(const Configurations& configurations,
-  const std::array<std::int64_t, 3>& faces, const Spacing& spacing);
+Minkowski minkowski(const Configurations& configurations, const std::array<std::int64_t, 3>& faces,
+  const Spacing& spacing);
 
 /// Weights of the 13 directions of a grid with this spacing: the parts of the sphere that are
 /// nearer to each than to the others; they sum to 1. The 3 axes first, then the 6 diagonals of

@@ -119,8 +119,8 @@ public:
     this->abscissa(table, abscissa, multiples(longest, unit, first));
     for (std::size_t i = 0; i < axes.size(); ++i)
     {
-      this->curve(
-        table, name + " " + AxisName[static_cast<std::size_t>(axes[i])], values[i], beyond, measure);
+      this->curve(table, name + " " + AxisName[static_cast<std::size_t>(axes[i])], values[i],
+        beyond, measure);
     }
     if (axes.size() > 1)
     {
@@ -244,8 +244,8 @@ void check(const StatisticsOptions& o, const Dims& dims)
   }
   if (o.periodic && o.maximumLag > side / 2)
   {
-    throw std::invalid_argument(range("Maximum Lag", o.maximumLag, 0, side / 2) +
-      " for periodic data");
+    throw std::invalid_argument(
+      range("Maximum Lag", o.maximumLag, 0, side / 2) + " for periodic data");
   }
   if (o.cubeSize < 2)
   {
@@ -314,7 +314,9 @@ Report measureWith(
   add.curves(Curves::TwoPoint, "Lag", "S2", axes,
     perAxis([&](std::size_t a, std::int64_t r) { return pairs.s2(static_cast<int>(a), r); }), unit,
     None, "Two-Point Probability");
-  add.curves(Curves::TwoPoint, "Lag", "Variogram", axes, perAxis([&](std::size_t a, std::int64_t r)
+  add.curves(Curves::TwoPoint, "Lag", "Variogram", axes,
+    perAxis(
+      [&](std::size_t a, std::int64_t r)
   {
     // Half the mean square difference of the pairs: of their ends' mean, and S2.
     double ends = 0;
@@ -328,8 +330,8 @@ Report measureWith(
     return ends / 2 / static_cast<double>(valid) - pairs.s2(static_cast<int>(a), r);
   }),
     unit, None, {});
-  std::vector<double> s2 = meanOf(perAxis(
-    [&](std::size_t a, std::int64_t r) { return pairs.s2(static_cast<int>(a), r); }));
+  std::vector<double> s2 = meanOf(
+    perAxis([&](std::size_t a, std::int64_t r) { return pairs.s2(static_cast<int>(a), r); }));
   std::vector<double> normalised;
   for (const double v : s2)
   {
@@ -359,7 +361,8 @@ Report measureWith(
 
   // Lines.
   const Runs runs = countRuns(mask, work.part(0.3, 0.36));
-  add.curves(Curves::LinealPath, "Length", "L", axes, perAxis([&](std::size_t a, std::int64_t r)
+  add.curves(Curves::LinealPath, "Length", "L", axes,
+    perAxis([&](std::size_t a, std::int64_t r)
   { return Runs::linealPath(runs.all[a], r, mask.dims[a], mask.count() / mask.dims[a]); }),
     unit, None, "Lineal Path");
   const auto densities = [&](const std::array<Runs::Histogram, 3>& histograms)
@@ -395,10 +398,10 @@ Report measureWith(
     }
     return values;
   };
-  add.curves(Curves::Chords, "Length", "Chord density", axes, densities(runs.all), unit, 0,
-    "Chord Lengths");
-  add.curves(Curves::Chords, "Length", "Chord density, other phase", axes,
-    densities(runs.otherAll), unit, 0, "Chord Lengths of the Other Phase");
+  add.curves(
+    Curves::Chords, "Length", "Chord density", axes, densities(runs.all), unit, 0, "Chord Lengths");
+  add.curves(Curves::Chords, "Length", "Chord density, other phase", axes, densities(runs.otherAll),
+    unit, 0, "Chord Lengths of the Other Phase");
 
   // Slope of S2 at 0: over one lag, and by least squares over five with the value at 0 held
   // (as in Mosser, Dubrule and Blunt 2017).
@@ -462,14 +465,16 @@ Report measureWith(
   for (const int a : axes)
   {
     const std::string axis = " " + AxisName[static_cast<std::size_t>(a)];
-    add.scalar("Effective Porosity" + axis + kind,
-      static_cast<double>(c.spanningVoxels(a)) / total);
+    add.scalar(
+      "Effective Porosity" + axis + kind, static_cast<double>(c.spanningVoxels(a)) / total);
     add.scalar("Spanning Components" + axis + kind, static_cast<double>(c.spanning(a)), false);
   }
   if (o.cluster)
   {
     const auto cluster = countClusterPairs(mask, c, lags, work.part(0.46, 0.56));
-    add.curves(Curves::Cluster, "Lag", "C2", axes, perAxis([&](std::size_t a, std::int64_t r)
+    add.curves(Curves::Cluster, "Lag", "C2", axes,
+      perAxis(
+        [&](std::size_t a, std::int64_t r)
     {
       return static_cast<double>(cluster[a][static_cast<std::size_t>(r)]) /
         static_cast<double>((mask.dims[a] - r) * (mask.count() / mask.dims[a]));
@@ -483,8 +488,8 @@ Report measureWith(
     const std::vector<float> squared = squaredDistances(mask, work.part(0.56, 0.66));
     if (pores > 0 && pores < mask.count())
     {
-      const PoreSizes sizes =
-        poreSizes(mask, localThickness(mask, squared, work.part(0.66, 0.76)), work.part(0.76, 0.77));
+      const PoreSizes sizes = poreSizes(
+        mask, localThickness(mask, squared, work.part(0.66, 0.76)), work.part(0.76, 0.77));
       std::vector<double> density = sizes.density, cumulative = sizes.cumulative;
       density.insert(density.begin(), 0);
       cumulative.insert(cumulative.begin(), 0);
@@ -529,8 +534,8 @@ Report measureWith(
   {
     if (k > 2 || (every >> k & 1))
     {
-      add.curve(Curves::LocalPorosity, "Percolating lambda " + kinds[k], local.percolating[k], None,
-        {});
+      add.curve(
+        Curves::LocalPorosity, "Percolating lambda " + kinds[k], local.percolating[k], None, {});
     }
   }
   std::vector<std::int64_t> sizes;
@@ -614,8 +619,8 @@ Report measure(
   return measureWith(mask, options, radial, Work(options.threads, monitor), false);
 }
 
-Table measureThresholds(const Volume& volume, const ChannelSummary& summary,
-  const StatisticsOptions& o, const Work& work)
+Table measureThresholds(
+  const Volume& volume, const ChannelSummary& summary, const StatisticsOptions& o, const Work& work)
 {
   Report report;
   Collector add(report);
@@ -627,14 +632,12 @@ Table measureThresholds(const Volume& volume, const ChannelSummary& summary,
     const double t =
       summary.minimum + (summary.maximum - summary.minimum) * (i + 1) / (o.thresholds + 1);
     const Work part = work.part(static_cast<double>(i) / o.thresholds, (i + 1.) / o.thresholds);
-    const Mask mask =
-      maskOf(volume, PhaseChoice{ Phase::Below, t, {} }, part.part(0, 0.2));
+    const Mask mask = maskOf(volume, PhaseChoice{ Phase::Below, t, {} }, part.part(0, 0.2));
     const double total = static_cast<double>(mask.count());
     const Spacing& h = mask.spacing;
     const double volumeOfAll = total * h[0] * h[1] * h[2];
     const Runs runs = countRuns(mask, part.part(0.2, 0.5));
-    const Minkowski m =
-      minkowski(countConfigurations(mask, part.part(0.5, 0.7)), runs.faces, h);
+    const Minkowski m = minkowski(countConfigurations(mask, part.part(0.5, 0.7)), runs.faces, h);
     const Components c = findComponents(mask, o.connectivity, part.part(0.7, 1));
     threshold.push_back(t);
     porosity.push_back(m.volume / volumeOfAll);
@@ -644,9 +647,8 @@ Table measureThresholds(const Volume& volume, const ChannelSummary& summary,
     euler26.push_back(m.euler26 / volumeOfAll);
     euler6.push_back(m.euler6 / volumeOfAll);
     components.push_back(static_cast<double>(c.count()));
-    largest.push_back(m.volume > 0
-        ? static_cast<double>(c.largest()) * h[0] * h[1] * h[2] / m.volume
-        : None);
+    largest.push_back(
+      m.volume > 0 ? static_cast<double>(c.largest()) * h[0] * h[1] * h[2] / m.volume : None);
   }
   const std::string kind = " (" + std::to_string(static_cast<int>(o.connectivity)) + ")";
   const Curves table = Curves::Thresholds;
@@ -713,8 +715,8 @@ std::vector<std::pair<double, double>> phaseFractions(const Volume& volume, cons
 namespace
 {
 
-std::vector<Report> measureBlocks(const Mask& mask, std::int64_t size,
-  const StatisticsOptions& options, const Work& work)
+std::vector<Report> measureBlocks(
+  const Mask& mask, std::int64_t size, const StatisticsOptions& options, const Work& work)
 {
   Dims block, number;
   for (std::size_t a = 0; a < 3; ++a)
@@ -776,8 +778,8 @@ double valueAt(const Column* column, std::size_t i, double beyond)
 }
 
 /// Mean and scatter over the blocks of a column, for each of `rows` abscissae.
-std::vector<Moments> blockMoments(const std::vector<Report>& blocks, std::size_t table,
-  const Column& like, std::size_t rows)
+std::vector<Moments> blockMoments(
+  const std::vector<Report>& blocks, std::size_t table, const Column& like, std::size_t rows)
 {
   std::vector<Moments> result;
   for (std::size_t i = 0; i < rows; ++i)
@@ -864,9 +866,8 @@ void addBands(Report& target, const Report& source, const std::vector<Report>& b
     const std::vector<Column> columns = source.tables[t].columns;
     for (std::size_t c = 1; c < columns.size(); ++c)
     {
-      const std::size_t rows = target.tables[t].columns.empty()
-        ? 0
-        : target.tables[t].columns[0].values.size();
+      const std::size_t rows =
+        target.tables[t].columns.empty() ? 0 : target.tables[t].columns[0].values.size();
       std::vector<double> mean, low, high;
       bool any = false;
       for (const Moments& m : blockMoments(blocks, t, columns[c], rows))
@@ -878,8 +879,8 @@ void addBands(Report& target, const Report& source, const std::vector<Report>& b
       }
       if (any)
       {
-        for (const auto& [word, values] : { std::pair(" mean", &mean), { " low", &low },
-               { " high", &high } })
+        for (const auto& [word, values] :
+          { std::pair(" mean", &mean), { " low", &low }, { " high", &high } })
         {
           target.tables[t].columns.push_back(
             { columns[c].name + " blocks" + word + suffix, *values, None, {} });
@@ -921,8 +922,8 @@ Judged judge(const Mask& mask, const Mask* reference, const StatisticsOptions& o
     }
     if (options.maximumLag == 0)
     {
-      o.maximumLag = static_cast<int>(std::min(lagsOf(options, mask.dims),
-        lagsOf(options, reference->dims)));
+      o.maximumLag =
+        static_cast<int>(std::min(lagsOf(options, mask.dims), lagsOf(options, reference->dims)));
     }
   }
   const Work work(options.threads, monitor);
@@ -933,8 +934,7 @@ Judged judge(const Mask& mask, const Mask* reference, const StatisticsOptions& o
   StatisticsOptions inBlock = o;
   if (block > 0)
   {
-    inBlock.maximumLag =
-      static_cast<int>(std::min<std::int64_t>(lagsOf(o, mask.dims), block - 1));
+    inBlock.maximumLag = static_cast<int>(std::min<std::int64_t>(lagsOf(o, mask.dims), block - 1));
     inBlock.periodic = false;
     blocks = measureBlocks(mask, block, inBlock, work.part(share, 2 * share));
     result.blocks = static_cast<std::int64_t>(blocks.size());

@@ -85,7 +85,7 @@ std::vector<std::pair<double, double>> phaseFractions(const Volume& volume, cons
 struct Comparison
 {
   std::string name;
-  std::string measure; ///< that it belongs to
+  std::string measure;                    ///< that it belongs to
   double value = 0, mean = 0, stddev = 0; ///< of the volume; mean and scatter over its blocks
   double reference = 0, referenceMean = 0, referenceStddev = 0;
   /// |value - reference| / |reference|; of a curve the sum of the differences over the sum.

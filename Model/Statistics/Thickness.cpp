@@ -115,7 +115,8 @@ std::vector<float> squaredDistances(const Mask& mask, const Work& work)
     {
       continue;
     }
-    work.part(axis == 1 ? 0.2 : 0.6, axis == 1 ? 0.6 : 1).forEach(others, [&](std::int64_t o)
+    work.part(axis == 1 ? 0.2 : 0.6, axis == 1 ? 0.6 : 1)
+      .forEach(others, [&](std::int64_t o)
     {
       Envelope envelope(n);
       std::vector<float> lines(static_cast<std::size_t>(n * Wide));
@@ -240,8 +241,8 @@ std::vector<float> localThickness(
     {
       const double s = std::min(static_cast<double>(b.squared), 1e30);
       const double reachZ = std::sqrt(s) / h[2];
-      const auto z0 = std::max<std::int64_t>(zBegin,
-        static_cast<std::int64_t>(std::max(0., std::ceil(b.z - reachZ))));
+      const auto z0 = std::max<std::int64_t>(
+        zBegin, static_cast<std::int64_t>(std::max(0., std::ceil(b.z - reachZ))));
       const auto z1 = std::min<std::int64_t>(
         zEnd - 1, static_cast<std::int64_t>(std::min(1e9, std::floor(b.z + reachZ))));
       const auto r = std::sqrt(b.squared);

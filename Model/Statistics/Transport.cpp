@@ -43,8 +43,9 @@ struct CellList
   std::int32_t next(std::int32_t c, std::size_t axis, int direction) const
   {
     const std::int64_t v = this->voxel[static_cast<std::size_t>(c)];
-    const std::int64_t step =
-      axis == 0 ? 1 : axis == 1 ? this->dims[0] : this->dims[0] * this->dims[1];
+    const std::int64_t step = axis == 0 ? 1
+      : axis == 1                       ? this->dims[0]
+                                        : this->dims[0] * this->dims[1];
     const std::int64_t n = this->dims[axis], i = v / step % n;
     std::int64_t to = v + direction * step;
     if (i + direction < 0 || i + direction >= n)
@@ -68,8 +69,7 @@ std::vector<float> vectorOf(std::int64_t rows)
 
 Diffusion diffuse(const Mask& mask, int axis, const Work& work)
 {
-  const double porosity =
-    static_cast<double>(volumeOf(mask)) / static_cast<double>(mask.count());
+  const double porosity = static_cast<double>(volumeOf(mask)) / static_cast<double>(mask.count());
   const Components components = findComponents(mask, Connectivity::Faces, work.part(0, 0.05));
   Diffusion result;
   if (components.spanningVoxels(axis) == 0)
@@ -111,8 +111,8 @@ Diffusion diffuse(const Mask& mask, int axis, const Work& work)
       }
       // From a straight gradient: near the answer, so that float32 is enough.
       const std::int64_t step = d == 0 ? 1 : d == 1 ? mask.dims[0] : mask.dims[0] * mask.dims[1];
-      x[i] = static_cast<float>(
-        1 - (static_cast<double>(cells.voxel[i] / step % mask.dims[d]) + 0.5) /
+      x[i] = static_cast<float>(1 -
+        (static_cast<double>(cells.voxel[i] / step % mask.dims[d]) + 0.5) /
           static_cast<double>(mask.dims[d]));
     }
   });
@@ -154,13 +154,13 @@ void check(const PermeabilityOptions& o, const Dims& dims)
   }
   if (o.maximumIterations < 1)
   {
-    throw std::invalid_argument("Maximum Iterations is " + std::to_string(o.maximumIterations) +
-      "; it must be 1 or more");
+    throw std::invalid_argument(
+      "Maximum Iterations is " + std::to_string(o.maximumIterations) + "; it must be 1 or more");
   }
   if (!(o.spacingInMetres > 0))
   {
-    throw std::invalid_argument("Spacing In Metres is " + std::to_string(o.spacingInMetres) +
-      "; it must be more than 0");
+    throw std::invalid_argument(
+      "Spacing In Metres is " + std::to_string(o.spacingInMetres) + "; it must be more than 0");
   }
   if (o.threads < 0)
   {
@@ -258,8 +258,7 @@ public:
 private:
   void number()
   {
-    this->Of.assign(static_cast<std::size_t>(this->Cells.size()),
-      { { -1, -1, -1, -1, -1, -1 } });
+    this->Of.assign(static_cast<std::size_t>(this->Cells.size()), { { -1, -1, -1, -1, -1, -1 } });
     for (std::size_t a = 0; a < 3; ++a)
     {
       for (std::int32_t c = 0; c < this->Cells.size(); ++c)
@@ -406,8 +405,8 @@ Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, c
   const bool periodic = options.boundary == FlowBoundary::Periodic;
   if (mask.dims[d] < 2)
   {
-    throw std::invalid_argument(std::string("Direction is ") + "XYZ"[axis] +
-      ", along which the input has only one voxel");
+    throw std::invalid_argument(
+      std::string("Direction is ") + "XYZ"[axis] + ", along which the input has only one voxel");
   }
   Mask part;
   if (periodic)
@@ -480,7 +479,8 @@ Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, c
   const bool straight = dot(r, r) < 1e-8 * dot(u, u);
   const double start = straight ? 0 : std::sqrt(dot(r, r));
   // Pressure of the Darcy model; the true flow under it.
-  const auto precondition = [&](const std::vector<float>& in, std::vector<float>& out, double tolerance)
+  const auto precondition =
+    [&](const std::vector<float>& in, std::vector<float>& out, double tolerance)
   {
     std::fill(out.begin(), out.end(), 0.f);
     darcy.solve(in, out, tolerance, Inner, loop);
@@ -581,17 +581,17 @@ Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, c
     for (std::size_t a = 0; a < 3; ++a)
     {
       const std::int32_t low = grid.Of[i][2 * a], high = grid.Of[i][2 * a + 1];
-      const double mean =
-        (grid.flux(u, low) + grid.flux(u, high)) / 2 / grid.area(static_cast<std::int32_t>(a)) * scale;
+      const double mean = (grid.flux(u, low) + grid.flux(u, high)) / 2 /
+        grid.area(static_cast<std::int32_t>(a)) * scale;
       flow.velocity[3 * v + a] = static_cast<float>(mean);
       squares += mean * mean;
       along += a == d ? mean : 0;
     }
     speed += std::sqrt(squares);
     // Of the whole pressure: the mean gradient too, 0 at the upper end.
-    const double place = static_cast<double>(mask.dims[d] - 1 - grid.Cells.voxel[i] / step % mask.dims[d]) + 0.5;
-    flow.pressure[v] =
-      static_cast<float>((static_cast<double>(p[i]) + place * grid.H[d]) * unit);
+    const double place =
+      static_cast<double>(mask.dims[d] - 1 - grid.Cells.voxel[i] / step % mask.dims[d]) + 0.5;
+    flow.pressure[v] = static_cast<float>((static_cast<double>(p[i]) + place * grid.H[d]) * unit);
   }
   flow.tortuosity = speed / along;
   work.report(1);

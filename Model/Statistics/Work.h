@@ -20,8 +20,8 @@ class Work
 public:
   /// \param threads 0 for as many as there are cores
   explicit Work(int threads = 0, Monitor monitor = {}, double from = 0, double to = 1)
-    : Threads(threads > 0 ? threads
-                          : std::max(1, static_cast<int>(std::thread::hardware_concurrency())))
+    : Threads(
+        threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency())))
     , Follow(std::move(monitor))
     , From(from)
     , To(to)
@@ -126,8 +126,8 @@ public:
   void forRanges(std::int64_t count, F&& f) const
   {
     const std::int64_t parts = std::min<std::int64_t>(count, this->Threads * 4);
-    this->forEach(parts, [&](std::int64_t i, int thread)
-    { f(count * i / parts, count * (i + 1) / parts, thread); });
+    this->forEach(parts,
+      [&](std::int64_t i, int thread) { f(count * i / parts, count * (i + 1) / parts, thread); });
   }
 
 private:

@@ -40,8 +40,8 @@ std::int64_t fastSize(std::int64_t n)
 /// f(begin, end) over [0, count): threads on the CPU (transforms of one slice run on one thread),
 /// a few slices at a time on a GPU. Reports between `from` and `to` and stops.
 template <typename F>
-void inParts(std::int64_t count, const Place& place, const Monitor& monitor, double from, double to,
-  F&& f)
+void inParts(
+  std::int64_t count, const Place& place, const Monitor& monitor, double from, double to, F&& f)
 {
   const std::int64_t group = place.device.is_cpu() ? 4 * place.threads : 32;
   for (std::int64_t begin = 0; begin < count; begin += group)
@@ -64,8 +64,7 @@ void inParts(std::int64_t count, const Place& place, const Monitor& monitor, dou
     }
     if (monitor.progress)
     {
-      monitor.progress(
-        from + (to - from) * static_cast<double>(end) / static_cast<double>(count));
+      monitor.progress(from + (to - from) * static_cast<double>(end) / static_cast<double>(count));
     }
     if (monitor.stop.stop_requested())
     {
@@ -112,8 +111,9 @@ statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximum
   {
     const at::Tensor f = at::fft_fft(spectrum.slice(1, y, end), size[2], 0);
     const at::Tensor power = at::view_as_real(f).square().sum(-1);
-    spectrum.slice(1, y, end).slice(0, 0, kept).copy_(
-      at::fft_ihfft(power, std::nullopt, 0).slice(0, 0, kept));
+    spectrum.slice(1, y, end)
+      .slice(0, 0, kept)
+      .copy_(at::fft_ihfft(power, std::nullopt, 0).slice(0, 0, kept));
   });
   // Back along y and x, and into bins.
   struct Sums

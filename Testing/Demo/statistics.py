@@ -53,8 +53,9 @@ def write_csv(columns, path):
 BLUE, ORANGE = (0.12, 0.35, 0.65), (0.85, 0.37, 0.05)
 
 
-def chart(proxy, port, columns, title, bottom, compared, most=None):
-    """Curves of the volume (blue) and the reference (orange), with their bands in thin lines."""
+def chart(proxy, port, columns, title, bottom, compared, most=None, legend=False):
+    """Curves of the volume (blue) and the reference (orange), with their bands (mean of the blocks plus
+    and minus a standard deviation) in thin lines."""
     view = CreateView("XYChartView")
     shown = Show(OutputPort(proxy, PORTS.index(port)), view, "XYChartRepresentation")
     table = servermanager.Fetch(proxy, idx=PORTS.index(port))
@@ -74,17 +75,24 @@ def chart(proxy, port, columns, title, bottom, compared, most=None):
     for name in columns:
         for suffix, colour, who in (("", BLUE, "volume"), (" (reference)", ORANGE, "reference")):
             add(name + suffix, who if compared else name, colour, 3)
-            add(f"{name} blocks low{suffix}", f"{who}, blocks - s.d.", colour, 1, "2")
-            add(f"{name} blocks high{suffix}", f"{who}, blocks + s.d.", colour, 1, "2")
+            add(f"{name} blocks low{suffix}", "blocks - s.d.", colour, 1, "2")
+            add(f"{name} blocks high{suffix}", "blocks + s.d.", colour, 1, "2")
     shown.SeriesVisibility = visible
     shown.SeriesLabel = labels
     shown.SeriesColor = colours
     shown.SeriesLineThickness = thick
     shown.SeriesLineStyle = styles
     view.ChartTitle = title
-    view.ChartTitleFontSize = 16
+    view.ChartTitleFontSize = 12
     view.BottomAxisTitle = bottom
-    view.LegendFontSize = 11
+    view.BottomAxisTitleFontSize = 11
+    view.BottomAxisLabelFontSize = view.LeftAxisLabelFontSize = 10
+    view.LegendFontSize = 10
+    view.ShowLegend = int(legend)
+    highest = max(numpy.nanmax(vtk_to_numpy(table.GetColumnByName(n))) for n in visible)
+    view.LeftAxisUseCustomRange = 1
+    view.LeftAxisRangeMinimum = 0
+    view.LeftAxisRangeMaximum = 1.05 * highest
     if most:
         view.BottomAxisUseCustomRange = 1
         view.BottomAxisRangeMinimum = 0
@@ -94,12 +102,12 @@ def chart(proxy, port, columns, title, bottom, compared, most=None):
 
 def scores_text(measures, score):
     lines = ["Score: 1 = as different as", "two pieces of the reference", "",
-             f"{'all measures':30}{score:8.2f}", ""]
+             f"{'ALL MEASURES':31}{score:6.2f}", ""]
     groups = {}
     for group, value in zip(measures["Group"], measures["Score"]):
         if group and numpy.isfinite(value):
             groups.setdefault(group, []).append(value)
-    lines += [f"{group[:29]:30}{numpy.mean(values):8.2f}" for group, values in groups.items()]
+    lines += [f"{group[:30]:31}{numpy.mean(values):6.2f}" for group, values in groups.items()]
     return "\n".join(lines)
 
 
@@ -110,7 +118,7 @@ def picture(proxy, data, compared, output):
     end = float(data["Two-Point"]["Lag"][-1]) * 0.6
     views = [
         chart(proxy, "Two-Point", ["S2 mean of axes"] if not compared else ["S2 x"],
-              "Two-point probability S2", lag, compared, end),
+              "Two-point probability S2", lag, compared, end, True),
         chart(proxy, "Two-Point Cluster", ["C2 x"], "Two-point cluster function C2", lag, compared, end),
         chart(proxy, "Lineal Path", ["L x"], "Lineal path L", lag, compared, end),
         chart(proxy, "Chords", ["Chord density x"], "Chord length density", "length", compared, end),
@@ -119,7 +127,7 @@ def picture(proxy, data, compared, output):
         chart(proxy, "Local Porosity", ["Density mu"], "Local porosity distribution", "porosity",
               compared, 0.6),
         chart(proxy, "Cell Sizes", ["Percolating fraction p all axes"],
-              "Cells that percolate along all axes", "edge of the cell", compared),
+              "Fraction of cells that percolate", "edge of the cell", compared),
     ]
     text = CreateView("RenderView")
     text.UseColorPaletteForBackground = 0
@@ -130,8 +138,9 @@ def picture(proxy, data, compared, output):
     shown = Show(words, text)
     shown.Color = [0, 0, 0]
     shown.FontFamily = "Courier"
-    shown.FontSize = 13 if compared else 18
+    shown.FontSize = 9 if compared else 14
     shown.WindowLocation = "Upper Left Corner"
+    shown.Justification = "Left"
     views.append(text)
     # Two rows of four.
     layout.AssignView(0, views[0])

@@ -65,10 +65,7 @@ protected:
     }
     this->Start = std::chrono::steady_clock::now();
   }
-  void TearDown() override
-  {
-    this->RecordProperty("seconds", std::to_string(this->Seconds()));
-  }
+  void TearDown() override { this->RecordProperty("seconds", std::to_string(this->Seconds())); }
   double Seconds() const
   {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - this->Start).count();
@@ -109,8 +106,7 @@ TEST_F(Berea, PorosityAndTwoPointProbabilityOfThePublishedTables)
   EXPECT_EQ(volumeOf(Pore), 12572994);
   for (const bool pore : { true, false })
   {
-    const auto rows =
-      Rows(pore ? "berea_S2_pore_published.csv" : "berea_S2_grain_published.csv");
+    const auto rows = Rows(pore ? "berea_S2_pore_published.csv" : "berea_S2_grain_published.csv");
     ASSERT_GE(rows.size(), 100u);
     const auto lags = static_cast<std::int64_t>(rows.size());
     const PairCounts pairs =
@@ -122,8 +118,7 @@ TEST_F(Berea, PorosityAndTwoPointProbabilityOfThePublishedTables)
       {
         // Their x, y, z are our z, x, y.
         const double published = rows[r][static_cast<std::size_t>((a + 1) % 3)];
-        worst = std::max(
-          worst, std::abs(pairs.s2(a, static_cast<std::int64_t>(r)) - published));
+        worst = std::max(worst, std::abs(pairs.s2(a, static_cast<std::int64_t>(r)) - published));
       }
     }
     std::cout << rows.size() << " lags, largest difference " << worst << "\n";

@@ -73,7 +73,8 @@ vtkSmartPointer<vtkImageData> Image(int n, bool cells, double spacing, F&& value
   return image;
 }
 
-vtkSmartPointer<vtkImageData> Rock(int size, std::uint64_t seed, double spacing, double porosity = 0.3)
+vtkSmartPointer<vtkImageData> Rock(
+  int size, std::uint64_t seed, double spacing, double porosity = 0.3)
 {
   const rock::Voxels v = rock::cementedGrains({ size, porosity, 5, seed });
   std::size_t i = 0;
@@ -138,8 +139,8 @@ TEST(MicrostructureStatistics, UnitsFollowTheSpacing)
   EXPECT_NEAR(Field(a, "Mean Chord (Interior, y)") * 5, Field(b, "Mean Chord (Interior, y)"), 1e-9);
   EXPECT_NEAR(Field(a, "Mean Pore Diameter (Local Thickness)") * 5,
     Field(b, "Mean Pore Diameter (Local Thickness)"), 1e-4);
-  EXPECT_NEAR(
-    Field(a, "Euler Density (26, Interior)") / 125, Field(b, "Euler Density (26, Interior)"), 1e-12);
+  EXPECT_NEAR(Field(a, "Euler Density (26, Interior)") / 125,
+    Field(b, "Euler Density (26, Interior)"), 1e-12);
   EXPECT_EQ(Field(a, "Faces"), Field(b, "Faces"));
   EXPECT_NEAR(Cell(one->GetOutput(Pores), "Volume density (local thickness)", 5) / 5,
     Cell(five->GetOutput(Pores), "Volume density (local thickness)", 5), 1e-9);
@@ -147,7 +148,8 @@ TEST(MicrostructureStatistics, UnitsFollowTheSpacing)
   for (vtkIdType i = 0; i < 25; ++i)
   {
     EXPECT_LE(Cell(one->GetOutput(Cluster), "C2 x", i), Cell(a, "S2 x", i) + 1e-12);
-    EXPECT_LE(Cell(one->GetOutput(Path), "L x", i), Cell(one->GetOutput(Cluster), "C2 x", i) + 1e-12);
+    EXPECT_LE(
+      Cell(one->GetOutput(Path), "L x", i), Cell(one->GetOutput(Cluster), "C2 x", i) + 1e-12);
   }
   const std::string summary = one->GetSummary();
   EXPECT_NE(summary.find("rock = 0"), std::string::npos) << summary;
@@ -161,7 +163,9 @@ TEST(MicrostructureStatistics, PhasesAndThresholds)
   // Three labels in layers along z, as cell data: 8, 16 and 24 of 48.
   vtkNew<vtkVAEMicrostructureStatistics> filter;
   filter->SetInputData(Image<vtkUnsignedCharArray>(
-    48, true, 1, [](int, int, int z) { return z < 8 ? 3 : z < 24 ? 7 : 9; }));
+    48, true, 1, [](int, int, int z) { return z < 8 ? 3
+                                         : z < 24   ? 7
+                                                    : 9; }));
   EXPECT_NE(ErrorOf(filter).find("Phase is Automatic, which needs an array of exactly two values, "
                                  "but 'rock' has more (3 to 9); choose Label"),
     std::string::npos);
@@ -231,7 +235,8 @@ TEST(MicrostructureStatistics, BadInput)
   EXPECT_NE(ErrorOf(filter).find("Maximum Lag is 40; it must be in [0, 31]"), std::string::npos);
   filter->SetMaximumLag(0);
   filter->SetBlockSize(64);
-  EXPECT_NE(ErrorOf(filter).find("Block Size is 64; it must be in [8, 32], or 0"), std::string::npos);
+  EXPECT_NE(
+    ErrorOf(filter).find("Block Size is 64; it must be in [8, 32], or 0"), std::string::npos);
   filter->SetBlockSize(0);
   filter->SetInputData(1, Rock(32, 1, 2));
   EXPECT_NE(ErrorOf(filter).find("The reference's spacing along x is 2.000000 and the input's "
@@ -306,8 +311,8 @@ TEST(Permeability, DuctInAllUnits)
 {
   // A square duct of 16 voxels along y in a cube of 24, voxels of 2 micrometres.
   vtkNew<vtkVAEPermeability> filter;
-  filter->SetInputData(Image<vtkUnsignedCharArray>(24, false, 2, [](int x, int, int z)
-  { return x >= 4 && x < 20 && z >= 4 && z < 20 ? 0 : 255; }));
+  filter->SetInputData(Image<vtkUnsignedCharArray>(24, false, 2,
+    [](int x, int, int z) { return x >= 4 && x < 20 && z >= 4 && z < 20 ? 0 : 255; }));
   filter->SetDirection(1);
   filter->Update();
   auto* out = vtkImageData::SafeDownCast(filter->GetOutputDataObject(0));

@@ -100,9 +100,9 @@ TEST(Correlation, OverlappingSpheresAllRound)
   for (const std::size_t i : { 1, 2, 5, 10, 15 })
   {
     const double r = radial.distance[i];
-    EXPECT_NEAR(radial.s2[i] /
-        std::pow(phi, 1 + 3 * r / (4 * R) - std::pow(r, 3) / (16 * std::pow(R, 3))),
-      1, 0.03)
+    EXPECT_NEAR(
+      radial.s2[i] / std::pow(phi, 1 + 3 * r / (4 * R) - std::pow(r, 3) / (16 * std::pow(R, 3))), 1,
+      0.03)
       << i;
   }
   EXPECT_NEAR(radial.s2[40] / (phi * phi), 1, 0.05);

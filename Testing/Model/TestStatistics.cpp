@@ -38,10 +38,8 @@ Mask shape(const Dims& dims, F&& inside, const Spacing& spacing = { 1, 1, 1 })
     {
       for (std::int64_t x = 0; x < dims[0]; ++x)
       {
-        m.row(y, z)[x] = inside(static_cast<double>(x), static_cast<double>(y),
-                           static_cast<double>(z))
-          ? 1
-          : 0;
+        m.row(y, z)[x] =
+          inside(static_cast<double>(x), static_cast<double>(y), static_cast<double>(z)) ? 1 : 0;
       }
     }
   }
@@ -53,14 +51,11 @@ double square(double v) { return v * v; }
 Mask ball(std::int64_t n, double radius, const Spacing& h = { 1, 1, 1 })
 {
   const double c = (static_cast<double>(n) - 1) / 2;
-  return shape(
-    { n, n, n },
-    [=](double x, double y, double z)
+  return shape({ n, n, n }, [=](double x, double y, double z)
   {
     return square((x - c) * h[0]) + square((y - c) * h[1]) + square((z - c) * h[2]) <
       radius * radius;
-  },
-    h);
+  }, h);
 }
 
 /// The void between overlapping spheres: science's exactly known medium.
@@ -193,13 +188,13 @@ TEST(Statistics, OverlappingSpheres)
     EXPECT_NEAR(path[static_cast<std::size_t>(z)] / std::pow(phi, 1 + 3 * z / (4 * R)), 1, 0.04)
       << z;
   }
-  // s = -4 S2'(0) = 3 eta phi / R with eta = -ln phi, and the mean chord is 4 phi / s. On a grid the
-  // slope is taken over one step d, of which the closed form is known as well.
+  // s = -4 S2'(0) = 3 eta phi / R with eta = -ln phi, and the mean chord is 4 phi / s. On a grid
+  // the slope is taken over one step d, of which the closed form is known as well.
   const double s = -3 * std::log(phi) * phi / R;
   const auto slope = [&](double d)
   {
-    return 4 *
-      (phi - std::pow(phi, 1 + 3 * d / (4 * R) - std::pow(d, 3) / (16 * std::pow(R, 3)))) / d;
+    return 4 * (phi - std::pow(phi, 1 + 3 * d / (4 * R) - std::pow(d, 3) / (16 * std::pow(R, 3)))) /
+      d;
   };
   const std::array<double, 13> w = croftonWeights({ 1, 1, 1 });
   const double s13 =
@@ -256,8 +251,7 @@ TEST(Statistics, LinealPathIsCountedSegments)
 TEST(Statistics, ChordsOfAStack)
 {
   // Layers of 3 in a period of 8 along y: interior chords are 3 long, one is cut.
-  const Mask m =
-    shape({ 5, 42, 4 }, [](double, double y, double) { return std::fmod(y, 8) < 3; });
+  const Mask m = shape({ 5, 42, 4 }, [](double, double y, double) { return std::fmod(y, 8) < 3; });
   const Runs runs = countRuns(m, Work());
   EXPECT_EQ(runs.all[1][3], 5 * 4 * 5);
   EXPECT_EQ(runs.all[1][2], 5 * 4);
@@ -273,8 +267,7 @@ TEST(Statistics, EulerOfBodies)
   EXPECT_EQ(functionals(one).euler26, 1);
   EXPECT_EQ(functionals(one).euler6, 1);
 
-  const Mask torus = shape({ 40, 40, 16 },
-    [](double x, double y, double z)
+  const Mask torus = shape({ 40, 40, 16 }, [](double x, double y, double z)
   {
     const double r = std::hypot(x - 19.5, y - 19.5) - 12;
     return r * r + square(z - 7.5) < 16;
@@ -289,11 +282,8 @@ TEST(Statistics, EulerOfBodies)
   EXPECT_EQ(functionals(hollow).euler26, 2);
   EXPECT_EQ(functionals(hollow).euler6, 2);
 
-  const Mask two = shape({ 40, 20, 20 },
-    [](double x, double y, double z)
-  {
-    return std::min(square(x - 10), square(x - 30)) + square(y - 10) + square(z - 10) < 36;
-  });
+  const Mask two = shape({ 40, 20, 20 }, [](double x, double y, double z)
+  { return std::min(square(x - 10), square(x - 30)) + square(y - 10) + square(z - 10) < 36; });
   EXPECT_EQ(functionals(two).euler26, 2);
   EXPECT_EQ(functionals(two).euler6, 2);
 
@@ -342,11 +332,8 @@ TEST(Statistics, SurfaceAndCurvatureOfABall)
   // The same ball on a grid that is coarser along z, in other units.
   const Spacing h{ 0.5, 0.5, 1 };
   const double c = 35.5 * 0.5, cz = 17.5;
-  const Mask flat = shape(
-    { 72, 72, 36 },
-    [&](double x, double y, double z)
-  { return square(x * 0.5 - c) + square(y * 0.5 - c) + square(z - cz) < 225; },
-    h);
+  const Mask flat = shape({ 72, 72, 36 }, [&](double x, double y, double z)
+  { return square(x * 0.5 - c) + square(y * 0.5 - c) + square(z - cz) < 225; }, h);
   const Minkowski f = functionals(flat);
   EXPECT_NEAR(f.volume / (4 * M_PI * 3375 / 3), 1, 0.005);
   EXPECT_NEAR(f.surfaceCrofton13 / (4 * M_PI * 225), 1, 0.02);
@@ -371,8 +358,7 @@ TEST(Statistics, CroftonWeights)
 
 TEST(Statistics, FloatingCubeHasItsFaces)
 {
-  const Mask m = shape({ 20, 20, 20 },
-    [](double x, double y, double z)
+  const Mask m = shape({ 20, 20, 20 }, [](double x, double y, double z)
   { return std::min({ x, y, z }) >= 5 && std::max({ x, y, z }) < 15; });
   EXPECT_EQ(functionals(m).surfaceFaces / 8000, 0.075);
   EXPECT_DOUBLE_EQ(functionals(m).integralMeanCurvature, 2 * M_PI * 10);
@@ -569,8 +555,7 @@ TEST(Statistics, PoreSizeOfASlitAndABall)
   EXPECT_EQ(s.density.back(), 1);
 
   const Mask b = ball(40, 15, { 1, 1, 1 });
-  const PoreSizes p =
-    poreSizes(b, localThickness(b, squaredDistances(b, Work()), Work()), Work());
+  const PoreSizes p = poreSizes(b, localThickness(b, squaredDistances(b, Work()), Work()), Work());
   EXPECT_NEAR(p.mean, 30, 2); // voxels at the rim are missed by the largest ball
 }
 

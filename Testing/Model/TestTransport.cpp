@@ -51,8 +51,8 @@ TEST(Transport, TortuosityOfStrips)
 
   // A strip of 2 x 2 that moves one voxel sideways in both directions at each layer: resistors in
   // series, 37 of one voxel and two ends of 7/24.
-  const Mask slanted = shape(
-    { 21, 21, 20 }, [](auto x, auto y, auto z) { return x >= z && x < z + 2 && y >= z && y < z + 2; });
+  const Mask slanted = shape({ 21, 21, 20 },
+    [](auto x, auto y, auto z) { return x >= z && x < z + 2 && y >= z && y < z + 2; });
   EXPECT_NEAR(diffuse(slanted, 2, Work()).tortuosity, (37 + 7. / 12) / 5, 1e-4); // 7.51667
   // Other units, another spacing across: the same numbers.
   Mask stretched = straight;
@@ -63,8 +63,8 @@ TEST(Transport, TortuosityOfStrips)
 TEST(Transport, LayersInSeries)
 {
   // A wide and a narrow section: exact only far apart; bounds hold. Wiener: F >= 1 / phi.
-  const Mask m = shape(
-    { 40, 12, 12 }, [](auto x, auto y, auto z) { return x < 20 || (y < 6 && z < 12); });
+  const Mask m =
+    shape({ 40, 12, 12 }, [](auto x, auto y, auto z) { return x < 20 || (y < 6 && z < 12); });
   const double phi = 0.75;
   const Diffusion d = diffuse(m, 0, Work());
   EXPECT_GT(d.formationFactor, 1.5); // 20 of area 1 and 20 of area 1/2 in series
@@ -94,8 +94,8 @@ TEST(Transport, NarrowSlits)
   {
     const Mask m = shape({ 8, 8, 10 }, [=](auto, auto, auto z) { return z >= 2 && z < 2 + width; });
     const double exact = std::pow(width, 3) / 12 + 1. / 36;
-    EXPECT_NEAR(solveFlow(m, 1, options(FlowBoundary::Slip), Work()).permeability[1] * 10 / exact, 1,
-      1e-4)
+    EXPECT_NEAR(
+      solveFlow(m, 1, options(FlowBoundary::Slip), Work()).permeability[1] * 10 / exact, 1, 1e-4)
       << width;
   }
 }
@@ -126,21 +126,19 @@ TEST(Transport, Duct)
     solveFlow(bare, 0, options(), Work()).permeability[0] / (0.035144 * 24 * 24), 1, 0.01);
 
   // Half as many voxels along y, twice as long, in micrometres.
-  const Mask flat = shape(
-    { 16, 16, 28 }, [](auto, auto y, auto z) { return y >= 2 && y < 14 && z >= 2 && z < 26; },
-    { 5, 10, 5 });
+  const Mask flat = shape({ 16, 16, 28 },
+    [](auto, auto y, auto z) { return y >= 2 && y < 14 && z >= 2 && z < 26; }, { 5, 10, 5 });
   EXPECT_NEAR(solveFlow(flat, 0, options(), Work()).permeability[0] / (exact * 25), 1, 0.02);
 }
 
 TEST(Transport, SimpleCubicSpheres)
 {
-  // Touching spheres of diameter d: k / d^2 = 2.518e-3 (drag factor 42.14: Sangani and Acrivos 1982).
-  // An eighth of the cell between planes of symmetry is enough: d = 96 voxels. Steps instead of
-  // spheres cost some flow: 2.3 % at d = 48, 1.5 % at 96.
+  // Touching spheres of diameter d: k / d^2 = 2.518e-3 (drag factor 42.14: Sangani and Acrivos
+  // 1982). An eighth of the cell between planes of symmetry is enough: d = 96 voxels. Steps instead
+  // of spheres cost some flow: 2.3 % at d = 48, 1.5 % at 96.
   const auto octant = [](std::int64_t n)
   {
-    return shape({ n, n, n },
-      [n](auto x, auto y, auto z)
+    return shape({ n, n, n }, [n](auto x, auto y, auto z)
     {
       const double a = static_cast<double>(x) + 0.5, b = static_cast<double>(y) + 0.5,
                    c = static_cast<double>(z) + 0.5;
@@ -159,8 +157,7 @@ TEST(Transport, SimpleCubicSpheres)
   EXPECT_NEAR(sum / 48 / 48 / 48 / slip.permeability[2], 1, 0.02);
 
   // The whole cell, periodic, is the same flow as its eighth.
-  const Mask cell = shape({ 32, 32, 32 },
-    [](auto x, auto y, auto z)
+  const Mask cell = shape({ 32, 32, 32 }, [](auto x, auto y, auto z)
   {
     const double a = static_cast<double>(x) - 15.5, b = static_cast<double>(y) - 15.5,
                  c = static_cast<double>(z) - 15.5;
