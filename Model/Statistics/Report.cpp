@@ -493,7 +493,7 @@ Report measureWith(
       std::vector<double> density = sizes.density, cumulative = sizes.cumulative;
       density.insert(density.begin(), 0);
       cumulative.insert(cumulative.begin(), 0);
-      add.abscissa(Curves::PoreSizes, "Diameter", multiples(density.size(), unit));
+      add.abscissa(Curves::PoreSizes, "Diameter", multiples(density.size(), 2 * unit));
       add.curve(Curves::PoreSizes, "Volume density (local thickness)", density, 0, "Pore Sizes");
       add.curve(Curves::PoreSizes, "Volume fraction below (local thickness)", cumulative, 1, {});
       add.scalar("Mean Pore Diameter (Local Thickness)", sizes.mean);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 namespace vae::statistics
 {
@@ -12,6 +13,8 @@ namespace
 {
 
 constexpr float Infinite = std::numeric_limits<float>::infinity();
+
+double square(double v) { return v * v; }
 
 /// out[i] = min over j of f[j] + (h (i - j))^2 for a line of n values.
 class Envelope
@@ -165,11 +168,69 @@ std::vector<float> localThickness(
     std::int32_t x, y, z;
     float squared;
   };
-  // A ball that lies inside that of a neighbouring voxel adds nothing.
+  // The rows of a ball: those of the same radius have the same ones.
+  struct Row
+  {
+    std::int32_t y, z, reach; ///< offsets; voxels to each side of the centre
+  };
+  const auto rowsOf = [&](float s, std::vector<Row>& rows)
+  {
+    rows.clear();
+    // Strictly nearer than r: one ulp or so inside.
+    const double inside = std::min(static_cast<double>(s), 1e12) * (1 - 1e-7);
+    const auto reachZ = static_cast<std::int32_t>(
+      std::min<double>(std::sqrt(inside) / h[2], static_cast<double>(nz)));
+    for (std::int32_t z = -reachZ; z <= reachZ; ++z)
+    {
+      const double restY = inside - square(z * h[2]);
+      const auto reachY = static_cast<std::int32_t>(
+        std::min<double>(std::sqrt(std::max(0., restY)) / h[1], static_cast<double>(ny)));
+      for (std::int32_t y = -reachY; y <= reachY; ++y)
+      {
+        const double restX = restY - square(y * h[1]);
+        if (restX >= 0)
+        {
+          rows.push_back({ y, z,
+            static_cast<std::int32_t>(
+              std::min<double>(std::sqrt(restX) / h[0], static_cast<double>(nx))) });
+        }
+      }
+    }
+  };
+  // A ball that lies inside that of a neighbouring voxel adds nothing. Of small balls (on cubic
+  // voxels) it is known which square of the radius the neighbour needs to contain all their
+  // voxels: [square of the radius][squared distance of the neighbour]; of others, that the radius
+  // is larger by the distance.
+  const bool cubic = h[0] == h[1] && h[1] == h[2];
+  constexpr int Known = 400;
+  std::vector<std::array<float, 4>> needed;
+  if (cubic)
+  {
+    std::vector<Row> some;
+    for (int k = 0; k <= Known; ++k)
+    {
+      needed.push_back({});
+      rowsOf(static_cast<float>(k * h[0] * h[0]), some);
+      for (int away = 1; away <= 3; ++away)
+      {
+        // The neighbour at (1, 0, 0), (1, 1, 0) or (1, 1, 1); all others by symmetry.
+        int farthest = 0;
+        for (const Row& row : some)
+        {
+          const int x = row.reach + 1, y = std::abs(row.y) + (away > 1),
+                    z = std::abs(row.z) + (away > 2);
+          farthest = std::max(farthest, x * x + y * y + z * z);
+        }
+        needed.back()[static_cast<std::size_t>(away)] =
+          static_cast<float>(farthest * h[0] * h[0] * (1 + 1e-6));
+      }
+    }
+  }
   std::vector<std::vector<Ball>> found(static_cast<std::size_t>(nz));
   struct Offset
   {
     int x, y, z;
+    std::size_t away; // squared, in voxels
     double length;
   };
   std::vector<Offset> offsets;
@@ -181,7 +242,8 @@ std::vector<float> localThickness(
       {
         if (i != 0 || j != 0 || k != 0)
         {
-          offsets.push_back({ i, j, k, std::hypot(i * h[0], j * h[1], k * h[2]) });
+          offsets.push_back({ i, j, k, static_cast<std::size_t>(i * i + j * j + k * k),
+            std::hypot(i * h[0], j * h[1], k * h[2]) });
         }
       }
     }
@@ -200,6 +262,9 @@ std::vector<float> localThickness(
           continue;
         }
         const double r = std::sqrt(static_cast<double>(s));
+        const double voxels = static_cast<double>(s) / (h[0] * h[0]);
+        const bool small = cubic && voxels < Known + 0.5;
+        const auto number = static_cast<std::size_t>(small ? voxels + 0.5 : 0);
         bool hidden = false;
         for (const Offset& o : offsets)
         {
@@ -209,8 +274,13 @@ std::vector<float> localThickness(
             continue;
           }
           const float t = squared[static_cast<std::size_t>((c * ny + b) * nx + a)];
+          if (t <= s)
+          {
+            continue;
+          }
           const double reach = r + o.length;
-          if (t > s && static_cast<double>(t) >= reach * reach * (1 - 1e-6))
+          if (small ? t > needed[number][o.away]
+                    : static_cast<double>(t) >= reach * reach * (1 - 1e-6))
           {
             hidden = true;
             break;
@@ -231,52 +301,42 @@ std::vector<float> localThickness(
     std::vector<Ball>().swap(b);
   }
 
+  // From small to large, so that the last one that paints a voxel is the largest.
+  std::sort(balls.begin(), balls.end(), [](const Ball& a, const Ball& b)
+  { return std::tie(a.squared, a.z, a.y, a.x) < std::tie(b.squared, b.z, b.y, b.x); });
+
   std::vector<float> radius(mask.data.size(), 0);
   // Each thread paints the rows of its own slices, so no two write to the same place.
-  const std::int64_t slab = std::max<std::int64_t>(1, nz / (8 * work.threads()));
+  const std::int64_t slab = std::max<std::int64_t>(8, nz / (4 * work.threads()));
   work.part(0.3, 1).forEach((nz + slab - 1) / slab, [&](std::int64_t part)
   {
     const std::int64_t zBegin = part * slab, zEnd = std::min(nz, zBegin + slab);
+    std::vector<Row> rows;
+    float current = -1;
     for (const Ball& b : balls)
     {
-      const double s = std::min(static_cast<double>(b.squared), 1e30);
-      const double reachZ = std::sqrt(s) / h[2];
-      const auto z0 = std::max<std::int64_t>(
-        zBegin, static_cast<std::int64_t>(std::max(0., std::ceil(b.z - reachZ))));
-      const auto z1 = std::min<std::int64_t>(
-        zEnd - 1, static_cast<std::int64_t>(std::min(1e9, std::floor(b.z + reachZ))));
-      const auto r = std::sqrt(b.squared);
-      for (std::int64_t z = z0; z <= z1; ++z)
+      if (b.squared != current)
       {
-        const double dz = static_cast<double>(z - b.z) * h[2];
-        const double restY = s - dz * dz;
-        if (restY <= 0)
+        current = b.squared;
+        rowsOf(current, rows);
+      }
+      const float r = std::sqrt(current);
+      const std::int32_t deep = rows.empty() ? 0 : rows.back().z;
+      if (b.z + deep < zBegin || b.z - deep >= zEnd)
+      {
+        continue;
+      }
+      for (const Row& row : rows)
+      {
+        const std::int64_t z = b.z + row.z, y = b.y + row.y;
+        if (z < zBegin || z >= zEnd || y < 0 || y >= ny)
         {
           continue;
         }
-        const double reachY = std::sqrt(restY) / h[1];
-        const auto y0 = static_cast<std::int64_t>(std::max(0., std::ceil(b.y - reachY)));
-        const auto y1 = std::min<std::int64_t>(
-          ny - 1, static_cast<std::int64_t>(std::min(1e9, std::floor(b.y + reachY))));
-        for (std::int64_t y = y0; y <= y1; ++y)
-        {
-          const double dy = static_cast<double>(y - b.y) * h[1];
-          const double restX = restY - dy * dy;
-          if (restX <= 0)
-          {
-            continue;
-          }
-          // Strictly nearer than r.
-          const double reachX = std::sqrt(restX) / h[0] * (1 - 1e-9);
-          const auto x0 = static_cast<std::int64_t>(std::max(0., std::ceil(b.x - reachX)));
-          const auto x1 = std::min<std::int64_t>(
-            nx - 1, static_cast<std::int64_t>(std::min(1e9, std::floor(b.x + reachX))));
-          float* row = radius.data() + (z * ny + y) * nx;
-          for (std::int64_t x = x0; x <= x1; ++x)
-          {
-            row[x] = row[x] < r ? r : row[x];
-          }
-        }
+        const std::int64_t begin = std::max<std::int64_t>(0, b.x - row.reach);
+        const std::int64_t end = std::min<std::int64_t>(nx, b.x + row.reach + 1);
+        std::fill(
+          radius.data() + (z * ny + y) * nx + begin, radius.data() + (z * ny + y) * nx + end, r);
       }
     }
   });
@@ -285,7 +345,7 @@ std::vector<float> localThickness(
 
 PoreSizes poreSizes(const Mask& mask, const std::vector<float>& radius, const Work& work)
 {
-  const double bin = std::min({ mask.spacing[0], mask.spacing[1], mask.spacing[2] });
+  const double bin = 2 * std::min({ mask.spacing[0], mask.spacing[1], mask.spacing[2] });
   struct Part
   {
     std::vector<std::int64_t> histogram;

@@ -25,8 +25,8 @@ std::vector<float> localThickness(
 /// How the phase's volume is spread over pore diameters (2 r, by local thickness).
 struct PoreSizes
 {
-  std::vector<double> diameter;   ///< upper ends of the bins, one smallest spacing wide
-  std::vector<double> density;    ///< fraction of the volume per length; integrates to 1
+  std::vector<double> diameter; ///< upper ends of the bins: one smallest spacing of the radius wide
+  std::vector<double> density;  ///< fraction of the volume per length; integrates to 1
   std::vector<double> cumulative; ///< fraction of the volume with this diameter or less
   double mean = 0;                ///< by volume; NaN without pores
 };

@@ -91,16 +91,16 @@ def porespy(pore, repeat):
     ps.filters.local_thickness(small, smooth=False)
     correlation = timed("two_point_correlation",
                         lambda: ps.metrics.two_point_correlation(pore, bins=numpy.arange(0, 102)))
-    result["distance"] = list(map(float, correlation.distance))
-    result["probability"] = list(map(float, correlation.probability))
+    result["distance"] = list(map(float, correlation.bin_centers))
+    result["probability"] = list(map(float, correlation.probability_scaled))
     path = timed("lineal path, 1 axis",
                  lambda: ps.filters.distance_transform_lin(pore, axis=2, mode="forward"))
-    # A voxel whose distance forward is more than r begins a segment of r steps.
-    result["L"] = [float(numpy.mean(path[:, :, : path.shape[2] - r] > r)) for r in range(0, 41, 5)]
+    # A voxel whose distance from where its run began is more than r ends a segment of r steps.
+    result["L"] = [float(numpy.mean(path[:, :, r:] > r)) for r in range(0, 41, 5)]
 
     def chords():
-        image = ps.filters.apply_chords(pore, axis=2, spacing=0, trim_edges=True)
-        counts = ps.metrics.chord_counts(image)
+        image = ps.filters.apply_chords(pore, axis=2, spacing=1, trim_edges=True)
+        counts = ps.metrics.chord_counts(image)  # of every other row along y and z
         ps.metrics.chord_length_distribution(image, bins=numpy.arange(1, 100))
         return counts
 
@@ -112,6 +112,7 @@ def porespy(pore, repeat):
         return thickness
 
     thickness = timed("local thickness and pore sizes", sizes)
+    # PoreSpy rounds radii down to whole voxels, ours are exact: half a voxel between the means.
     result["diameter"] = float(2 * thickness[pore].mean())
     return result
 
