@@ -346,6 +346,11 @@ private:
           const std::int32_t high =
             face.high >= 0 ? this->Cells.next(face.high, b, direction) : CellList::Wall;
           const bool atSide = low == CellList::Outside || high == CellList::Outside;
+          if (atSide && b == this->Axis)
+          {
+            couple(k, -1, 2 * w); // at the two ends the flow is normal to the plane
+            continue;
+          }
           if (atSide && boundary == FlowBoundary::Slip)
           {
             continue; // no shear
