@@ -176,8 +176,8 @@ std::vector<float> localThickness(
   const auto rowsOf = [&](float s, std::vector<Row>& rows)
   {
     rows.clear();
-    // Strictly nearer than r: one ulp or so inside.
-    const double inside = std::min(static_cast<double>(s), 1e12) * (1 - 1e-7);
+    // Strictly nearer than r, whatever the rounding of the squares in float32.
+    const double inside = std::min(static_cast<double>(s), 1e12) * (1 - 1e-6);
     const auto reachZ = static_cast<std::int32_t>(
       std::min<double>(std::sqrt(inside) / h[2], static_cast<double>(nz)));
     for (std::int32_t z = -reachZ; z <= reachZ; ++z)

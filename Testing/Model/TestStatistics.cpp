@@ -542,6 +542,19 @@ TEST(Statistics, LocalThicknessEqualsBruteForce)
   }
 }
 
+TEST(Statistics, LocalThicknessDoesNotDependOnTheUnit)
+{
+  // 5.345 squared has no exact float: voxels at just the radius must stay outside all the same.
+  Mask m = spheres(64, 8, 5);
+  const std::vector<float> one = localThickness(m, squaredDistances(m, Work()), Work());
+  m.spacing = { 5.345, 5.345, 5.345 };
+  const std::vector<float> other = localThickness(m, squaredDistances(m, Work()), Work());
+  for (std::size_t i = 0; i < one.size(); ++i)
+  {
+    ASSERT_NEAR(other[i], 5.345 * one[i], 1e-4) << i;
+  }
+}
+
 TEST(Statistics, PoreSizeOfASlitAndABall)
 {
   // A slit of 9 voxels between walls: the farthest centre is 5 from the wall's.
