@@ -325,6 +325,10 @@ const vae::Model& ModelOf(vtkDataObject* object)
       "Model is not set; choose the output of VAE Train or of a VAE Model Reader");
   }
   auto model = vtkVAEModel::SafeDownCast(object);
+  if (model && model->GetPending())
+  {
+    throw Pending();
+  }
   if (!model || !model->GetModel())
   {
     throw std::invalid_argument(std::string("The model input is ") +

@@ -60,8 +60,12 @@ std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info);
 std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
 
-/// The network in a pipeline object. \throws std::invalid_argument if there is none
+/// The network in a pipeline object. \throws std::invalid_argument if there is none, Pending if a
+/// training under way has none yet
 const vae::Model& ModelOf(vtkDataObject* object);
+struct Pending : std::exception
+{
+};
 
 /// Progress of `algorithm` between two fractions, stopped by its abort flag.
 class Progress

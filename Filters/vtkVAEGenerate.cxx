@@ -127,6 +127,7 @@ int vtkVAEGenerate::RequestData(
   try
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[0]));
+    this->Last = nullptr; // its memory is needed
     const vae::ModelInfo& info = model.info();
     vae::GenerateOptions options;
     options.prior = static_cast<vae::Prior>(this->Prior);
@@ -179,6 +180,17 @@ int vtkVAEGenerate::RequestData(
     attributes->SetActiveScalars(scalars->GetName());
     output->GetInformation()->Set(
       vtkDataObject::DATA_TIME_STEP(), static_cast<double>(options.realization));
+    this->Last = vtkSmartPointer<vtkImageData>::New();
+    this->Last->ShallowCopy(output);
+    return 1;
+  }
+  catch (const vtkVAEBridge::Pending&)
+  {
+    // A training has begun anew: what the one before it gave stays in view until it has a model.
+    if (this->Last)
+    {
+      output->ShallowCopy(this->Last);
+    }
     return 1;
   }
   vtkVAECatchMacro

@@ -102,6 +102,8 @@ private:
   vtkVAEGenerate(const vtkVAEGenerate&) = delete;
   void operator=(const vtkVAEGenerate&) = delete;
 
+  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
+
   int Dimensions[3] = { 128, 128, 128 };
   int Realizations = 1;
   int Seed;

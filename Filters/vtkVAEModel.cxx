@@ -42,6 +42,7 @@ void vtkVAEModel::Initialize()
 {
   this->Superclass::Initialize();
   this->Model.reset();
+  this->Pending = false;
 }
 
 //----------------------------------------------------------------------------
@@ -50,6 +51,7 @@ void vtkVAEModel::ShallowCopy(vtkDataObject* source)
   this->Superclass::ShallowCopy(source);
   auto other = vtkVAEModel::SafeDownCast(source);
   this->Model = other ? other->Model : nullptr;
+  this->Pending = other && other->Pending;
 }
 
 //----------------------------------------------------------------------------
@@ -58,6 +60,7 @@ void vtkVAEModel::DeepCopy(vtkDataObject* source)
   this->Superclass::DeepCopy(source);
   auto other = vtkVAEModel::SafeDownCast(source);
   this->Model = other ? other->Model : nullptr;
+  this->Pending = other && other->Pending;
 }
 
 //----------------------------------------------------------------------------
@@ -114,4 +117,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   fact("Array", info.channels.empty() ? std::string() : info.channels[0].array);
   fact("Parameters", std::to_string(info.parameters));
   fact("Fingerprint", info.fingerprint);
+  fact("Best Epoch", std::to_string(info.bestEpoch));
+  fact("Ending", vae::name(info.ending));
+  fact("Warning", info.warning);
 }

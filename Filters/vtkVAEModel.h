@@ -50,12 +50,15 @@ public:
   void SetModel(std::shared_ptr<const vae::Model> model);
   const std::shared_ptr<const vae::Model>& GetModel() const { return this->Model; }
   ///@}
-
-  /**
-   * Replace the rows by this history, without a network: a training that is under way.
-   */
-  void SetHistory(const vae::ModelInfo& info);
 #endif
+
+  ///@{
+  /**
+   * A training is under way that has no model yet: filters downstream wait, without an error.
+   */
+  void SetPending(bool pending) { this->Pending = pending; }
+  bool GetPending() const { return this->Pending; }
+  ///@}
 
 protected:
   vtkVAEModel();
@@ -65,7 +68,9 @@ private:
   vtkVAEModel(const vtkVAEModel&) = delete;
   void operator=(const vtkVAEModel&) = delete;
 
+  bool Pending = false;
 #ifndef __VTK_WRAP__
+  void SetHistory(const vae::ModelInfo& info);
   std::shared_ptr<const vae::Model> Model;
 #endif
 };

@@ -124,9 +124,11 @@ int vtkVAEReconstruct::RequestData(
 {
   vtkImageData* input = vtkImageData::GetData(inputVector[0]);
   vtkImageData* output = vtkImageData::GetData(outputVector);
+  output->ShallowCopy(input); // what there is while a training has no model yet
   try
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
+    this->Last = nullptr; // its memory is needed
     const vae::ModelInfo& info = model.info();
     bool cellData = false;
     const std::vector<vtkDataArray*> arrays = vtkVAEBridge::ArraysFor(input, info, cellData);
@@ -152,7 +154,6 @@ int vtkVAEReconstruct::RequestData(
     const vae::Latent latent = model.encode(volume, run, encoding.Monitor());
     model.decode(latent, volume.dims, 0, wanted, run, decoding.Monitor());
 
-    output->ShallowCopy(input);
     vtkDataSetAttributes* attributes =
       cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
     vtkNew<vtkDoubleArray> quality;
@@ -198,6 +199,17 @@ int vtkVAEReconstruct::RequestData(
     }
     attributes->SetActiveScalars(values[0]->GetName());
     output->GetFieldData()->AddArray(quality);
+    this->Last = vtkSmartPointer<vtkImageData>::New();
+    this->Last->ShallowCopy(output);
+    return 1;
+  }
+  catch (const vtkVAEBridge::Pending&)
+  {
+    // A training has begun anew: what the one before it gave stays in view until it has a model.
+    if (this->Last && this->Last->GetNumberOfPoints() == input->GetNumberOfPoints())
+    {
+      output->ShallowCopy(this->Last);
+    }
     return 1;
   }
   vtkVAECatchMacro

@@ -16,6 +16,7 @@
 #define vtkVAEReconstruct_h
 
 #include "vtkImageAlgorithm.h"
+#include "vtkSmartPointer.h" // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
 
 #include <string> // for std::string
@@ -90,6 +91,8 @@ protected:
 private:
   vtkVAEReconstruct(const vtkVAEReconstruct&) = delete;
   void operator=(const vtkVAEReconstruct&) = delete;
+
+  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
 
   bool ComputeError = true;
   bool ComputeProbability = false;

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAETrain.h"
 
-#include "vtkCellData.h"
 #include "vtkCommand.h"
 #include "vtkDataArray.h"
 #include "vtkDataArraySelection.h"
+#include "vtkDataSetAttributes.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
@@ -13,15 +13,23 @@
 #include "vtkMultiProcessController.h"
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
-#include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
 #include "vtkVAEModel.h"
+#include "vtkVAETrainingInput.h"
 
 #include <vtksys/SystemTools.hxx>
 
+#include "Backend.h"
+#include "Plan.h"
+#include "Session.h"
+
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
+#include <utility>
 
 vtkStandardNewMacro(vtkVAETrain);
 
@@ -29,15 +37,75 @@ vtkStandardNewMacro(vtkVAETrain);
 struct vtkVAETrain::Internals
 {
   vae::TrainOptions Options;
+  vae::SessionOptions Driving;
   vtkNew<vtkDataArraySelection> AdditionalArrays;
-  std::shared_ptr<const vae::Model> Model; // the last one, for re-executions that change nothing
-  std::string SavedTo;                     // the file that holds it
+  std::unique_ptr<vae::Session> Session;
+
+  // What the session was started with: options as text, the arrays and when they were modified.
+  using Key = std::pair<std::string, vtkVAETrainingInput::Arrays>;
+  Key Started;
+  bool Again = false; // train although nothing has changed
+
+  // Time steps of the input, and how far RequestData has come through them.
+  std::vector<double> TimeSteps;
+  std::size_t TimeIndex = 0;
+  std::vector<vae::Volume> Volumes;
+  Key Looked;
+
+  // Live: a window has asked, when it was given a model, and the modification that was only that.
+  bool Polled = false;
+  std::chrono::steady_clock::time_point Delivered{};
+  bool Measuring = false; // the cost of the last delivery is still to be known
+  vtkMTimeType Refreshed = 0;
+
+  std::atomic<double> DeviceSpeed{ 0 };
+  vae::Background Measurement;
+
+  /// The options with the channels and dimensions of the input, where those can be known.
+  vae::TrainOptions Planned(vtkVAETrain* self) const
+  {
+    vae::TrainOptions options = this->Options;
+    auto image = self->GetNumberOfInputConnections(0) > 0
+      ? vtkImageData::SafeDownCast(self->GetInputDataObject(0, 0))
+      : nullptr;
+    if (image)
+    {
+      int d[3];
+      image->GetDimensions(d);
+      options.network.dimensions =
+        std::count_if(d, d + 3, [](int n) { return n > 1; }) == 2 ? 2 : 3;
+      int association = 0;
+      if (vtkDataArray* array = self->GetInputArrayToProcess(0, image, association))
+      {
+        options.network.channels = array->GetNumberOfComponents();
+      }
+    }
+    return options;
+  }
+
+  vae::Status Status() const
+  {
+    return this->Session ? this->Session->status() : vae::Status();
+  }
 };
+
+namespace
+{
+// Of the LiveSource hint in Plugin/VAETrain.xml.
+constexpr double PollInterval = 0.5;
+// A window whose views take a second to follow is given a model every five seconds at most.
+constexpr double RefreshShare = 0.2;
+
+double Since(std::chrono::steady_clock::time_point t)
+{
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - t).count();
+}
+}
 
 //----------------------------------------------------------------------------
 vtkVAETrain::vtkVAETrain() : Internal(std::make_unique<Internals>())
 {
-  this->SetNumberOfInputPorts(1);
+  this->SetNumberOfInputPorts(2);
   this->SetInputArrayToProcess(
     0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS_THEN_CELLS, vtkDataSetAttributes::SCALARS);
   this->Internal->AdditionalArrays->SetUnknownArraySetting(0);
@@ -45,15 +113,19 @@ vtkVAETrain::vtkVAETrain() : Internal(std::make_unique<Internals>())
     vtkCommand::ModifiedEvent, this, &vtkVAETrain::Modified);
 }
 
-vtkVAETrain::~vtkVAETrain() { this->SetModelFile(nullptr); }
+vtkVAETrain::~vtkVAETrain() = default;
 
 //----------------------------------------------------------------------------
 void vtkVAETrain::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
-  os << indent << "ModelFile: " << (this->ModelFile ? this->ModelFile : "(none)") << "\n";
-  os << indent << "AlwaysTrain: " << this->AlwaysTrain << "\n";
-  os << indent << "Status: " << this->Status << "\n";
+  os << indent << "Execution: " << this->GetExecution() << "\n";
+  os << indent << "AllTimeSteps: " << this->AllTimeSteps << "\n";
+  os << indent << "TimeStepRange: " << this->TimeStepRange[0] << " " << this->TimeStepRange[1]
+     << "\n";
+  os << indent << "ModelFile: " << this->GetModelFile() << "\n";
+  os << indent << "State: " << this->GetState() << "\n";
+  os << indent << "Status: " << this->GetStatus() << "\n";
 }
 
 //----------------------------------------------------------------------------
@@ -63,52 +135,298 @@ vtkDataArraySelection* vtkVAETrain::GetAdditionalArrays()
 }
 
 //----------------------------------------------------------------------------
-// Properties are the fields of vae::TrainOptions.
+// Properties are the fields of vae::TrainOptions and vae::SessionOptions.
 #define vtkVAEOptionMacro(Name, Type, field, FieldType)                                            \
   void vtkVAETrain::Set##Name(Type value)                                                          \
   {                                                                                                \
-    if (this->Internal->Options.field != static_cast<FieldType>(value))                            \
+    if (this->Internal->field != static_cast<FieldType>(value))                                    \
     {                                                                                              \
-      this->Internal->Options.field = static_cast<FieldType>(value);                               \
+      this->Internal->field = static_cast<FieldType>(value);                                       \
       this->Modified();                                                                            \
     }                                                                                              \
   }                                                                                                \
-  Type vtkVAETrain::Get##Name() { return static_cast<Type>(this->Internal->Options.field); }
+  Type vtkVAETrain::Get##Name() { return static_cast<Type>(this->Internal->field); }
 
-vtkVAEOptionMacro(TimeBudget, double, timeBudget, double)
-  vtkVAEOptionMacro(Epochs, int, epochs, int)
-    vtkVAEOptionMacro(StepsPerEpoch, int, stepsPerEpoch, int)
-      vtkVAEOptionMacro(ValidationFraction, double, validationFraction, double)
-        vtkVAEOptionMacro(Likelihood, int, likelihood, vae::Likelihood)
-          vtkVAEOptionMacro(KLWeight, double, klWeight, double)
-            vtkVAEOptionMacro(KLRamp, double, klRamp, double)
-              vtkVAEOptionMacro(LatentChannels, int, network.latentChannels, int)
-                vtkVAEOptionMacro(Width, int, network.width, int)
-                  vtkVAEOptionMacro(Blocks, int, network.blocks, int)
-                    vtkVAEOptionMacro(PatchSize, int, patchSize, int)
-                      vtkVAEOptionMacro(BatchSize, int, batchSize, int)
-                        vtkVAEOptionMacro(LearningRate, double, learningRate, double)
-                          vtkVAEOptionMacro(Symmetry, int, symmetry, vae::Symmetry)
-                            vtkVAEOptionMacro(Seed, int, seed, std::int64_t)
-                              vtkVAEOptionMacro(Precision, int, precision, vae::Precision)
-                                vtkVAEOptionMacro(Threads, int, threads, int)
+#define vtkVAEStringOptionMacro(Name, field)                                                       \
+  void vtkVAETrain::Set##Name(const char* value)                                                   \
+  {                                                                                                \
+    if (this->Internal->field != (value ? value : ""))                                             \
+    {                                                                                              \
+      this->Internal->field = value ? value : "";                                                  \
+      this->Modified();                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+  const char* vtkVAETrain::Get##Name() { return this->Internal->field.c_str(); }
 
-                                  void vtkVAETrain::SetDevice(const char* device)
+// clang-format off
+vtkVAEOptionMacro(TimeBudget, double, Options.timeBudget, double)
+vtkVAEOptionMacro(Epochs, int, Options.epochs, int)
+vtkVAEOptionMacro(Patience, int, Options.patience, int)
+vtkVAEOptionMacro(StepsPerEpoch, int, Options.stepsPerEpoch, int)
+vtkVAEOptionMacro(ValidationFraction, double, Options.validationFraction, double)
+vtkVAEOptionMacro(ClassBalance, double, Options.classBalance, double)
+vtkVAEOptionMacro(Likelihood, int, Options.likelihood, vae::Likelihood)
+vtkVAEOptionMacro(KLWeight, double, Options.klWeight, double)
+vtkVAEOptionMacro(KLRamp, double, Options.klRamp, double)
+vtkVAEOptionMacro(LatentChannels, int, Options.network.latentChannels, int)
+vtkVAEOptionMacro(Width, int, Options.network.width, int)
+vtkVAEOptionMacro(Blocks, int, Options.network.blocks, int)
+vtkVAEOptionMacro(PatchSize, int, Options.patchSize, int)
+vtkVAEOptionMacro(BatchSize, int, Options.batchSize, int)
+vtkVAEOptionMacro(LearningRate, double, Options.learningRate, double)
+vtkVAEOptionMacro(Symmetry, int, Options.symmetry, vae::Symmetry)
+vtkVAEOptionMacro(Seed, int, Options.seed, std::int64_t)
+vtkVAEOptionMacro(Precision, int, Options.precision, vae::Precision)
+vtkVAEOptionMacro(Threads, int, Options.threads, int)
+vtkVAEOptionMacro(AlwaysTrain, bool, Driving.alwaysTrain, bool)
+vtkVAEOptionMacro(CheckpointInterval, double, Driving.checkpointInterval, double)
+vtkVAEOptionMacro(RefreshInterval, double, Driving.refreshInterval, double)
+vtkVAEOptionMacro(Execution, int, Driving.execution, vae::Execution)
+vtkVAEOptionMacro(SaveOptimizer, bool, Driving.saveOptimizer, bool)
+vtkVAEStringOptionMacro(Device, Options.device)
+vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
+
+#define vtkVAEStatusMacro(Name, Type, value)                                                       \
+  Type vtkVAETrain::Get##Name()                                                                    \
+  {                                                                                                \
+    const vae::Status s = this->Internal->Status();                                                \
+    return static_cast<Type>(value);                                                               \
+  }
+vtkVAEStatusMacro(Status, std::string, s.message)
+vtkVAEStatusMacro(Warning, std::string, s.warning)
+vtkVAEStatusMacro(State, std::string, vae::name(s.state))
+vtkVAEStatusMacro(CurrentEpoch, int, s.step.epoch)
+vtkVAEStatusMacro(CurrentStep, int, s.step.step)
+vtkVAEStatusMacro(TrainingProgress, double, s.step.progress)
+vtkVAEStatusMacro(TrainingLoss, double, s.epoch.loss)
+vtkVAEStatusMacro(ReconstructionLoss, double, s.epoch.reconstruction)
+vtkVAEStatusMacro(KLDivergence, double, s.epoch.kl)
+vtkVAEStatusMacro(ValidationLoss, double, s.epoch.validationLoss)
+vtkVAEStatusMacro(VoxelsPerSecond, double, s.epoch.voxelsPerSecond)
+vtkVAEStatusMacro(TimeLeft, double, s.secondsLeft)
+vtkVAEStatusMacro(ActiveLatents, int, s.epoch.activeLatents)
+vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
+vtkVAEStatusMacro(Resumable, bool, s.resumable)
+// clang-format on
+
+//----------------------------------------------------------------------------
+std::string vtkVAETrain::GetLossHistory()
 {
-  const std::string value = device ? device : "";
-  if (this->Internal->Options.device != value)
+  const std::vector<double> all =
+    this->Internal->Session ? this->Internal->Session->losses() : std::vector<double>();
+  constexpr std::size_t most = 120;
+  const std::size_t count = std::min(all.size(), most);
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i)
   {
-    this->Internal->Options.device = value;
-    this->Modified();
+    char number[32];
+    std::snprintf(number, sizeof number, "%.5g ", all[(i + 1) * all.size() / count - 1]);
+    text += number;
+  }
+  return text;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::Train()
+{
+  this->Internal->Again = true;
+  this->Modified();
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::Stop()
+{
+  if (this->Internal->Session)
+  {
+    this->Internal->Session->stop();
   }
 }
 
-const char* vtkVAETrain::GetDevice() { return this->Internal->Options.device.c_str(); }
+//----------------------------------------------------------------------------
+void vtkVAETrain::Resume()
+{
+  if (this->Internal->Session)
+  {
+    this->Internal->Session->resume();
+  }
+}
 
 //----------------------------------------------------------------------------
-int vtkVAETrain::FillInputPortInformation(int, vtkInformation* info)
+void vtkVAETrain::Wait()
 {
-  info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), "vtkImageData");
+  if (this->Internal->Session)
+  {
+    this->Internal->Session->wait();
+    this->GetNeedsUpdate();
+  }
+}
+
+//----------------------------------------------------------------------------
+bool vtkVAETrain::GetNeedsUpdate()
+{
+  Internals& in = *this->Internal;
+  in.Polled = true;
+  if (!in.Session)
+  {
+    return false;
+  }
+  if (in.Measuring)
+  {
+    in.Measuring = false;
+    const double cost = Since(in.Delivered) - PollInterval;
+    in.Session->setRefreshInterval(std::max(in.Driving.refreshInterval, cost / RefreshShare));
+  }
+  if (!in.Session->hasNews())
+  {
+    return false;
+  }
+  this->Modified();
+  in.Refreshed = this->GetMTime();
+  return true;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::MeasureDevice()
+{
+  Internals& in = *this->Internal;
+  if (in.DeviceSpeed != 0 || (in.Session && in.Session->busy()))
+  {
+    return;
+  }
+  in.Measurement.start([&in, options = in.Options](const std::stop_token& stop)
+  {
+    try
+    {
+      const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
+      in.DeviceSpeed = vae::backend().measureSpeed(
+        options.device, options.precision, threads, { {}, stop });
+    }
+    catch (const std::exception&)
+    {
+      in.DeviceSpeed = std::nan(""); // training will say why
+    }
+  });
+}
+
+double vtkVAETrain::GetDeviceSpeed() { return this->Internal->DeviceSpeed; }
+
+//----------------------------------------------------------------------------
+namespace
+{
+
+std::string InWords(const vae::TrainOptions& options, double speed)
+{
+  const vae::Plan plan = vae::planOf(options);
+  char text[320];
+  std::snprintf(text, sizeof text,
+    "%.2f million parameters; a latent cell sees %d voxels along each axis; about %.0f MiB for the "
+    "model and %.0f MiB for a batch.",
+    static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
+    plan.batchMemory / 1048576);
+  std::string words = text;
+  if (speed > 0)
+  {
+    const double voxels = speed / plan.operationsPerVoxel;
+    std::snprintf(text, sizeof text, " About %.1f million voxels/s here: ", voxels / 1e6);
+    words += text;
+    const double step = static_cast<double>(plan.voxelsPerStep) / voxels;
+    if (options.timeBudget > 0)
+    {
+      std::snprintf(text, sizeof text, "%.0f steps in %.0f s.", options.timeBudget / step,
+        options.timeBudget);
+    }
+    else
+    {
+      std::snprintf(text, sizeof text, "%.0f s for %d epochs.",
+        step * options.stepsPerEpoch * options.epochs, options.epochs);
+    }
+    words += text;
+  }
+  return words;
+}
+
+} // namespace
+
+int vtkVAETrain::GetParameters()
+{
+  return static_cast<int>(vae::planOf(this->Internal->Planned(this)).parameters);
+}
+
+int vtkVAETrain::GetReceptiveField()
+{
+  return vae::planOf(this->Internal->Planned(this)).receptiveField;
+}
+
+double vtkVAETrain::GetExpectedMemory()
+{
+  const vae::Plan plan = vae::planOf(this->Internal->Planned(this));
+  return (plan.modelMemory + plan.batchMemory) / 1048576;
+}
+
+std::string vtkVAETrain::GetPlan()
+{
+  return InWords(this->Internal->Planned(this), this->Internal->DeviceSpeed);
+}
+
+std::string vtkVAETrain::DescribePlan(int latentChannels, int width, int blocks, int patchSize,
+  int batchSize, double timeBudget)
+{
+  vae::TrainOptions options = this->Internal->Planned(this);
+  options.network.latentChannels = latentChannels;
+  options.network.width = width;
+  options.network.blocks = blocks;
+  options.patchSize = patchSize;
+  options.batchSize = batchSize;
+  options.timeBudget = timeBudget;
+  return InWords(options, this->Internal->DeviceSpeed);
+}
+
+//----------------------------------------------------------------------------
+int vtkVAETrain::FillInputPortInformation(int port, vtkInformation* info)
+{
+  if (port == 0)
+  {
+    // Composite data as a whole: its images are trained on together, not one by one.
+    info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), "vtkImageData");
+    info->Append(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), "vtkCompositeDataSet");
+  }
+  else
+  {
+    info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), "vtkTable");
+    info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
+  }
+  return 1;
+}
+
+//----------------------------------------------------------------------------
+int vtkVAETrain::RequestInformation(
+  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  std::vector<double>& steps = this->Internal->TimeSteps;
+  steps.clear();
+  if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
+  {
+    const double* values = in->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+    steps.assign(values, values + in->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()));
+    const int last = static_cast<int>(steps.size()) - 1;
+    const int* range = this->TimeStepRange;
+    if (!this->AllTimeSteps && !(range[0] >= 0 && range[0] <= range[1] && range[1] <= last))
+    {
+      vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
+                    << "; the input's time steps are 0 to " << last
+                    << ", and the first must not be behind the last");
+      return 0;
+    }
+    if (!this->AllTimeSteps)
+    {
+      steps = std::vector<double>(steps.begin() + range[0], steps.begin() + range[1] + 1);
+    }
+  }
+  // One model of all steps: moving the time slider trains nothing.
+  vtkInformation* out = outputVector->GetInformationObject(0);
+  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
   return 1;
 }
 
@@ -116,12 +434,30 @@ int vtkVAETrain::FillInputPortInformation(int, vtkInformation* info)
 int vtkVAETrain::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
-  vtkVAEBridge::RequestWholeExtent(inputVector[0]->GetInformationObject(0));
+  Internals& in = *this->Internal;
+  vtkInformation* info = inputVector[0]->GetInformationObject(0);
+  vtkVAEBridge::RequestWholeExtent(info);
+  if (!in.TimeSteps.empty())
+  {
+    // Only a newer model is asked for: the input stays where the last look has left it.
+    const bool refresh = this->GetMTime() == in.Refreshed;
+    const std::size_t index = refresh ? in.TimeSteps.size() - 1 : in.TimeIndex;
+    info->Set(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP(), in.TimeSteps[index]);
+  }
   return 1;
 }
 
 namespace
 {
+
+/// The array that was chosen to process, empty if none was.
+std::string NameOfArray(vtkAlgorithm* self, int index)
+{
+  vtkInformation* info = self->GetInputArrayInformation(index);
+  const char* name =
+    info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : nullptr;
+  return name && std::string(name) != "None" ? name : "";
+}
 
 std::string Clock(double seconds)
 {
@@ -131,86 +467,13 @@ std::string Clock(double seconds)
   return text;
 }
 
-/// What to learn when nothing was chosen (a script that names no array): the active scalars,
-/// or else the first array, of the points, or else of the cells.
-vtkDataArray* DefaultArray(vtkImageData* input, int& association)
-{
-  for (const int kind :
-    { vtkDataObject::FIELD_ASSOCIATION_POINTS, vtkDataObject::FIELD_ASSOCIATION_CELLS })
-  {
-    vtkDataSetAttributes* attributes = input->GetAttributes(kind);
-    association = kind;
-    if (vtkDataArray* scalars = attributes->GetScalars())
-    {
-      return scalars;
-    }
-    for (int i = 0; i < attributes->GetNumberOfArrays(); ++i)
-    {
-      if (vtkDataArray* array = attributes->GetArray(i))
-      {
-        return array;
-      }
-    }
-  }
-  throw std::invalid_argument("The input is empty (it has no point or cell arrays)");
-}
-
-/// Arrays to train on: the chosen one, which is `first` if it was found, then the additional ones.
-std::vector<vtkDataArray*> ChosenArrays(
-  vtkVAETrain* self, vtkImageData* input, vtkDataArray* first, int& association)
-{
-  vtkInformation* info = self->GetInputArrayInformation(0);
-  const char* wanted =
-    info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : "";
-  if (!first && wanted && *wanted)
-  {
-    throw std::invalid_argument(
-      std::string("Scalars is '") + wanted + "', but the input has no such array of numbers");
-  }
-  if (!first)
-  {
-    first = DefaultArray(input, association);
-  }
-  const bool cellData = association == vtkDataObject::FIELD_ASSOCIATION_CELLS;
-  std::vector<vtkDataArray*> arrays{ first };
-  vtkDataSetAttributes* attributes = input->GetAttributes(association);
-  vtkDataArraySelection* more = self->GetAdditionalArrays();
-  for (int i = 0; i < more->GetNumberOfArrays(); ++i)
-  {
-    const char* name = more->GetArrayName(i);
-    if (!more->GetArraySetting(i) || (first->GetName() && std::string(name) == first->GetName()))
-    {
-      continue;
-    }
-    vtkDataArray* array = attributes->GetArray(name);
-    if (!array)
-    {
-      throw std::invalid_argument(std::string("Additional Arrays names '") + name +
-        "', which is not among the " + (cellData ? "cell" : "point") + " arrays of the input");
-    }
-    arrays.push_back(array);
-  }
-  return arrays;
-}
-
 } // namespace
 
 //----------------------------------------------------------------------------
-void vtkVAETrain::SaveModel()
-{
-  const std::string file = this->ModelFile ? this->ModelFile : "";
-  if (!file.empty() && file != this->Internal->SavedTo)
-  {
-    this->Internal->Model->save(file);
-    this->Internal->SavedTo = file;
-  }
-}
-
-//----------------------------------------------------------------------------
 int vtkVAETrain::RequestData(
-  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkImageData* input = vtkImageData::GetData(inputVector[0]);
+  Internals& in = *this->Internal;
   vtkVAEModel* output = vtkVAEModel::GetData(outputVector);
   auto controller = vtkMultiProcessController::GetGlobalController();
   if (controller && controller->GetNumberOfProcesses() > 1)
@@ -219,14 +482,50 @@ int vtkVAETrain::RequestData(
                   << controller->GetNumberOfProcesses() << ". Start it with one.");
     return 0;
   }
+  const bool refresh = in.Session && this->GetMTime() == in.Refreshed;
+  const auto restart = [&in]()
+  {
+    in.TimeIndex = 0;
+    in.Volumes.clear();
+    in.Looked = {};
+  };
   try
   {
-    int association = -1;
-    vtkDataArray* first = this->GetInputArrayToProcess(0, input, association);
-    const std::vector<vtkDataArray*> arrays = ChosenArrays(this, input, first, association);
-    const bool cellData = association == vtkDataObject::FIELD_ASSOCIATION_CELLS;
-    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
-    const std::string file = this->ModelFile ? this->ModelFile : "";
+    // Every time step is looked at once; then the training begins.
+    vtkVAETrainingInput::Choice choice;
+    choice.Scalars = [this](vtkImageData* image, int& association)
+    { return this->GetInputArrayToProcess(0, image, association); };
+    choice.ScalarsName = NameOfArray(this, 0);
+    choice.Additional = in.AdditionalArrays;
+    choice.MaskName = NameOfArray(this, 1);
+    vtkVAETrainingInput::Look(
+      choice, vtkDataObject::GetData(inputVector[0]), in.Volumes, in.Looked.second);
+    if (refresh && std::equal(in.Looked.second.rbegin(), in.Looked.second.rend(),
+                     in.Started.second.rbegin()))
+    {
+      restart();
+      return this->Deliver(output);
+    }
+    if (in.TimeIndex + 1 < in.TimeSteps.size())
+    {
+      in.TimeIndex = refresh ? 0 : in.TimeIndex + 1;
+      in.Refreshed = 0;
+      request->Set(vtkStreamingDemandDrivenPipeline::CONTINUE_EXECUTING(), 1);
+      return 1;
+    }
+    request->Remove(vtkStreamingDemandDrivenPipeline::CONTINUE_EXECUTING());
+    const std::vector<vae::Volume> volumes = std::move(in.Volumes);
+    Internals::Key key = std::move(in.Looked);
+    restart();
+
+    std::shared_ptr<const vae::Model> initial;
+    if (vtkDataObject* from = vtkDataObject::GetData(inputVector[1]))
+    {
+      vtkVAEBridge::ModelOf(from); // tells what is wrong with it
+      initial = vtkVAEModel::SafeDownCast(from)->GetModel();
+    }
+    key.first = vae::toText(in.Options) + (initial ? initial->info().fingerprint : "");
+    const std::string& file = in.Driving.modelFile;
     if (!file.empty() &&
       !vtksys::SystemTools::FileIsDirectory(
         vtksys::SystemTools::GetFilenamePath(vtksys::SystemTools::CollapseFullPath(file))))
@@ -234,70 +533,91 @@ int vtkVAETrain::RequestData(
       throw std::invalid_argument("Model File is '" + file + "', but its folder does not exist");
     }
 
-    const std::string fingerprint = vae::fingerprint(volume, this->Internal->Options);
-    const auto fits = [&](const std::shared_ptr<const vae::Model>& model)
-    { return model && model->info().fingerprint == fingerprint; };
-    if (!this->AlwaysTrain && !fits(this->Internal->Model) && !file.empty() &&
-      vtksys::SystemTools::FileExists(file, true))
+    const bool again = std::exchange(in.Again, false);
+    const bool same = in.Session && !again && in.Session->status().state != vae::State::Failed &&
+      (key == in.Started ||
+        in.Session->fingerprint() ==
+          vae::Session::fingerprintOf(volumes, in.Options, initial.get()));
+    in.Started = key;
+    if (same)
     {
-      try
-      {
-        auto found = vae::backend().load(file);
-        if (fits(found))
-        {
-          this->Internal->Model = found;
-          this->Internal->SavedTo = file;
-          this->Status = "Loaded from " + file +
-            ": it was trained on the same data with the same settings, so it was not trained "
-            "again.";
-          vtkLogF(INFO, "VAE Train: %s", this->Status.c_str());
-        }
-      }
-      catch (const std::exception& e)
-      {
-        // Not a model, or a damaged one: training writes a new one over it.
-        vtkLogF(WARNING, "VAE Train: %s", vtkVAEBridge::FirstLine(e.what()).c_str());
-      }
-    }
-    if (fits(this->Internal->Model))
-    {
-      output->SetModel(this->Internal->Model);
-      this->SaveModel(); // the file may have been named after the training
-      return 1;
+      in.Session->setRefreshInterval(in.Driving.refreshInterval);
+      in.Session->setModelFile(file); // it may have been named after the training
+      return this->Deliver(output);
     }
 
-    auto trainer = vae::backend().train(volume, this->Internal->Options);
-    vtkLogF(INFO, "VAE Train: training on %s", trainer->info().device.c_str());
-    auto lastReport = std::chrono::steady_clock::now() - std::chrono::hours(1);
-    vae::StepRecord record;
-    do
+    vae::SessionOptions driving = in.Driving;
+    driving.alwaysTrain = driving.alwaysTrain || again;
+    in.Session.reset(); // stops what is under way
+    in.Measurement.stop();
+    in.Session = std::make_unique<vae::Session>(volumes, in.Options, driving, initial);
+    if (driving.execution == vae::Execution::Live ||
+      (driving.execution == vae::Execution::Automatic && in.Polled))
     {
-      record = trainer->step();
-      const auto now = std::chrono::steady_clock::now();
-      if (record.finished || now - lastReport > std::chrono::milliseconds(250))
+      in.Session->start();
+      return this->Deliver(output);
+    }
+    auto lastReport = std::chrono::steady_clock::now() - std::chrono::hours(1);
+    in.Session->run([&](const vae::Status& s)
+    {
+      if (Since(lastReport) > 0.25)
       {
-        lastReport = now;
-        const double left =
-          record.progress > 0 ? record.seconds * (1 - record.progress) / record.progress : 0;
+        lastReport = std::chrono::steady_clock::now();
         char text[160];
         std::snprintf(text, sizeof text,
-          "VAE Train: epoch %d, loss %.4f, %.1f million voxels/s, %s left", record.epoch,
-          record.loss, record.voxelsPerSecond / 1e6, Clock(left).c_str());
+          "VAE Train: epoch %d, loss %.4f, %.1f million voxels/s, %s left", s.step.epoch,
+          s.step.loss, s.step.voxelsPerSecond / 1e6, Clock(s.secondsLeft).c_str());
         this->SetProgressText(text);
-        this->UpdateProgress(0.97 * record.progress);
+        this->UpdateProgress(0.97 * s.step.progress);
       }
-    } while (!record.finished && !this->CheckAbort());
-
-    // The rest is short; an abort that has brought us here must not end it as well.
-    this->Internal->Model = trainer->model();
-    this->Status = "Trained on " + trainer->info().device + " in " + Clock(record.seconds) + " (" +
-      std::to_string(record.step) + " steps).";
-    this->Internal->SavedTo.clear();
-    vtkLogF(INFO, "VAE Train: %s", this->Status.c_str());
-    output->SetModel(this->Internal->Model);
-    this->SaveModel();
+      return !this->CheckAbort();
+    });
+    vtkLogF(INFO, "VAE Train: %s", this->GetStatus().c_str());
     this->UpdateProgress(1);
+    return this->Deliver(output);
+  }
+  catch (const vtkVAEBridge::Pending&)
+  {
+    restart();
+    output->SetPending(true);
     return 1;
   }
-  vtkVAECatchMacro
+  catch (...)
+  {
+    restart();
+    request->Remove(vtkStreamingDemandDrivenPipeline::CONTINUE_EXECUTING());
+    if (in.Session && in.Session->status().state == vae::State::Preparing)
+    {
+      in.Session.reset(); // a blocking one that was refused
+    }
+    try
+    {
+      throw;
+    }
+    vtkVAECatchMacro
+  }
+}
+
+//----------------------------------------------------------------------------
+int vtkVAETrain::Deliver(vtkVAEModel* output)
+{
+  Internals& in = *this->Internal;
+  const auto model = in.Session->model();
+  in.Delivered = std::chrono::steady_clock::now();
+  in.Measuring = in.Polled && model && in.Session->busy();
+  if (model)
+  {
+    output->SetModel(model);
+  }
+  else
+  {
+    output->SetPending(in.Session->busy());
+  }
+  const std::string error = in.Session->takeError();
+  if (!error.empty())
+  {
+    vtkErrorMacro(<< error);
+    return model ? 1 : 0;
+  }
+  return 1;
 }

@@ -5,14 +5,18 @@
  * @brief   train a variational autoencoder on a volume
  *
  * Input: image data (3-D, or 2-D with one dimension of 1) with point or cell arrays of any
- * numeric type. Output: a vtkVAEModel, one row an epoch. RequestData blocks until the budget
- * is spent and reports progress; an abort keeps what was trained so far.
+ * numeric type, composite data whose leaves are images, or a series of time steps. Second,
+ * optional input: a VAE model to go on from. Output: a vtkVAEModel, one row an epoch.
+ *
+ * The training runs blocking, in RequestData, or live, in a thread of its own: RequestData then
+ * returns at once, and GetNeedsUpdate(), which ParaView's client calls at intervals (the LiveSource
+ * hint), says when a newer model is there and marks the filter modified.
  *
  * If ModelFile names a model that was trained on the same data with the same settings, it is
- * loaded instead of being trained again (see Status). When training ends the model is written
- * there: to a temporary file first, so that an older one stays whole until then.
+ * loaded instead of being trained again. While training runs it is written there at intervals,
+ * and at the end: to a temporary file first, so that an older one stays whole until then.
  *
- * Defaults and ranges are those of vae::TrainOptions.
+ * Defaults and ranges are those of vae::TrainOptions and vae::SessionOptions.
  */
 #ifndef vtkVAETrain_h
 #define vtkVAETrain_h
@@ -38,35 +42,39 @@ public:
    */
   vtkDataArraySelection* GetAdditionalArrays();
 
+  /**
+   * A model to go on from; none by default.
+   */
+  void SetInitialModelConnection(vtkAlgorithmOutput* model) { this->SetInputConnection(1, model); }
+
   ///@{
   /**
-   * Where the model is written when training ends; none if empty.
+   * Train on every time step of the input, or on those between the two indices of
+   * TimeStepRange. Off, and {0, 0}, the first, by default.
    */
-  vtkSetFilePathMacro(ModelFile);
-  vtkGetFilePathMacro(ModelFile);
+  vtkSetMacro(AllTimeSteps, bool);
+  vtkGetMacro(AllTimeSteps, bool);
+  vtkBooleanMacro(AllTimeSteps, bool);
+  vtkSetVector2Macro(TimeStepRange, int);
+  vtkGetVector2Macro(TimeStepRange, int);
   ///@}
 
   ///@{
   /**
-   * Train again although ModelFile fits data and settings. Off by default.
-   */
-  vtkSetMacro(AlwaysTrain, bool);
-  vtkGetMacro(AlwaysTrain, bool);
-  vtkBooleanMacro(AlwaysTrain, bool);
-  ///@}
-
-  ///@{
-  /**
-   * See vae::TrainOptions, the only copy of each default.
+   * See vae::TrainOptions and vae::SessionOptions, the only copy of each default.
    */
   void SetTimeBudget(double seconds);
   double GetTimeBudget();
   void SetEpochs(int epochs);
   int GetEpochs();
+  void SetPatience(int epochs);
+  int GetPatience();
   void SetStepsPerEpoch(int steps);
   int GetStepsPerEpoch();
   void SetValidationFraction(double fraction);
   double GetValidationFraction();
+  void SetClassBalance(double fraction);
+  double GetClassBalance();
   void SetLikelihood(int likelihood);
   int GetLikelihood();
   void SetKLWeight(double weight);
@@ -95,32 +103,106 @@ public:
   int GetPrecision();
   void SetThreads(int threads);
   int GetThreads();
+  void SetModelFile(const char* path);
+  const char* GetModelFile();
+  void SetAlwaysTrain(bool always);
+  bool GetAlwaysTrain();
+  void SetCheckpointInterval(double seconds);
+  double GetCheckpointInterval();
+  void SetRefreshInterval(double seconds);
+  double GetRefreshInterval();
+  void SetExecution(int execution); ///< vae::Execution
+  int GetExecution();
+  void SetSaveOptimizer(bool save);
+  bool GetSaveOptimizer();
+  ///@}
+
+  ///@{
+  /**
+   * Drive a training: start it (again, with the settings of now, at the next update), stop it and
+   * keep the best model, go on after a stop, wait for its end. Stop returns at once; the State is
+   * "Stopping" until the model is there.
+   */
+  void Train();
+  void Stop();
+  void Resume();
+  void Wait();
   ///@}
 
   /**
-   * What the last execution did, in a sentence: trained (where, how long), or loaded.
+   * Measure for half a second, in the background, how fast this device trains; see GetDeviceSpeed.
    */
-  vtkGetMacro(Status, std::string);
+  void MeasureDevice();
+
+  /**
+   * What a client asks at intervals: has a newer model come since the last update? If so the
+   * filter is Modified().
+   */
+  bool GetNeedsUpdate();
+
+  ///@{
+  /**
+   * Where the training stands. Losses are nats a voxel, times seconds.
+   */
+  std::string GetStatus();  ///< a sentence
+  std::string GetWarning(); ///< a sentence, or empty
+  std::string GetState();   ///< Idle, Preparing, Training, Stopping, Stopped, Finished, Loaded, Failed
+  int GetCurrentEpoch();
+  int GetCurrentStep();
+  double GetTrainingProgress(); ///< of the budget, 0..1
+  double GetTrainingLoss();
+  double GetReconstructionLoss();
+  double GetKLDivergence();
+  double GetValidationLoss();
+  double GetVoxelsPerSecond();
+  double GetTimeLeft();
+  int GetActiveLatents();
+  std::string GetDeviceInUse();
+  bool GetResumable();
+  /**
+   * Losses of the epochs so far, of the held-out slab or else of the training: numbers with spaces
+   * between them, at most 120, evenly spaced.
+   */
+  std::string GetLossHistory();
+  ///@}
+
+  ///@{
+  /**
+   * What the settings of now will take: see vae::Plan. Channels and dimensions are those of the
+   * input, where it is there.
+   */
+  int GetParameters();
+  int GetReceptiveField(); ///< voxels
+  double GetExpectedMemory(); ///< MiB, of model and batch
+  std::string GetPlan(); ///< in words, with the time on this device once it is measured
+  std::string DescribePlan(int latentChannels, int width, int blocks, int patchSize, int batchSize,
+    double timeBudget); ///< the same of other settings
+  /**
+   * Floating-point operations a second that MeasureDevice() has found; 0 before.
+   */
+  double GetDeviceSpeed();
+  ///@}
 
 protected:
   vtkVAETrain();
   ~vtkVAETrain() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
+  int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
   int RequestUpdateExtent(
     vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*) override;
-  int RequestData(vtkInformation*, vtkInformationVector** inputVector,
+  int RequestData(vtkInformation* request, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;
 
 private:
   vtkVAETrain(const vtkVAETrain&) = delete;
   void operator=(const vtkVAETrain&) = delete;
 
-  void SaveModel(); // to ModelFile, unless it is there
+  bool AllTimeSteps = false;
+  int TimeStepRange[2] = { 0, 0 };
 
-  char* ModelFile = nullptr;
-  bool AlwaysTrain = false;
-  std::string Status;
+  int Deliver(vtkVAEModel* output);
 
   struct Internals;
   std::unique_ptr<Internals> Internal;

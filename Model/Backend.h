@@ -20,9 +20,18 @@ class Backend
 public:
   virtual ~Backend() = default;
 
+  /// Train on volumes that have the same channels. With `initial` the training starts from its
+  /// weights; where that model holds the state of a training on the same data with the same
+  /// options (but for limits), that training goes on as if it had never stopped.
   /// \throws std::invalid_argument naming the option or the data that does not fit, its value
   /// and what is allowed
-  virtual std::unique_ptr<Trainer> train(const Volume& volume, const TrainOptions& options) = 0;
+  virtual std::unique_ptr<Trainer> train(std::vector<Volume> volumes, const TrainOptions& options,
+    std::shared_ptr<const Model> initial = nullptr) = 0;
+
+  /// Floating-point operations a second that a training step of a network of the default shape
+  /// reaches here; takes about half a second.
+  virtual double measureSpeed(
+    const std::string& device, Precision precision, int threads, const Monitor& monitor = {}) = 0;
 
   /// \throws std::runtime_error naming the file and what is wrong with it
   virtual std::shared_ptr<const Model> load(const std::string& path) = 0;

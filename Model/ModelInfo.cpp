@@ -18,6 +18,7 @@ constexpr const char* ScalarNames[] = { "int8", "uint8", "int16", "uint16", "int
 constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian" };
 constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
 constexpr const char* SymmetryNames[] = { "none", "flips", "cube" };
+constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
 
 template <typename Enum, std::size_t N>
 Enum fromName(const char* const (&names)[N], const Json& value, const char* what)
@@ -55,6 +56,7 @@ void visit(V& v, T& o)
   v("kl_ramp", o.klRamp);
   v("time_budget", o.timeBudget);
   v("epochs", o.epochs);
+  v("patience", o.patience);
   v("steps_per_epoch", o.stepsPerEpoch);
   v("patch_size", o.patchSize);
   v("batch_size", o.batchSize);
@@ -63,6 +65,7 @@ void visit(V& v, T& o)
   v("gradient_clip", o.gradientClip);
   v("symmetry", o.symmetry);
   v("validation_fraction", o.validationFraction);
+  v("class_balance", o.classBalance);
   v("seed", o.seed);
   v("device", o.device);
   v("precision", o.precision);
@@ -120,6 +123,9 @@ void visit(V& v, T& o)
   v("parameters", o.parameters);
   v("sigma", o.sigma);
   v("history", o.history);
+  v("best_epoch", o.bestEpoch);
+  v("ending", o.ending);
+  v("warning", o.warning);
 }
 
 struct ToJson
@@ -140,6 +146,7 @@ struct ToJson
   static Json convert(Likelihood v) { return LikelihoodNames[static_cast<int>(v)]; }
   static Json convert(Precision v) { return PrecisionNames[static_cast<int>(v)]; }
   static Json convert(Symmetry v) { return SymmetryNames[static_cast<int>(v)]; }
+  static Json convert(Ending v) { return EndingNames[static_cast<int>(v)]; }
   static Json convert(ScalarType v) { return ScalarNames[static_cast<int>(v)]; }
   template <typename T>
   static Json list(const T& values)
@@ -213,6 +220,10 @@ struct FromJson
   {
     v = fromName<Symmetry>(SymmetryNames, j, "symmetry");
   }
+  static void convert(const Json& j, Ending& v)
+  {
+    v = fromName<Ending>(EndingNames, j, "ending");
+  }
   static void convert(const Json& j, ScalarType& v)
   {
     v = fromName<ScalarType>(ScalarNames, j, "scalar type");
@@ -261,7 +272,11 @@ const char* name(Likelihood likelihood) { return LikelihoodNames[static_cast<int
 
 const char* name(ScalarType type) { return ScalarNames[static_cast<int>(type)]; }
 
+const char* name(Ending ending) { return EndingNames[static_cast<int>(ending)]; }
+
 std::string toJson(const ModelInfo& info) { return ToJson::convert(info).dump(); }
+
+std::string toText(const TrainOptions& options) { return ToJson::convert(options).dump(); }
 
 ModelInfo modelInfoFromJson(const std::string& text)
 {
@@ -288,31 +303,11 @@ ModelInfo modelInfoFromJson(const std::string& text)
   return info;
 }
 
-std::string fingerprint(const Volume& volume, const TrainOptions& options)
+namespace
 {
-  std::vector<ChannelSummary> summaries;
-  for (const Channel& c : volume.channels)
-  {
-    summaries.push_back(summarise(c, voxels(volume.dims)));
-  }
-  return fingerprint(volume, options, summaries);
-}
 
-std::string fingerprint(const Volume& volume, const TrainOptions& options,
-  const std::vector<ChannelSummary>& summaries)
+std::string hashOf(const std::string& text)
 {
-  ToJson to;
-  visit(to, options);
-  to("dims", volume.dims);
-  to("spacing", volume.spacing);
-  to("cell_data", volume.cellData);
-  std::string text = Json(std::move(to.Out)).dump();
-  for (std::size_t i = 0; i < summaries.size(); ++i)
-  {
-    const Channel& c = volume.channels[i];
-    text += c.array + '/' + std::to_string(c.component) + '/' + name(c.type) + '/' +
-      std::to_string(summaries[i].hash);
-  }
   std::uint64_t h = 14695981039346656037ull; // FNV-1a
   for (const char c : text)
   {
@@ -321,6 +316,47 @@ std::string fingerprint(const Volume& volume, const TrainOptions& options,
   char buffer[20];
   std::snprintf(buffer, sizeof buffer, "%016" PRIx64, h);
   return buffer;
+}
+
+} // namespace
+
+std::string fingerprint(const std::vector<Volume>& volumes,
+  const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options)
+{
+  std::string text = toText(options);
+  for (std::size_t i = 0; i < volumes.size(); ++i)
+  {
+    const Volume& v = volumes[i];
+    ToJson to;
+    to("dims", v.dims);
+    to("spacing", v.spacing);
+    to("cell_data", v.cellData);
+    text += Json(std::move(to.Out)).dump();
+    for (const Channel& c : v.channels)
+    {
+      text += c.array + '/' + std::to_string(c.component) + '/' + name(c.type) + '/';
+    }
+    for (const ChannelSummary& s : summaries[i])
+    {
+      text += std::to_string(s.hash) + '/';
+    }
+  }
+  return hashOf(text);
+}
+
+std::string fineTuned(const std::string& fingerprint, const ModelInfo& initial)
+{
+  const EpochRecord last = initial.history.empty() ? EpochRecord() : initial.history.back();
+  return hashOf(fingerprint + initial.fingerprint + std::to_string(last.step) +
+    std::to_string(initial.bestEpoch));
+}
+
+TrainOptions withLimitsOf(TrainOptions options, const TrainOptions& limits)
+{
+  options.timeBudget = limits.timeBudget;
+  options.epochs = limits.epochs;
+  options.patience = limits.patience;
+  return options;
 }
 
 } // namespace vae

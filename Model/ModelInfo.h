@@ -34,13 +34,23 @@ struct EpochRecord
   double loss = 0;              ///< reconstruction + klWeight * kl, mean over the epoch
   double reconstruction = 0;    ///< -log p(x|z)
   double kl = 0;                ///< KL(q(z|x) || N(0, I))
-  double validationLoss = 0;    ///< reconstruction + kl on the held-out slab; NaN without one
+  double validationLoss = 0;    ///< of the held-out slab, at the full KL weight; NaN without one
   double validationQuality = 0; ///< voxel accuracy (Bernoulli) or PSNR in dB (Gaussian)
   double klWeight = 0;
   double learningRate = 0;
   double sigma = 0;      ///< Gaussian: mean learned standard deviation, in units of the data's own
   int activeLatents = 0; ///< channels whose mean varies: Var_x(E[z|x]) > 0.01 (Burda et al. 2016)
   double voxelsPerSecond = 0;
+};
+
+/// How a training ended.
+enum class Ending
+{
+  None = 0,     ///< it has not: a checkpoint
+  Budget = 1,   ///< Time Budget or Epochs is spent
+  Patience = 2, ///< the validation loss no longer improved
+  Stopped = 3,  ///< by the user
+  Diverged = 4  ///< the loss exploded, twice; the last good weights are kept
 };
 
 struct ModelInfo
@@ -58,6 +68,9 @@ struct ModelInfo
   std::int64_t parameters = 0;
   std::vector<double> sigma; ///< Gaussian: learned standard deviation a channel, normalised units
   std::vector<EpochRecord> history;
+  int bestEpoch = 0; ///< whose weights the model has; 0 before the first
+  Ending ending = Ending::None;
+  std::string warning; ///< what went wrong and what cures it; may be empty
 
   int latentChannels() const { return this->network.latentChannels; }
 };
@@ -66,14 +79,23 @@ struct ModelInfo
 std::string toJson(const ModelInfo& info);
 ModelInfo modelInfoFromJson(const std::string& text);
 
-/// Hash of the volume's contents and of every option that changes the result.
-std::string fingerprint(const Volume& volume, const TrainOptions& options);
-/// The same from summaries of the volume's channels, which need no further pass over it.
-std::string fingerprint(const Volume& volume, const TrainOptions& options,
-  const std::vector<ChannelSummary>& summaries);
+/// Every option that changes the result; equal texts mean equal options.
+std::string toText(const TrainOptions& options);
+
+/// Hash of what is trained on and of every option that changes the result. `summaries` are those
+/// of each volume's channels, and of its mask where it has one.
+std::string fingerprint(const std::vector<Volume>& volumes,
+  const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options);
+
+/// The fingerprint of a training that goes on from another model's weights.
+std::string fineTuned(const std::string& fingerprint, const ModelInfo& initial);
+
+/// The same options but for those that only say when to end: with them a stopped training can go on.
+TrainOptions withLimitsOf(TrainOptions options, const TrainOptions& limits);
 
 /// Name written to files and tables, e.g. "bernoulli".
 const char* name(Likelihood likelihood);
 const char* name(ScalarType type);
+const char* name(Ending ending);
 
 } // namespace vae

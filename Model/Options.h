@@ -58,6 +58,7 @@ struct TrainOptions
 
   double timeBudget = 120; ///< seconds; 0 for no limit
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
+  int patience = 0;        ///< epochs without a better validation loss that end it; 0 for never
   int stepsPerEpoch = 20;
 
   int patchSize = 48; ///< voxels along each axis; thinner volumes take what they have
@@ -67,11 +68,31 @@ struct TrainOptions
   double gradientClip = 1.0; ///< largest norm of the gradient of the loss a voxel
   Symmetry symmetry = Symmetry::Cube;
   double validationFraction = 0.1; ///< end of the last axis held out, never sampled
+  double classBalance = 0; ///< two-phase data: fraction of patches centred on the rarer phase
 
   std::int64_t seed = 0;
   std::string device = "auto"; ///< auto, cpu, cuda or cuda:N
   Precision precision = Precision::Automatic;
   int threads = 0; ///< 0: as many as there are cores
+};
+
+/// Whether an update waits for the end of a training.
+enum class Execution
+{
+  Automatic = 0, ///< Live where a window polls, else Blocking
+  Live = 1,
+  Blocking = 2
+};
+
+/// How a training is driven; nothing here changes what is learned.
+struct SessionOptions
+{
+  Execution execution = Execution::Automatic;
+  std::string modelFile;         ///< empty: none is written
+  bool alwaysTrain = false;      ///< also where modelFile fits data and options
+  double checkpointInterval = 30; ///< seconds between files written while training; 0 for none
+  double refreshInterval = 2;     ///< seconds between the models handed out while training
+  bool saveOptimizer = false; ///< keep the optimiser's state when a training has run to its end
 };
 
 /// How inference runs.

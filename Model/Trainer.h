@@ -17,11 +17,22 @@ struct StepRecord
   double seconds = 0;  ///< spent in steps so far
   double voxelsPerSecond = 0;
   bool epochEnded = false; ///< the history has a new row
-  bool finished = false;   ///< the budget is spent; further steps are an error
+  bool finished = false;   ///< it has ended (ModelInfo::ending); further steps are an error
+};
+
+/// Which model to make of a training.
+struct ModelRequest
+{
+  bool best = true; ///< the weights of the best epoch on the held-out slab; else the newest
+  std::int64_t statisticsVoxels = 0; ///< of the volume whose latent field is measured; 0: all
+  bool trainingState = false;        ///< with what a training needs to go on exactly
+  bool stopped = false;              ///< by the user, should it not have ended by itself
 };
 
 /// One training: a plain object that its driver steps. Same options, data, thread count and
 /// machine give the same weights when the limit is `epochs` (a time budget depends on speed).
+/// A loss that explodes or is not a number puts the last good weights back and halves the
+/// learning rate; the second time the training ends there.
 class Trainer
 {
 public:
@@ -29,12 +40,15 @@ public:
 
   virtual StepRecord step() = 0;
 
+  /// CPU threads of the steps to come, instead of those of the options; 0: all cores.
+  virtual void setThreads(int threads) = 0;
+
   /// What is known so far; grows by a row when a step says epochEnded.
   virtual const ModelInfo& info() const = 0;
 
-  /// A copy of the network as it is now, with the statistics of its latent field that
-  /// Model::sample needs.
-  virtual std::shared_ptr<const Model> model(const Monitor& monitor = {}) const = 0;
+  /// A copy of the network, with the statistics of its latent field that Model::sample needs.
+  virtual std::shared_ptr<const Model> model(
+    const ModelRequest& request = {}, const Monitor& monitor = {}) const = 0;
 };
 
 } // namespace vae

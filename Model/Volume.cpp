@@ -142,4 +142,22 @@ ChannelSummary summarise(const Channel& channel, std::int64_t count)
   return dispatch(channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count); });
 }
 
+std::vector<std::vector<ChannelSummary>> summarise(const std::vector<Volume>& volumes)
+{
+  std::vector<std::vector<ChannelSummary>> summaries;
+  for (const Volume& v : volumes)
+  {
+    auto& list = summaries.emplace_back();
+    for (const Channel& c : v.channels)
+    {
+      list.push_back(summarise(c, voxels(v.dims)));
+    }
+    if (v.mask.data)
+    {
+      list.push_back(summarise(v.mask, voxels(v.dims)));
+    }
+  }
+  return summaries;
+}
+
 } // namespace vae

@@ -84,6 +84,7 @@ struct Volume
   Dims dims{ 0, 0, 0 };
   std::array<double, 3> spacing{ 1, 1, 1 };
   std::vector<Channel> channels;
+  Channel mask; ///< training patches lie where it is not zero; no data: everywhere
   bool cellData = false;
 };
 
@@ -101,5 +102,8 @@ struct ChannelSummary
   std::uint64_t hash = 0;      ///< of all values, for fingerprints
 };
 ChannelSummary summarise(const Channel& channel, std::int64_t count);
+
+/// Of each volume, each channel, and its mask where it has one.
+std::vector<std::vector<ChannelSummary>> summarise(const std::vector<Volume>& volumes);
 
 } // namespace vae

@@ -26,7 +26,8 @@ def cxx_defaults(struct):
 
 
 DEFAULTS = {
-    "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions")},
+    "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
+                 **cxx_defaults("SessionOptions")},
     "VAEReconstruct": cxx_defaults("RunOptions"),
     "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
     "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
@@ -35,7 +36,7 @@ DEFAULTS = {
 
 
 def number(text):
-    """A C++ default as a number: 2e-3, Symmetry::Cube."""
+    """A C++ default as a number: 2e-3, true, Symmetry::Cube."""
     if text in ("true", "false"):
         return float(text == "true")
     enum = re.match(r"(\w+)::(\w+)$", text)

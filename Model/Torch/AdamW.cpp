@@ -23,6 +23,14 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, double weightDecay)
   }
 }
 
+std::vector<at::Tensor> AdamW::state() const
+{
+  std::vector<at::Tensor> all = this->First;
+  all.insert(all.end(), this->Second.begin(), this->Second.end());
+  all.insert(all.end(), this->Steps.begin(), this->Steps.end());
+  return all;
+}
+
 double AdamW::step(double learningRate, double clip)
 {
   const c10::NoGradGuard guard;

@@ -20,6 +20,10 @@ public:
   /// \return the norm of the gradient before clipping; if it is not finite nothing is changed
   double step(double learningRate, double clip);
 
+  /// Everything a step depends on but the parameters: moments, then step counts. Writing to these
+  /// tensors changes the optimiser.
+  std::vector<at::Tensor> state() const;
+
 private:
   std::vector<at::Tensor> Parameters, First, Second, Steps;
   double WeightDecay;

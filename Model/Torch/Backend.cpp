@@ -4,6 +4,7 @@
 
 #include "Correlation.h"
 #include "Device.h"
+#include "Speed.h"
 #include "TorchModel.h"
 #include "TorchTrainer.h"
 
@@ -18,9 +19,16 @@ namespace
 class TorchBackend : public Backend
 {
 public:
-  std::unique_ptr<Trainer> train(const Volume& volume, const TrainOptions& options) override
+  std::unique_ptr<Trainer> train(std::vector<Volume> volumes, const TrainOptions& options,
+    std::shared_ptr<const Model> initial) override
   {
-    return std::make_unique<TorchTrainer>(volume, options);
+    return std::make_unique<TorchTrainer>(
+      std::move(volumes), options, std::dynamic_pointer_cast<const TorchModel>(initial));
+  }
+  double measureSpeed(const std::string& device, Precision precision, int threads,
+    const Monitor& monitor) override
+  {
+    return vae::measureSpeed(device, precision, threads, monitor);
   }
   std::shared_ptr<const Model> load(const std::string& path) override
   {

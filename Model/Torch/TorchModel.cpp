@@ -11,6 +11,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace vae
 {
@@ -19,6 +20,7 @@ namespace
 
 constexpr const char* Format = "vae-paraview-1";
 constexpr const char* PriorPrefix = "prior.random_field.";
+constexpr const char* TrainingPrefix = "training.";
 
 NamedTensor store(const at::Tensor& t)
 {
@@ -169,29 +171,42 @@ std::vector<Box> TorchModel::tiles(
 Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const
 {
   checkFits(volume, this->Info);
+  const Frame frame(volume.dims, volume.spacing, this->Info.network);
+  Latent latent = this->encodePart(volume, frame, { { 0, 0, 0 }, frame.cells() }, run, monitor);
+  latent.dims = latentDims(volume.dims, this->Info.network);
+  return latent;
+}
+
+Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Box& part,
+  const RunOptions& run, const Monitor& monitor) const
+{
   const Place place = choosePlace(run.device, run.precision, run.threads);
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
   Network network = this->at(place);
-  const Frame frame(volume.dims, volume.spacing, this->Info.network);
   const Index3 cells = frame.cells(), cell = frame.cell();
 
   Latent latent;
-  latent.dims = latentDims(volume.dims, this->Info.network);
   latent.channels = this->Info.latentChannels();
-  const auto count = static_cast<std::size_t>(voxels(latent.dims) * latent.channels);
+  const std::vector<std::int64_t> shape{ latent.channels, part.size[0], part.size[1],
+    part.size[2] };
+  const auto count =
+    static_cast<std::size_t>(latent.channels * part.size[0] * part.size[1] * part.size[2]);
   latent.mean.resize(count);
   latent.logVariance.resize(count);
-  const std::vector<std::int64_t> shape{ latent.channels, cells[0], cells[1], cells[2] };
   const at::Tensor mean = at::from_blob(latent.mean.data(), shape);
   const at::Tensor logVariance = at::from_blob(latent.logVariance.data(), shape);
 
   const int halo = network->encodeHalo();
-  const std::vector<Box> boxes = this->tiles(frame, cells, halo, place, run.memoryBudget);
+  const std::vector<Box> boxes = this->tiles(frame, part.size, halo, place, run.memoryBudget);
   for (std::size_t i = 0; i < boxes.size(); ++i)
   {
     report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
-    const Box& box = boxes[i];
+    Box box = boxes[i];
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
     const Box wide = widen(box, frame, halo, { 0, 0, 0 }, cells);
     const Box read = toVoxels(wide, cell);
     at::Tensor x = emptyFolded(1, frame, read.size, this->Info.network.channels);
@@ -199,8 +214,9 @@ Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Mon
     const NetworkImpl::Posterior q = network->encode(x.to(place.device, place.compute));
     const Index3 from{ box.origin[0] - wide.origin[0], box.origin[1] - wide.origin[1],
       box.origin[2] - wide.origin[2] };
-    slice(mean, box.origin, box.size).copy_(slice(fromNetworkShape(q.mean)[0], from, box.size));
-    slice(logVariance, box.origin, box.size)
+    const Index3& to = boxes[i].origin;
+    slice(mean, to, box.size).copy_(slice(fromNetworkShape(q.mean)[0], from, box.size));
+    slice(logVariance, to, box.size)
       .copy_(slice(fromNetworkShape(q.logVariance)[0], from, box.size));
   }
   report(monitor, 1);
@@ -315,14 +331,26 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
   return latent;
 }
 
-void TorchModel::fitPrior(const Volume& volume, const RunOptions& run, const Monitor& monitor)
+void TorchModel::fitPrior(
+  const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor)
 {
-  const Latent latent = this->encode(volume, run, monitor);
-  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const Frame frame(volume.dims, volume.spacing, this->Info.network);
-  const Index3 cells = frame.cells();
-  this->Field = LatentField::fit(at::from_blob(
-    const_cast<float*>(latent.mean.data()), { latent.channels, cells[0], cells[1], cells[2] }));
+  Box part{ { 0, 0, 0 }, frame.cells() };
+  if (most > 0)
+  {
+    const double edge =
+      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / frame.cell()[2];
+    for (int a = 0; a < 3; ++a)
+    {
+      const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
+      part.origin[a] = (part.size[a] - n) / 2;
+      part.size[a] = n;
+    }
+  }
+  const Latent latent = this->encodePart(volume, frame, part, run, monitor);
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  this->Field = LatentField::fit(at::from_blob(const_cast<float*>(latent.mean.data()),
+    { latent.channels, part.size[0], part.size[1], part.size[2] }));
 }
 
 void TorchModel::save(const std::string& path) const
@@ -339,6 +367,14 @@ void TorchModel::save(const std::string& path) const
     for (const auto& [name, tensor] : this->Field->tensors())
     {
       file.tensors[PriorPrefix + name] = store(tensor);
+    }
+  }
+  if (this->Training)
+  {
+    file.metadata["training"] = this->Training->json;
+    for (const auto& [name, tensor] : this->Training->tensors)
+    {
+      file.tensors[TrainingPrefix + name] = store(tensor);
     }
   }
   writeModelFile(path, file);
@@ -379,6 +415,20 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     {
       model->Field =
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second));
+    }
+    if (const auto training = file.metadata.find("training"); training != file.metadata.end())
+    {
+      auto state = std::make_shared<TrainingState>();
+      state->json = training->second;
+      const std::string prefix = TrainingPrefix;
+      for (const auto& [name, tensor] : file.tensors)
+      {
+        if (name.compare(0, prefix.size(), prefix) == 0)
+        {
+          state->tensors[name.substr(prefix.size())] = restore(tensor);
+        }
+      }
+      model->Training = std::move(state);
     }
     return model;
   }

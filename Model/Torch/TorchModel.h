@@ -11,14 +11,27 @@
 namespace vae
 {
 
+/// What a training needs, beside its history, to go on exactly where it stopped.
+struct TrainingState
+{
+  std::string json;
+  std::map<std::string, at::Tensor> tensors;
+};
+
 class TorchModel : public Model
 {
 public:
   TorchModel(ModelInfo info, Network network) : Info(std::move(info)), Net(std::move(network)) {}
   static std::shared_ptr<const TorchModel> load(const std::string& path);
 
-  /// Measure the latent field of the training volume, for sample().
-  void fitPrior(const Volume& volume, const RunOptions& run, const Monitor& monitor);
+  /// Measure the latent field of the training volume, for sample(): of all of it, or of a block
+  /// in its middle with about `most` voxels where that is not 0.
+  void fitPrior(
+    const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
+
+  const Network& network() const { return this->Net; }
+  const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
+  void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
 
   const ModelInfo& info() const override { return this->Info; }
   void save(const std::string& path) const override;
@@ -32,6 +45,9 @@ public:
 private:
   /// The network on a place: itself on the CPU, a copy on a GPU.
   Network at(const Place& place) const;
+  /// Encode `part`, in latent cells, of a volume.
+  Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
+    const RunOptions& run, const Monitor& monitor) const;
   /// Boxes of latent cells that cover `cells`, each small enough, halo included, for the budget.
   std::vector<Box> tiles(
     const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const;
@@ -39,6 +55,7 @@ private:
   ModelInfo Info;
   Network Net;
   std::optional<LatentField> Field;
+  std::shared_ptr<const TrainingState> Training;
 };
 
 /// The same weights in a network of their own.

@@ -4,13 +4,8 @@
 
 #include "../Trainer.h"
 #include "AdamW.h"
-#include "Blocks.h"
-#include "Device.h"
-#include "Network.h"
-
-#include <ATen/core/Generator.h>
-
-#include <random>
+#include "Patches.h"
+#include "TorchModel.h"
 
 namespace vae
 {
@@ -18,25 +13,40 @@ namespace vae
 class TorchTrainer : public Trainer
 {
 public:
-  TorchTrainer(Volume volume, const TrainOptions& options);
+  TorchTrainer(std::vector<Volume> volumes, const TrainOptions& options,
+    std::shared_ptr<const TorchModel> initial = nullptr);
 
   StepRecord step() override;
+  void setThreads(int threads) override;
   const ModelInfo& info() const override { return this->Info; }
-  std::shared_ptr<const Model> model(const Monitor& monitor) const override;
+  std::shared_ptr<const Model> model(
+    const ModelRequest& request, const Monitor& monitor) const override;
 
 private:
-  at::Tensor drawBatch();
+  /// A moment of the training, in memory of its own.
+  struct Snapshot
+  {
+    std::vector<at::Tensor> tensors;
+    std::vector<double> squaredError;
+    void take(const std::vector<at::Tensor>& from, const std::vector<double>& errors);
+  };
+
   at::Tensor reconstructionLoss(const at::Tensor& decoded, const at::Tensor& x);
   void validate(EpochRecord& record);
+  void endEpoch(StepRecord& record, const at::Tensor& means, double klWeight, double rate);
+  void watchForCollapse(const EpochRecord& row);
+  /// Back to the last good weights at half the learning rate, or, the second time, the end.
+  void retreat(StepRecord& record);
   double progress(double seconds) const; ///< 0..1, after so many seconds
+  std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
+  std::shared_ptr<const TrainingState> state() const;
+  void restore(const TrainingState& state);
 
-  Volume Data;
+  std::vector<Volume> Data;
   ModelInfo Info;
   Place Where;
-  Frame Grid;
-  Index3 Patch{};           ///< voxels
-  Index3 Sampled{};         ///< extent that patches come from
-  std::vector<Box> HeldOut; ///< patches of the validation slab
+  std::optional<PatchSampler> Patches;
+  at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   Network Net{ nullptr };
   std::unique_ptr<AdamW> Optimiser;
   std::mt19937_64 Random;
@@ -46,6 +56,11 @@ private:
   double Seconds = 0;
   EpochRecord Running;              ///< sums over the epoch so far
   std::vector<double> SquaredError; ///< Gaussian: smoothed, a data channel, normalised units
+  double BestLoss = 0;              ///< on the held-out slab, once Info.bestEpoch is set
+  Snapshot Best;                    ///< weights of Info.bestEpoch
+  Snapshot Good;                    ///< weights and optimiser of the last epoch that went well
+  double FirstLoss = 0, LowestLoss = 0; ///< means of epochs
+  double RateFactor = 1;            ///< of the learning rate: 1, or 1/2 after a retreat
 };
 
 } // namespace vae

@@ -9,6 +9,7 @@
 #include "vtkPVArrayInformation.h"
 #include "vtkPVDataInformation.h"
 #include "vtkPVDataSetAttributesInformation.h"
+#include "vtkPVXMLElement.h"
 #include "vtkSMInputProperty.h"
 #include "vtkSMPropertyHelper.h"
 #include "vtkSMProxyProperty.h"
@@ -71,8 +72,21 @@ int vtkSMVAEModelDomain::IsInDomain(vtkSMProperty* property)
 }
 
 //----------------------------------------------------------------------------
+int vtkSMVAEModelDomain::ReadXMLAttributes(vtkSMProperty* property, vtkPVXMLElement* element)
+{
+  int choose = 1;
+  element->GetScalarAttribute("choose_only", &choose);
+  this->ChooseOnly = choose != 0;
+  return this->Superclass::ReadXMLAttributes(property, element);
+}
+
+//----------------------------------------------------------------------------
 int vtkSMVAEModelDomain::SetDefaultValues(vtkSMProperty* property, bool use_unchecked_values)
 {
+  if (!this->ChooseOnly)
+  {
+    return 0;
+  }
   vtkSMProxy* parent = property->GetParent();
   vtkSMSessionProxyManager* manager = parent ? parent->GetSessionProxyManager() : nullptr;
   if (!manager)

@@ -30,7 +30,13 @@ protected:
   vtkSMVAEModelDomain();
   ~vtkSMVAEModelDomain() override;
 
+  /**
+   * choose_only="0": the default is no model, also where there is only one.
+   */
+  int ReadXMLAttributes(vtkSMProperty* property, vtkPVXMLElement* element) override;
+
 private:
+  bool ChooseOnly = true;
   vtkSMVAEModelDomain(const vtkSMVAEModelDomain&) = delete;
   void operator=(const vtkSMVAEModelDomain&) = delete;
 };

@@ -34,7 +34,7 @@ TrainOptions quick(int epochs)
 
 std::unique_ptr<Trainer> train(const Volume& v, const TrainOptions& o)
 {
-  std::unique_ptr<Trainer> trainer = std::make_unique<TorchTrainer>(v, o);
+  std::unique_ptr<Trainer> trainer = std::make_unique<TorchTrainer>(std::vector<Volume>{ v }, o);
   while (!trainer->step().finished)
   {
   }
@@ -45,7 +45,7 @@ std::string refusal(const Volume& v, const TrainOptions& o)
 {
   try
   {
-    TorchTrainer trainer(v, o);
+    TorchTrainer trainer({ v }, o);
   }
   catch (const std::invalid_argument& e)
   {
@@ -132,7 +132,7 @@ TEST(Trainer, NeverSeesTheHeldOutSlab)
   }
   TrainOptions o = quick(2);
   o.validationFraction = 0.25;
-  TorchTrainer ta(test::volume(a, { 32, 32, 32 }), o), tb(test::volume(b, { 32, 32, 32 }), o);
+  TorchTrainer ta({ test::volume(a, { 32, 32, 32 }) }, o), tb({ test::volume(b, { 32, 32, 32 }) }, o);
   for (int i = 0; i < 20; ++i)
   {
     EXPECT_EQ(ta.step().loss, tb.step().loss);
@@ -249,9 +249,8 @@ TEST(Trainer, BadInputIsRefusedInOneSentence)
   nan[7] = std::nan("");
   EXPECT_EQ(refusal(test::volume(nan, { 8, 8, 8 }), o),
     "Array 'v' has 1 values that are NaN or infinite; training needs finite values everywhere");
-  EXPECT_EQ(refusal(test::volume(std::vector<float>(64 * 64 * 3), { 64, 64, 3 }), o),
-    "The input is 64 x 64 x 3 voxels; training needs at least 8 along each axis (or exactly 1 "
-    "along one of them, for a 2-D image)");
+  EXPECT_EQ(refusal(test::volume(std::vector<float>(64), { 64, 1, 1 }), o),
+    "The input is 64 x 1 x 1 voxels; training needs at least two axes with more than one voxel");
   const Volume good = test::rockVolume(16);
   const auto with = [&](auto change)
   {
@@ -272,9 +271,16 @@ TEST(Trainer, BadInputIsRefusedInOneSentence)
 
 TEST(Trainer, FingerprintFollowsDataAndOptions)
 {
+  const auto of = [](const std::vector<Volume>& volumes, const TrainOptions& o)
+  { return fingerprint(volumes, summarise(volumes), o); };
   const Volume v = test::rockVolume(16);
-  const std::string f = fingerprint(v, quick(1));
-  EXPECT_EQ(f, fingerprint(test::rockVolume(16), quick(1)));
-  EXPECT_NE(f, fingerprint(test::rockVolume(16, 2), quick(1)));
-  EXPECT_NE(f, fingerprint(v, quick(2)));
+  const std::string f = of({ v }, quick(1));
+  EXPECT_EQ(f, of({ test::rockVolume(16) }, quick(1)));
+  EXPECT_NE(f, of({ test::rockVolume(16, 2) }, quick(1)));
+  EXPECT_NE(f, of({ v, v }, quick(1)));
+  EXPECT_NE(f, of({ v }, quick(2)));
+  EXPECT_EQ(f, of({ v }, withLimitsOf(quick(2), quick(1))));
+  Volume masked = v;
+  masked.mask = v.channels[0];
+  EXPECT_NE(f, of({ masked }, quick(1)));
 }

@@ -2,28 +2,28 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Train, reconstruct and generate from the menus of the real ParaView window, check the results and
-# take pictures. CTest runs it; by hand:
+# Run a test in the real ParaView window under Xvfb: Testing/GUI/TEST/play.xml, by ParaView's own
+# playback, with the other files of that folder as macros, or TEST/script.py. CTest does it; by hand:
 #
-#   ./dev run bash Testing/GUI/screenshot.sh OUTPUT.png [VOLUME]
+#   ./dev run bash Testing/GUI/window.sh TEST FOLDER [VOLUME]
 #
-# writes OUTPUT.png (the end), OUTPUT-menu.png, OUTPUT-train.png, OUTPUT-reconstruct.png and
-# OUTPUT.log. Without VOLUME it takes a Wavelet. VAE_GUI_SECONDS: seconds to train (3).
+# The pictures it takes, and window.log, come into FOLDER. Without VOLUME tests take a small one.
+# VAE_GUI_SECONDS: seconds to train. VAE_EVENT_LOOP_WATCH: library of EventLoopWatch.cpp.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
-case "${1:-}" in ?*.png) ;; *) fail "usage: screenshot.sh OUTPUT.png [VOLUME]" ;; esac
+[ $# -ge 2 ] && [ -d "$here/$1" ] || fail "usage: window.sh TEST FOLDER [VOLUME]"
 [ -e "${PV_PLUGIN_PATH:-}/VAEPlugin.so" ] || fail "PV_PLUGIN_PATH is not the folder of VAEPlugin.so"
-
-mkdir -p "$(dirname "$1")"
-picture=$(cd "$(dirname "$1")" && pwd -P)/$(basename "$1")
-log=${picture%.png}.log
-rm -f "$picture" "${picture%.png}"-{menu,train,reconstruct}.png "$log"
-volume=${2:+$(realpath -e "$2")}
+play=$here/$1
+mkdir -p "$2"
+folder=$(cd "$2" && pwd -P)
+rm -f "$folder"/*.png "$folder"/*.safetensors "$folder"/*.txt "$folder"/*.pvsm
+log=$folder/window.log
+volume=${3:+$(realpath -e "$3")}
 
 # A home of its own: no settings, macros or window layout of the user's.
-home=$(mktemp -d "${picture%.png}.XXXXXX")
+home=$(mktemp -d "$folder/home.XXXXXX")
 started=()
 finish() {
   local pid
@@ -56,10 +56,16 @@ openbox --sm-disable --config-file "$home/openbox.xml" >"$home/openbox.log" 2>&1
 started+=($!)
 
 # --dr: else the modal Welcome dialog waits for an answer. The macros are the steps in Python.
-export PV_MACRO_PATH=$here/macros VAE_GUI_PICTURE=$picture VAE_GUI_VOLUME=$volume
+export PV_MACRO_PATH=$play VAE_GUI_FOLDER=$folder VAE_GUI_VOLUME=$volume
+if [ -e "$play/play.xml" ]; then
+  arguments=(--dr --exit --test-script="$play/play.xml")
+else
+  arguments=(--dr --script="$play/script.py")
+fi
+[ -z "${VAE_GUI_SERVER:-}" ] || arguments+=(--server-url="$VAE_GUI_SERVER")
 status=0
-timeout -k 5 240 "${VAE_PARAVIEW:-paraview}" --dr --exit \
-  --test-script="$here/filters_from_the_menu.xml" >"$log" 2>&1 &
+LD_PRELOAD=${VAE_EVENT_LOOP_WATCH:-} timeout -k 5 "${VAE_GUI_TIMEOUT:-240}" \
+  "${VAE_PARAVIEW:-paraview}" "${arguments[@]}" >"$log" 2>&1 &
 started+=($!)
 wait $! || status=$?
 cat "$log"
@@ -67,11 +73,13 @@ cat "$log"
 [ $status = 0 ] || fail "ParaView ended with $status"
 if grep -nE 'ERR\||WARN\||critical:|Traceback|[Ee]rror:' "$log"; then fail "ParaView reports errors"; fi
 grep -q '^VAE GUI: every check passed' "$log" || fail "the checks did not run to their end"
-for step in "" -menu -train -reconstruct; do
-  file=${picture%.png}$step.png
+pictures=0
+for file in "$folder"/*.png; do
   [ -s "$file" ] || fail "no picture $file"
   colours=$(identify -format %k "$file")
   # An empty screen has one colour, ParaView's window some thousands.
   [ "$colours" -ge 1000 ] || fail "$file is blank: it has $colours colours"
   echo "$file: $colours colours"
+  pictures=$((pictures + 1))
 done
+[ $pictures -gt 0 ] || fail "no picture was taken"

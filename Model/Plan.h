@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Options.h"
+
+// What a training will take, before anything is trained: closed forms, no LibTorch.
+namespace vae
+{
+
+struct Plan
+{
+  std::int64_t parameters = 0;
+  int receptiveField = 0;          ///< voxels along an axis that one latent cell sees
+  double operationsPerVoxel = 0;   ///< floating-point operations of a step, a voxel of a patch
+  double modelMemory = 0;          ///< bytes: weights, gradients, the optimiser's two moments
+  double batchMemory = 0;          ///< bytes: activations of one step, an estimate
+  std::int64_t voxelsPerStep = 0;
+};
+
+/// Of a network and the batches that it is trained on. `bytes`: of an activation, 2 or 4.
+Plan planOf(const TrainOptions& options, int bytes = 2);
+
+} // namespace vae

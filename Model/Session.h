@@ -1,0 +1,109 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Background.h"
+#include "Trainer.h"
+
+namespace vae
+{
+
+enum class State
+{
+  Idle = 0,      ///< nothing has been asked for
+  Preparing = 1, ///< looks at the data, opens LibTorch
+  Training = 2,
+  Stopping = 3, ///< finishes its step, keeps the best model, writes the file
+  Stopped = 4,  ///< can be resumed
+  Finished = 5, ///< ended by itself, see ModelInfo::ending
+  Loaded = 6,   ///< the file fitted; nothing was trained
+  Failed = 7
+};
+const char* name(State state); ///< "Training"
+
+/// Where a session stands: plain values, copied out under a lock.
+struct Status
+{
+  State state = State::Idle;
+  std::string message; ///< one sentence
+  std::string warning; ///< what is wrong and what cures it; may be empty
+  StepRecord step;
+  EpochRecord epoch;      ///< the last row of the history
+  double secondsLeft = 0; ///< NaN if nobody knows
+  std::string device;     ///< where, and why there
+  std::int64_t parameters = 0;
+  int latentChannels = 0;
+  bool resumable = false;
+};
+
+/// One training, from the first look at the data to the file: decides whether a file makes it
+/// unnecessary, steps a Trainer, hands out models on the way, writes checkpoints, stops, resumes.
+/// All calls but run() return at once and may come from any thread.
+class Session
+{
+public:
+  Session(std::vector<Volume> volumes, const TrainOptions& options, SessionOptions session,
+    std::shared_ptr<const Model> initial = nullptr);
+  /// Stops; with a model file what was learned is in it.
+  ~Session();
+
+  /// Train in the caller's thread, on all cores, to the end. `report` comes after every step and
+  /// says whether to go on. \throws what Backend::train throws; nothing else
+  void run(const std::function<bool(const Status&)>& report);
+
+  /// CPU threads of a training beside a window: one core is left to it, where there are more.
+  static int liveThreads();
+  /// Train in a thread of the session's own, on liveThreads() unless the options say otherwise.
+  void start();
+  void stop();   ///< ask for it: the state becomes Stopping, within about a step Stopped
+  void resume(); ///< after Stopped, or Loaded where that training had not ended
+  void wait();   ///< until the thread has nothing more to do
+  bool busy() const;
+
+  Status status() const;
+  /// One an epoch: of the held-out slab, or else of the training.
+  std::vector<double> losses() const;
+  /// The newest model, null before there is one. Taking it lets the next one be made.
+  std::shared_ptr<const Model> model();
+  bool hasNews() const; ///< a newer model, or a failure, since model() was called
+  /// What went wrong since this was last called, once; then empty.
+  std::string takeError();
+  void setRefreshInterval(double seconds);
+  /// Of data, options and initial model, once they have been looked at; empty before.
+  std::string fingerprint() const;
+  static std::string fingerprintOf(
+    const std::vector<Volume>& volumes, const TrainOptions& options, const Model* initial);
+
+  /// From now on the model file is this one; the model is written there if there is one.
+  void setModelFile(const std::string& path);
+
+private:
+  void prepare(bool live);
+  void train(const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
+  void finish(bool stopped, bool live);
+  void publish(std::shared_ptr<const Model> model);
+  void checkpoint();
+  void launch(bool resuming);
+  template <typename F>
+  void update(F&& change);
+
+  const std::vector<Volume> Volumes;
+  const TrainOptions Options;
+  std::shared_ptr<const Model> Initial;
+  // The working thread's:
+  std::unique_ptr<Trainer> Training;
+  std::string FileWarning; ///< why the last checkpoint was not written
+
+  mutable std::mutex Mutex; ///< of everything below
+  SessionOptions Driving;
+  Status Now;
+  std::shared_ptr<const Model> Newest;
+  bool Taken = true;
+  std::vector<double> Losses;
+  std::string Error, Fingerprint;
+  bool Abandoned = false; ///< nobody will look at the model any more
+
+  Background Worker;
+};
+
+} // namespace vae

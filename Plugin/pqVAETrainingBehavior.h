@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#ifndef pqVAETrainingBehavior_h
+#define pqVAETrainingBehavior_h
+
+#include <QObject>
+
+class pqDataRepresentation;
+class pqPipelineSource;
+
+/**
+ * What the window does for trainings. The line chart that opens with one shows the losses over the
+ * epochs, and the learning rate on an axis of its own; what a user or a state file then sets is left
+ * alone. A training that is deleted stops, although other panels (Find Data, Multi-block Inspector)
+ * may still hold it.
+ */
+class pqVAETrainingBehavior : public QObject
+{
+  Q_OBJECT
+  typedef QObject Superclass;
+
+public:
+  explicit pqVAETrainingBehavior(QObject* parent = nullptr);
+
+  void onStartup();
+  void onShutdown() {}
+
+private Q_SLOTS:
+  void onRepresentationAdded(pqPipelineSource* source, pqDataRepresentation* chart);
+
+private:
+  Q_DISABLE_COPY(pqVAETrainingBehavior)
+  bool arrange(pqDataRepresentation* chart); ///< false while there are too few rows
+};
+
+#endif

@@ -1,0 +1,264 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Plan.h"
+#include "Torch/TorchModel.h"
+#include "Torch/TorchTrainer.h"
+#include "Volumes.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
+
+using namespace vae;
+
+namespace
+{
+
+TrainOptions quick(int epochs)
+{
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = epochs;
+  o.stepsPerEpoch = 10;
+  o.network.width = 16;
+  o.network.latentChannels = 4;
+  o.patchSize = 16;
+  o.batchSize = 4;
+  o.threads = 1;
+  o.device = "cpu";
+  return o;
+}
+
+/// Weights of the best and the newest model, as a file would hold them.
+std::vector<float> everything(const Trainer& trainer)
+{
+  std::vector<float> all;
+  for (const bool best : { true, false })
+  {
+    const auto model = trainer.model({ best, 0, false, false });
+    for (const at::Tensor& p : std::dynamic_pointer_cast<const TorchModel>(model)->network()->parameters())
+    {
+      const at::Tensor c = p.detach().contiguous();
+      all.insert(all.end(), c.const_data_ptr<float>(), c.const_data_ptr<float>() + c.numel());
+    }
+  }
+  return all;
+}
+
+void steps(Trainer& trainer, int count)
+{
+  for (int i = 0; i < count; ++i)
+  {
+    trainer.step();
+  }
+}
+
+std::shared_ptr<const TorchModel> throughAFile(const Trainer& trainer)
+{
+  const std::string path = (std::filesystem::temp_directory_path() /
+    ("vae-resume-" + std::to_string(::getpid()) + ".safetensors"))
+                             .string();
+  trainer.model({ true, 0, true, true })->save(path);
+  const auto model = TorchModel::load(path);
+  std::filesystem::remove(path);
+  return model;
+}
+
+void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
+{
+  const int total = o.epochs * o.stepsPerEpoch;
+  TorchTrainer straight({ v }, o);
+  steps(straight, total);
+
+  TorchTrainer first({ v }, o);
+  steps(first, stopAfter);
+  const auto stopped = throughAFile(first);
+  EXPECT_EQ(stopped->info().ending, Ending::Stopped);
+  TorchTrainer second({ v }, o, stopped);
+  steps(second, total - stopAfter);
+
+  EXPECT_EQ(everything(straight), everything(second));
+  ASSERT_EQ(straight.info().history.size(), second.info().history.size());
+  for (std::size_t i = 0; i < straight.info().history.size(); ++i)
+  {
+    EXPECT_EQ(straight.info().history[i].loss, second.info().history[i].loss) << "epoch " << i + 1;
+    EXPECT_EQ(straight.info().history[i].validationLoss, second.info().history[i].validationLoss);
+  }
+  EXPECT_EQ(straight.info().bestEpoch, second.info().bestEpoch);
+  EXPECT_EQ(straight.info().fingerprint, second.info().fingerprint);
+  EXPECT_EQ(second.info().ending, Ending::Budget);
+}
+
+} // namespace
+
+TEST(Resume, IsBitEqualToNeverHavingStopped)
+{
+  expectBitEqualResume(test::rockVolume(32), quick(6), 23); // in the middle of an epoch
+}
+
+TEST(Resume, IsBitEqualForGreyData)
+{
+  std::vector<float> values;
+  for (int i = 0; i < 32 * 32 * 32; ++i)
+  {
+    values.push_back(static_cast<float>(std::sin(0.37 * (i % 32)) + 0.01 * (i % 7)));
+  }
+  expectBitEqualResume(test::volume(values, { 32, 32, 32 }), quick(4), 20); // between two epochs
+}
+
+TEST(Resume, GoesOnBeyondAnotherLimit)
+{
+  const Volume v = test::rockVolume(32);
+  TorchTrainer first({ v }, quick(2));
+  steps(first, 20);
+  TorchTrainer longer({ v }, quick(3), throughAFile(first));
+  EXPECT_EQ(longer.info().history.size(), 2u);
+  EXPECT_EQ(longer.step().step, 21);
+}
+
+TEST(Resume, AnotherVolumeIsAFineTuning)
+{
+  TorchTrainer first({ test::rockVolume(32) }, quick(3));
+  steps(first, 30);
+  const auto model = throughAFile(first);
+  const Volume other = test::rockVolume(32, 5);
+  TorchTrainer tuned({ other }, quick(3), model), fresh({ other }, quick(3));
+  EXPECT_NE(tuned.info().fingerprint, fresh.info().fingerprint);
+  EXPECT_TRUE(tuned.info().history.empty()); // a training of its own, from the other's weights
+  EXPECT_EQ(
+    tuned.model({ false, 0, false, false }, {})->encode(other, {}).mean, model->encode(other, {}, {}).mean);
+  EXPECT_EQ(tuned.step().step, 1);
+  // Only with a network of the same shape.
+  TrainOptions wider = quick(1);
+  wider.network.width = 32;
+  try
+  {
+    TorchTrainer refused({ other }, wider, model);
+    FAIL();
+  }
+  catch (const std::invalid_argument& e)
+  {
+    EXPECT_STREQ(e.what(),
+      "Initial Model has Width 16, this training 32; to go on from a model they must be equal");
+  }
+}
+
+TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
+{
+  // Noise cannot be learnt, only learnt by heart: the held-out loss turns upwards.
+  std::vector<std::uint8_t> noise(32 * 32 * 32);
+  std::mt19937 random(1);
+  for (auto& n : noise)
+  {
+    n = random() & 1;
+  }
+  TrainOptions o = quick(60);
+  o.network.width = 32;
+  o.network.latentChannels = 16;
+  o.klWeight = 0;
+  o.symmetry = Symmetry::None;
+  o.patchSize = 32;
+  o.batchSize = 1;
+  o.learningRate = 5e-3;
+  TorchTrainer trainer({ test::volume(noise, { 32, 32, 32 }) }, o);
+  steps(trainer, 600);
+  const auto& history = trainer.info().history;
+  const auto best = std::min_element(history.begin(), history.end(),
+    [](const auto& a, const auto& b) { return a.validationLoss < b.validationLoss; });
+  EXPECT_LT(best->epoch, 60);
+  const auto model = trainer.model({}, {});
+  EXPECT_EQ(model->info().bestEpoch, best->epoch);
+  EXPECT_EQ(trainer.model({ false, 0, false, false }, {})->info().bestEpoch, 60);
+
+  o.patience = 5;
+  TorchTrainer patient({ test::volume(noise, { 32, 32, 32 }) }, o);
+  StepRecord record;
+  while (!(record = patient.step()).finished)
+  {
+  }
+  EXPECT_EQ(patient.info().ending, Ending::Patience);
+  EXPECT_EQ(record.epoch, patient.info().bestEpoch + 5);
+  EXPECT_LT(record.epoch, 60);
+  EXPECT_THROW(patient.step(), std::logic_error);
+}
+
+TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
+{
+  TrainOptions o = quick(50);
+  o.learningRate = 1;
+  o.gradientClip = 1e9;
+  const Volume v = test::rockVolume(32);
+  TorchTrainer trainer({ v }, o);
+  bool retried = false;
+  StepRecord record;
+  do
+  {
+    record = trainer.step();
+    retried = retried || trainer.info().warning.find("half the Learning Rate of 1.") != std::string::npos;
+  } while (!record.finished);
+  EXPECT_TRUE(retried) << trainer.info().warning;
+  EXPECT_EQ(trainer.info().ending, Ending::Diverged);
+  EXPECT_NE(trainer.info().warning.find("Choose a smaller Learning Rate than 1."), std::string::npos);
+  const auto model = trainer.model({}, {});
+  for (const float f : model->encode(v, {}).mean)
+  {
+    ASSERT_TRUE(std::isfinite(f));
+  }
+}
+
+TEST(Ending, ACollapsedPosteriorIsSaidWithItsCure)
+{
+  TrainOptions o = quick(30);
+  o.klWeight = 300;
+  o.klRamp = 0.1;
+  TorchTrainer trainer({ test::rockVolume(32) }, o);
+  steps(trainer, 300);
+  EXPECT_EQ(trainer.info().history.back().activeLatents, 0);
+  EXPECT_NE(trainer.info().warning.find("Choose a smaller KL Weight than 300 or a longer KL Ramp "
+                                        "than 0.1."),
+    std::string::npos)
+    << trainer.info().warning;
+}
+
+TEST(Plan, IsThatOfTheNetwork)
+{
+  for (const int dimensions : { 2, 3 })
+  {
+    for (const int blocks : { 1, 2 })
+    {
+      TrainOptions o;
+      o.network.dimensions = dimensions;
+      o.network.blocks = blocks;
+      o.network.width = 16;
+      o.network.channels = 3;
+      Network network(o.network);
+      std::int64_t count = 0;
+      for (const at::Tensor& p : network->parameters())
+      {
+        count += p.numel();
+      }
+      const Plan plan = planOf(o);
+      EXPECT_EQ(plan.parameters, count);
+
+      // Which voxels a latent cell in the middle depends on, by its gradient.
+      if (dimensions == 2)
+      {
+        for (at::Tensor& p : network->parameters())
+        {
+          p.detach().normal_();
+        }
+        const std::int64_t cells = 41;
+        at::Tensor x = at::rand({ 1, 3 * 16, 2 * cells, 2 * cells }).requires_grad_();
+        network->encode(x).mean.select(2, cells / 2).select(2, cells / 2).sum().backward();
+        const at::Tensor rows = (x.grad().abs().amax({ 0, 1, 3 }) > 0).nonzero();
+        const int fine = static_cast<int>((rows.max() - rows.min() + 1).item<std::int64_t>());
+        EXPECT_EQ(fine * 4, plan.receptiveField);
+      }
+    }
+  }
+}

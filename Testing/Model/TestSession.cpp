@@ -1,0 +1,200 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// A whole training as a host drives it, in a thread, through the door to LibTorch, and killed.
+#include "Backend.h"
+#include "Session.h"
+#include "Volumes.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <random>
+
+#include <csignal>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace vae;
+namespace fs = std::filesystem;
+
+namespace
+{
+
+TrainOptions quick(int epochs)
+{
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = epochs;
+  o.stepsPerEpoch = 5;
+  o.network.width = 16;
+  o.network.latentChannels = 4;
+  o.patchSize = 16;
+  o.device = "cpu";
+  o.threads = 1;
+  return o;
+}
+
+class Folder : public testing::Test
+{
+protected:
+  void SetUp() override
+  {
+    this->Path = fs::temp_directory_path() / ("vae-session-" + std::to_string(::getpid()));
+    fs::create_directories(this->Path);
+    this->Driving.modelFile = (this->Path / "m.safetensors").string();
+  }
+  void TearDown() override
+  {
+    fs::remove_all(this->Path);
+  }
+  fs::path Path;
+  SessionOptions Driving;
+};
+using SessionTest = Folder;
+using Kill = Folder;
+
+template <typename F>
+bool waitFor(F&& what)
+{
+  for (int i = 0; i < 3000 && !what(); ++i)
+  {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return what();
+}
+
+} // namespace
+
+TEST_F(SessionTest, AThreadGivesWhatTheCallerGets)
+{
+  const Volume v = test::rockVolume(32);
+  Session here({ v }, quick(6), {}), there({ v }, quick(6), {});
+  int steps = 0;
+  here.run([&](const Status& s)
+  {
+    steps = static_cast<int>(s.step.step);
+    return true;
+  });
+  there.start();
+  there.wait();
+  EXPECT_EQ(there.status().state, State::Finished);
+  EXPECT_EQ(here.status().state, State::Finished);
+  EXPECT_EQ(steps, 29); // the last one ends it
+  EXPECT_EQ(here.model()->encode(v, {}).mean, there.model()->encode(v, {}).mean);
+  EXPECT_EQ(here.losses(), there.losses());
+}
+
+TEST_F(SessionTest, StopsAtOnceKeepsTheBestAndGoesOn)
+{
+  const Volume v = test::rockVolume(32);
+  Session s({ v }, quick(100000), this->Driving);
+  s.start();
+  ASSERT_TRUE(waitFor([&] { return s.status().step.step > 20; }));
+  s.stop();
+  s.wait();
+  EXPECT_EQ(s.status().state, State::Stopped);
+  EXPECT_TRUE(s.status().resumable);
+  EXPECT_TRUE(s.hasNews());
+  const auto model = s.model();
+  EXPECT_EQ(model->info().ending, Ending::Stopped);
+  EXPECT_EQ(backend().load(this->Driving.modelFile)->info().fingerprint, s.fingerprint());
+  const std::int64_t step = s.status().step.step;
+  s.resume();
+  ASSERT_TRUE(waitFor([&] { return s.status().step.step > step + 5; }));
+}
+
+TEST_F(SessionTest, AFullDiskCostsTheFileAndNothingElse)
+{
+  const Volume v = test::rockVolume(32);
+  {
+    Session first({ v }, quick(4), this->Driving);
+    first.run({});
+  }
+  // As on a full disk: a write of more than so many bytes fails.
+  ::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{ 4096, before.rlim_max };
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  this->Driving.checkpointInterval = 1e-6;
+  TrainOptions o = quick(40);
+  Session s({ v }, o, this->Driving);
+  s.start();
+  s.wait();
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(s.status().state, State::Finished);
+  EXPECT_NE(s.takeError().find("m.safetensors"), std::string::npos);
+  EXPECT_EQ(s.model()->info().history.size(), 40u);
+  // The last good file is whole.
+  EXPECT_EQ(backend().load(this->Driving.modelFile)->info().history.size(), 4u);
+}
+
+TEST_F(SessionTest, ManyAtOnceAndDestroyedAtAnyMoment)
+{
+  const Volume v = test::rockVolume(32);
+  for (int round = 0; round < 3; ++round)
+  {
+    Session a({ v }, quick(100000), {}), b({ v }, quick(100000), {});
+    a.start();
+    b.start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(40 * round));
+    a.stop();
+    a.start(); // anew
+  }
+}
+
+// Run by the test below in a process of its own: saves after every epoch, until it is killed.
+TEST(KillChild, DISABLED_TrainsAndSaves)
+{
+  SessionOptions driving;
+  driving.modelFile = std::getenv("VAE_KILL_FILE");
+  driving.checkpointInterval = 1e-6;
+  Session s({ test::rockVolume(32) }, quick(1000000), driving);
+  s.run({});
+}
+
+TEST_F(Kill, TwentyTimesAtRandomMomentsTheFileLoadsAndTheTrainingGoesOn)
+{
+  std::mt19937 random(::getpid());
+  std::int64_t last = 0;
+  std::int64_t gained = 0;
+  const std::string variable = "VAE_KILL_FILE=" + this->Driving.modelFile;
+  std::vector<char*> environment;
+  for (char** e = environ; *e; ++e)
+  {
+    environment.push_back(*e);
+  }
+  environment.push_back(const_cast<char*>(variable.c_str()));
+  environment.push_back(nullptr);
+  for (int i = 0; i < 20; ++i)
+  {
+    const char* arguments[] = { "/proc/self/exe", "--gtest_filter=KillChild.*",
+      "--gtest_also_run_disabled_tests", "--gtest_brief=1", nullptr };
+    const std::string self = fs::read_symlink("/proc/self/exe");
+    const auto before = fs::exists(this->Driving.modelFile)
+      ? fs::last_write_time(this->Driving.modelFile)
+      : fs::file_time_type::min();
+    pid_t child = 0;
+    ASSERT_EQ(::posix_spawn(&child, self.c_str(), nullptr, nullptr,
+                const_cast<char**>(arguments), environment.data()),
+      0);
+    // It saves all the time from its first file on.
+    ASSERT_TRUE(waitFor([&] {
+      return fs::exists(this->Driving.modelFile) &&
+        fs::last_write_time(this->Driving.modelFile) > before;
+    }));
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 150000));
+    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    ::waitpid(child, nullptr, 0);
+    std::shared_ptr<const Model> model;
+    ASSERT_NO_THROW(model = backend().load(this->Driving.modelFile)) << "kill " << i;
+    const std::int64_t step = model->info().history.back().step;
+    EXPECT_GT(step, last) << "it did not go on from the file";
+    gained += step - last;
+    last = step;
+  }
+  EXPECT_GE(gained, 20 * 5);
+}
