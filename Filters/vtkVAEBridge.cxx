@@ -162,6 +162,72 @@ vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arra
 }
 
 //----------------------------------------------------------------------------
+bool NamesRows(vtkAlgorithm* algorithm)
+{
+  vtkInformation* info = algorithm->GetInputArrayInformation(0);
+  return info->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
+    info->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_ROWS;
+}
+
+//----------------------------------------------------------------------------
+vtkDataArray* ScalarsOf(
+  vtkAlgorithm* algorithm, vtkDataArray* array, vtkImageData* image, bool& cellData)
+{
+  vtkInformation* info = algorithm->GetInputArrayInformation(0);
+  const char* wanted =
+    info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : "";
+  if (!array && wanted && *wanted && !NamesRows(algorithm))
+  {
+    throw std::invalid_argument(
+      std::string("Scalars is '") + wanted + "', but the input has no such array of numbers");
+  }
+  for (const bool cells : { false, true })
+  {
+    vtkDataSetAttributes* attributes = AttributesOf(image, cells);
+    array = array ? array : attributes->GetScalars();
+    for (int i = 0; !array && i < attributes->GetNumberOfArrays(); ++i)
+    {
+      array = attributes->GetArray(i);
+    }
+  }
+  if (!array)
+  {
+    throw std::invalid_argument("The input is empty (it has no point or cell arrays)");
+  }
+  // Where it is, whichever way it was found.
+  cellData = false;
+  for (int i = 0; i < image->GetCellData()->GetNumberOfArrays(); ++i)
+  {
+    cellData = cellData || image->GetCellData()->GetArray(i) == array;
+  }
+  return array;
+}
+
+//----------------------------------------------------------------------------
+vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData)
+{
+  for (const bool cells : { cellData, !cellData })
+  {
+    if (vtkDataArray* same = AttributesOf(image, cells)->GetArray(NameOf(array)))
+    {
+      cellData = cells;
+      return same;
+    }
+  }
+  for (const bool cells : { cellData, !cellData })
+  {
+    vtkDataSetAttributes* attributes = AttributesOf(image, cells);
+    if (attributes->GetNumberOfArrays() == 1 && attributes->GetArray(0))
+    {
+      cellData = cells;
+      return attributes->GetArray(0);
+    }
+  }
+  throw std::invalid_argument(
+    std::string("The reference has no array '") + NameOf(array) + "' and not just one array");
+}
+
+//----------------------------------------------------------------------------
 std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info)
 {
   std::vector<ArrayLayout> layout;

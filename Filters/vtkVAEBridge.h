@@ -31,6 +31,20 @@ vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arra
 std::vector<vtkDataArray*> ArraysFor(
   vtkImageData* image, const vae::ModelInfo& info, bool& cellData);
 
+/// Whether the array to process is said to be a column of a table. ParaView's Python sets it so
+/// when a table was the active source, before it sets the input that was asked for: it is no
+/// choice.
+bool NamesRows(vtkAlgorithm* algorithm);
+
+/// The array that `algorithm` is to process: `chosen`, what its GetInputArrayToProcess(0) found, or
+/// else, where none was named, the active scalars or the first array, of the points or else of the
+/// cells. \throws std::invalid_argument naming the array that is missing
+vtkDataArray* ScalarsOf(
+  vtkAlgorithm* algorithm, vtkDataArray* chosen, vtkImageData* image, bool& cellData);
+
+/// The array of another image that corresponds to `array`: of the same name, or else the only one.
+vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData);
+
 /// For each array of a model, in order: its name and how many components it has.
 struct ArrayLayout
 {

@@ -6,6 +6,11 @@
 
 namespace vae
 {
+namespace statistics
+{
+struct Mask;
+struct RadialS2;
+}
 
 /// The door to LibTorch. Nothing that a host application loads may depend on libtorch at
 /// load time (ParaView opens plugins with RTLD_GLOBAL, and LibTorch's LLVM symbols would then
@@ -30,6 +35,11 @@ public:
 
   /// \throws std::runtime_error naming the file and what is wrong with it
   virtual std::shared_ptr<const Model> load(const std::string& path) = 0;
+
+  /// S2 of a phase over the distance (Statistics/Radial.h), by Fourier transforms.
+  /// \param maximumLag voxels of the smallest spacing, less than the smallest side
+  virtual statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag,
+    bool periodic, const RunOptions& run, const Monitor& monitor) = 0;
 
   /// Several lines: version, devices, precision that Automatic stands for, threads.
   virtual std::string describe() = 0;

@@ -8,7 +8,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 root = pathlib.Path(sys.argv[1])
-options = (root / "Model/Options.h").read_text()
+options = "".join((root / name).read_text() for name in
+                  ("Model/Options.h", "Model/Statistics/Options.h"))
 problems = []
 
 
@@ -28,6 +29,8 @@ DEFAULTS = {
     "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
                  **cxx_defaults("SessionOptions")},
     "VAEReconstruct": cxx_defaults("RunOptions"),
+    "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
+    "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
     "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},
 }
 
@@ -88,8 +91,9 @@ for path in sorted((root / "Plugin").glob("*.xml")):
             enumeration = prop.find("EnumerationDomain")
             if enumeration is not None:
                 entries = {e.get("text").replace(" ", ""): int(e.get("value")) for e in enumeration}
-                if entries != cxx_enum(what):
-                    complain(f"entries of {what} are not those of vae::{what}")
+                kind = {"Direction": "FlowDirection", "Boundary": "FlowBoundary"}.get(what, what)
+                if entries != cxx_enum(kind):
+                    complain(f"entries of {what} are not those of vae::{kind}")
             member = next(
                 (k for k in DEFAULTS.get(name, {}) if k.lower() == what.lower()), None
             )
@@ -100,7 +104,7 @@ for path in sorted((root / "Plugin").glob("*.xml")):
                 if not same:
                     complain(f"default {default} of {what} is {cxx} in Options.h")
 
-if checked_defaults < 25:
+if checked_defaults < 45:
     problems.append(f"only {checked_defaults} defaults were found in Options.h; is the lint blind?")
 print("\n".join(problems) or f"XML is in order ({checked_defaults} defaults equal the C++)")
 sys.exit(bool(problems))

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../Backend.h"
 
+#include "Correlation.h"
 #include "Device.h"
 #include "Speed.h"
 #include "TorchModel.h"
@@ -32,6 +33,11 @@ public:
   std::shared_ptr<const Model> load(const std::string& path) override
   {
     return TorchModel::load(path);
+  }
+  statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag,
+    bool periodic, const RunOptions& run, const Monitor& monitor) override
+  {
+    return vae::radialS2(mask, maximumLag, periodic, run, monitor);
   }
   std::string describe() override
   {

@@ -1,0 +1,378 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "vtkVAEMicrostructureStatistics.h"
+
+#include "Statistics/Report.h"
+
+#include "vtkDataArray.h"
+#include "vtkDataSetAttributes.h"
+#include "vtkDoubleArray.h"
+#include "vtkFieldData.h"
+#include "vtkImageData.h"
+#include "vtkInformation.h"
+#include "vtkInformationVector.h"
+#include "vtkNew.h"
+#include "vtkObjectFactory.h"
+#include "vtkStringArray.h"
+#include "vtkTable.h"
+#include "vtkVAEBridge.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+
+vtkStandardNewMacro(vtkVAEMicrostructureStatistics);
+
+namespace
+{
+constexpr int MeasuresPort = static_cast<int>(vae::statistics::CurvesNumber);
+}
+
+//----------------------------------------------------------------------------
+struct vtkVAEMicrostructureStatistics::Internals
+{
+  vae::StatisticsOptions Options;
+};
+
+//----------------------------------------------------------------------------
+vtkVAEMicrostructureStatistics::vtkVAEMicrostructureStatistics()
+  : Internal(std::make_unique<Internals>())
+  , Device(vae::RunOptions().device)
+{
+  this->SetNumberOfInputPorts(2);
+  this->SetNumberOfOutputPorts(MeasuresPort + 1);
+  this->SetInputArrayToProcess(
+    0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS_THEN_CELLS, vtkDataSetAttributes::SCALARS);
+}
+
+vtkVAEMicrostructureStatistics::~vtkVAEMicrostructureStatistics() = default;
+
+//----------------------------------------------------------------------------
+void vtkVAEMicrostructureStatistics::PrintSelf(ostream& os, vtkIndent indent)
+{
+  this->Superclass::PrintSelf(os, indent);
+  os << indent << "Phase: " << this->GetPhase() << "\n";
+  os << indent << "Value: " << this->GetValue() << "\n";
+  os << indent << "Device: " << this->Device << "\n";
+  os << indent << "Summary: " << this->Summary << "\n";
+}
+
+//----------------------------------------------------------------------------
+const char* vtkVAEMicrostructureStatistics::GetPortName(int port)
+{
+  return port == MeasuresPort ? "Measures"
+                              : vae::statistics::nameOf(static_cast<vae::statistics::Curves>(port));
+}
+
+//----------------------------------------------------------------------------
+// Properties are the fields of vae::StatisticsOptions.
+#define vtkVAEOptionMacro(Name, Type, field, FieldType)                                            \
+  void vtkVAEMicrostructureStatistics::Set##Name(Type value)                                       \
+  {                                                                                                \
+    if (this->Internal->Options.field != static_cast<FieldType>(value))                            \
+    {                                                                                              \
+      this->Internal->Options.field = static_cast<FieldType>(value);                               \
+      this->Modified();                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+  Type vtkVAEMicrostructureStatistics::Get##Name()                                                 \
+  {                                                                                                \
+    return static_cast<Type>(this->Internal->Options.field);                                       \
+  }                                                                                                \
+  static_assert(true, "")
+
+vtkVAEOptionMacro(Phase, int, phase, vae::Phase);
+vtkVAEOptionMacro(Value, double, value, double);
+vtkVAEOptionMacro(Periodic, bool, periodic, bool);
+vtkVAEOptionMacro(MaximumLag, int, maximumLag, int);
+vtkVAEOptionMacro(Connectivity, int, connectivity, vae::Connectivity);
+vtkVAEOptionMacro(CubeSize, int, cubeSize, int);
+vtkVAEOptionMacro(BlockSize, int, blockSize, int);
+vtkVAEOptionMacro(Thresholds, int, thresholds, int);
+vtkVAEOptionMacro(Radial, bool, radial, bool);
+vtkVAEOptionMacro(Cluster, bool, cluster, bool);
+vtkVAEOptionMacro(PoreSize, bool, poreSize, bool);
+vtkVAEOptionMacro(LocalPercolation, bool, localPercolation, bool);
+vtkVAEOptionMacro(Tortuosity, bool, tortuosity, bool);
+vtkVAEOptionMacro(Threads, int, threads, int);
+
+//----------------------------------------------------------------------------
+int vtkVAEMicrostructureStatistics::FillInputPortInformation(int port, vtkInformation* info)
+{
+  info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), "vtkImageData");
+  if (port == 1)
+  {
+    info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
+  }
+  return 1;
+}
+
+//----------------------------------------------------------------------------
+int vtkVAEMicrostructureStatistics::RequestUpdateExtent(
+  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
+{
+  for (int port = 0; port < 2; ++port)
+  {
+    if (inputVector[port]->GetNumberOfInformationObjects() > 0)
+    {
+      vtkVAEBridge::RequestWholeExtent(inputVector[port]->GetInformationObject(0));
+    }
+  }
+  return 1;
+}
+
+namespace
+{
+
+using vae::statistics::Comparison;
+using vae::statistics::Judged;
+using vae::statistics::Mask;
+using vae::statistics::Report;
+
+/// The volume, its summary and its phase.
+struct Source
+{
+  vae::Volume Volume;
+  vae::ChannelSummary Summary;
+  vae::statistics::PhaseChoice Choice;
+};
+
+Source SourceOf(
+  vtkImageData* image, vtkDataArray* array, bool cellData, const vae::StatisticsOptions& options)
+{
+  if (array->GetNumberOfComponents() != 1)
+  {
+    throw std::invalid_argument(std::string("Array '") + array->GetName() + "' has " +
+      std::to_string(array->GetNumberOfComponents()) + " components; it must have 1");
+  }
+  Source source;
+  source.Volume = vtkVAEBridge::VolumeOf(image, { array }, cellData);
+  source.Summary = vae::summarise(source.Volume.channels[0], vae::voxels(source.Volume.dims));
+  source.Choice = vae::statistics::choosePhase(
+    source.Volume.channels[0], source.Summary, options.phase, options.value);
+  return source;
+}
+
+void AddColumn(vtkTable* table, const std::string& name, const std::vector<double>& values)
+{
+  vtkNew<vtkDoubleArray> column;
+  column->SetName(name.c_str());
+  column->SetNumberOfTuples(static_cast<vtkIdType>(values.size()));
+  std::copy(values.begin(), values.end(), column->GetPointer(0));
+  table->AddColumn(column);
+}
+
+void AddField(vtkFieldData* data, const std::string& name, double value)
+{
+  vtkNew<vtkDoubleArray> array;
+  array->SetName(name.c_str());
+  array->InsertNextValue(value);
+  data->AddArray(array);
+}
+
+/// One row a number, then one a curve; with a reference the comparison beside each.
+void FillMeasures(vtkTable* table, const Judged& judged, bool compared)
+{
+  vtkNew<vtkStringArray> names, groups;
+  names->SetName("Measure");
+  groups->SetName("Group");
+  std::vector<Comparison> rows;
+  const double none = std::numeric_limits<double>::quiet_NaN();
+  const auto blank = [none](const std::string& name)
+  {
+    Comparison c;
+    c.name = name;
+    c.value = c.mean = c.stddev = c.reference = c.referenceMean = c.referenceStddev = none;
+    c.relativeError = c.hellinger = c.score = none;
+    return c;
+  };
+  if (compared)
+  {
+    rows.push_back(blank("All Measures"));
+    rows[0].score = judged.score;
+  }
+  for (const vae::statistics::Scalar& s : judged.report.scalars)
+  {
+    const auto found = std::find_if(judged.comparisons.begin(), judged.comparisons.end(),
+      [&](const Comparison& c) { return c.name == s.name; });
+    if (found != judged.comparisons.end())
+    {
+      rows.push_back(*found);
+      continue;
+    }
+    rows.push_back(blank(s.name));
+    rows.back().value = s.value;
+    for (const vae::statistics::Scalar& r : judged.reference.scalars)
+    {
+      rows.back().reference = r.name == s.name ? r.value : rows.back().reference;
+    }
+  }
+  for (const Comparison& c : judged.comparisons)
+  {
+    if (std::none_of(judged.report.scalars.begin(), judged.report.scalars.end(),
+          [&](const vae::statistics::Scalar& s) { return s.name == c.name; }))
+    {
+      rows.push_back(c);
+    }
+  }
+  for (const Comparison& c : rows)
+  {
+    names->InsertNextValue(c.name.c_str());
+    groups->InsertNextValue(c.measure.c_str());
+  }
+  table->AddColumn(names);
+  const auto add = [&](const char* name, double Comparison::* member)
+  {
+    std::vector<double> values;
+    for (const Comparison& c : rows)
+    {
+      values.push_back(c.*member);
+    }
+    AddColumn(table, name, values);
+  };
+  add("Value", &Comparison::value);
+  if (compared)
+  {
+    table->AddColumn(groups);
+    add("Blocks Mean", &Comparison::mean);
+    add("Blocks Standard Deviation", &Comparison::stddev);
+    add("Reference", &Comparison::reference);
+    add("Reference Blocks Mean", &Comparison::referenceMean);
+    add("Reference Blocks Standard Deviation", &Comparison::referenceStddev);
+    add("Relative Error", &Comparison::relativeError);
+    add("Hellinger Distance", &Comparison::hellinger);
+    add("Score", &Comparison::score);
+  }
+}
+
+std::string Line(const char* name, double value, const char* more = "")
+{
+  char text[160];
+  std::snprintf(text, sizeof text, "%s %.6g%s\n", name, value, more);
+  return text;
+}
+
+} // namespace
+
+//----------------------------------------------------------------------------
+int vtkVAEMicrostructureStatistics::RequestData(
+  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  vtkImageData* input = vtkImageData::GetData(inputVector[0]);
+  vtkImageData* reference = inputVector[1]->GetNumberOfInformationObjects() > 0
+    ? vtkImageData::GetData(inputVector[1])
+    : nullptr;
+  try
+  {
+    const vae::StatisticsOptions& options = this->Internal->Options;
+    bool cellData = false;
+    vtkDataArray* array = vtkVAEBridge::ScalarsOf(this,
+      vtkVAEBridge::NamesRows(this) ? nullptr : this->GetInputArrayToProcess(0, input), input,
+      cellData);
+    const Source source = SourceOf(input, array, cellData, options);
+    Mask own = vae::statistics::maskOf(source.Volume, source.Choice);
+    vae::statistics::check(options, own.dims);
+    Mask other;
+    if (reference)
+    {
+      bool referenceCells = cellData;
+      vtkDataArray* match = vtkVAEBridge::ArrayLike(reference, array, referenceCells);
+      const Source theirs = SourceOf(reference, match, referenceCells, options);
+      other = vae::statistics::maskOf(theirs.Volume, theirs.Choice);
+    }
+
+    vae::statistics::Radial radial;
+    if (options.radial)
+    {
+      try
+      {
+        vae::Backend& backend = vae::backend();
+        vae::RunOptions run;
+        run.device = this->Device;
+        run.threads = options.threads;
+        radial = [&backend, run](
+                   const Mask& mask, std::int64_t lag, bool periodic, const vae::Monitor& monitor)
+        { return backend.radialS2(mask, lag, periodic, run, monitor); };
+      }
+      catch (const std::runtime_error& e)
+      {
+        vtkWarningMacro(<< "There is no radial S2: " << vtkVAEBridge::FirstLine(e.what()));
+      }
+    }
+    const bool grey = options.thresholds > 0 && source.Summary.distinct > 2;
+    vtkVAEBridge::Progress progress(this, 0, grey ? 0.8 : 1), more(this, 0.8, 1);
+    Judged judged = vae::statistics::judge(
+      own, reference ? &other : nullptr, options, radial, progress.Monitor());
+    if (grey)
+    {
+      judged.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =
+        vae::statistics::measureThresholds(source.Volume, source.Summary, options,
+          vae::statistics::Work(options.threads, more.Monitor()));
+    }
+
+    for (int port = 0; port <= MeasuresPort; ++port)
+    {
+      vtkTable* output = vtkTable::GetData(outputVector, port);
+      if (port < MeasuresPort)
+      {
+        for (const auto& column : judged.report.tables[static_cast<std::size_t>(port)].columns)
+        {
+          AddColumn(output, column.name, column.values);
+        }
+      }
+      else
+      {
+        FillMeasures(output, judged, reference != nullptr);
+      }
+      vtkFieldData* data = output->GetFieldData();
+      vtkNew<vtkStringArray> phase;
+      phase->SetName("Phase");
+      phase->InsertNextValue(source.Choice.text.c_str());
+      data->AddArray(phase);
+      for (const auto& s : judged.report.scalars)
+      {
+        AddField(data, s.name, s.value);
+      }
+      for (const auto& [value, fraction] : port == MeasuresPort
+          ? vae::statistics::phaseFractions(source.Volume, vae::statistics::Work(options.threads))
+          : std::vector<std::pair<double, double>>{})
+      {
+        char name[64];
+        std::snprintf(name, sizeof name, "Phase Fraction of %.10g", value);
+        AddField(data, name, fraction);
+      }
+      if (reference)
+      {
+        AddField(data, "Score", judged.score);
+        for (const Comparison& c : judged.comparisons)
+        {
+          AddField(data, "Score of " + c.name, c.score);
+        }
+      }
+    }
+
+    const Report& r = judged.report;
+    this->Summary = source.Choice.text + "\n" + Line("Porosity", r["Porosity"]) +
+      Line("Specific surface (Crofton 13)", r["Specific Surface (Crofton 13)"]) +
+      Line("Euler number (26, closed border)", r["Euler Number (26, Closed Border)"]);
+    if (reference)
+    {
+      char text[96];
+      std::snprintf(text, sizeof text, " (%lld blocks against %lld; 1: like the reference)",
+        static_cast<long long>(judged.blocks), static_cast<long long>(judged.referenceBlocks));
+      this->Summary += Line("Score", judged.score, text);
+    }
+    for (const auto& s : r.scalars)
+    {
+      if (s.name.rfind("Effective Porosity", 0) == 0 || s.name.rfind("Components", 0) == 0 ||
+        s.name.rfind("Tortuosity Factor", 0) == 0)
+      {
+        this->Summary += Line(s.name.c_str(), s.value);
+      }
+    }
+    this->Summary.pop_back();
+    return 1;
+  }
+  vtkVAECatchMacro
+}

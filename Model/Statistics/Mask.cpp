@@ -1,0 +1,151 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Mask.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <numeric>
+
+namespace vae::statistics
+{
+namespace
+{
+
+std::string number(double v)
+{
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", v);
+  return text;
+}
+
+} // namespace
+
+PhaseChoice choosePhase(
+  const Channel& channel, const ChannelSummary& summary, Phase phase, double value)
+{
+  PhaseChoice choice{ phase, value, channel.array };
+  switch (phase)
+  {
+    case Phase::Automatic:
+      if (summary.distinct != 2)
+      {
+        throw std::invalid_argument("Phase is Automatic, which needs an array of exactly two "
+                                    "values, but '" +
+          channel.array + "' has " +
+          (summary.distinct < 2
+              ? "only one"
+              : "more (" + number(summary.minimum) + " to " + number(summary.maximum) + ")") +
+          "; choose Label, Below or At Or Above and set Value");
+      }
+      choice.phase = Phase::Label;
+      choice.value = summary.values[0];
+      choice.text += " = " + number(choice.value);
+      break;
+    case Phase::Label:
+      choice.text += " = " + number(value);
+      break;
+    case Phase::Below:
+      choice.text += " < " + number(value);
+      break;
+    case Phase::AtOrAbove:
+      choice.text += " >= " + number(value);
+      break;
+  }
+  return choice;
+}
+
+Mask maskOf(const Volume& volume, const PhaseChoice& choice, const Work& work)
+{
+  Mask mask;
+  mask.dims = volume.dims;
+  mask.spacing = volume.spacing;
+  for (double& h : mask.spacing)
+  {
+    h = h < 0 ? -h : h;
+  }
+  mask.data.resize(static_cast<std::size_t>(mask.count()));
+  const Channel& channel = volume.channels.at(0);
+  dispatch(channel.type, [&](auto t)
+  {
+    using T = decltype(t);
+    const T* in = static_cast<const T*>(channel.data);
+    work.forRanges(mask.count(), [&](std::int64_t begin, std::int64_t end, int)
+    {
+      const auto fill = [&](auto test)
+      {
+        for (std::int64_t i = begin; i < end; ++i)
+        {
+          mask.data[static_cast<std::size_t>(i)] =
+            test(static_cast<double>(in[i * channel.stride])) ? 1 : 0;
+        }
+      };
+      const double v = choice.value;
+      switch (choice.phase)
+      {
+        case Phase::Below:
+          fill([v](double x) { return x < v; });
+          break;
+        case Phase::AtOrAbove:
+          fill([v](double x) { return x >= v; });
+          break;
+        default:
+          fill([v](double x) { return x == v; });
+      }
+    });
+  });
+  return mask;
+}
+
+Mask boxOf(const Mask& mask, const Dims& origin, const Dims& dims)
+{
+  Mask box;
+  box.dims = dims;
+  box.spacing = mask.spacing;
+  box.data.resize(static_cast<std::size_t>(box.count()));
+  for (std::int64_t z = 0; z < dims[2]; ++z)
+  {
+    for (std::int64_t y = 0; y < dims[1]; ++y)
+    {
+      std::memcpy(box.row(y, z), mask.row(origin[1] + y, origin[2] + z) + origin[0],
+        static_cast<std::size_t>(dims[0]));
+    }
+  }
+  return box;
+}
+
+std::int64_t volumeOf(const Mask& mask, const Work& work)
+{
+  std::atomic<std::int64_t> sum{ 0 };
+  work.forRanges(mask.count(), [&](std::int64_t begin, std::int64_t end, int)
+  {
+    sum += std::accumulate(mask.data.begin() + begin, mask.data.begin() + end, std::int64_t{ 0 });
+  });
+  return sum;
+}
+
+std::vector<int> axesOf(const Dims& dims)
+{
+  std::vector<int> axes;
+  for (int a = 0; a < 3; ++a)
+  {
+    if (dims[static_cast<std::size_t>(a)] > 1)
+    {
+      axes.push_back(a);
+    }
+  }
+  return axes;
+}
+
+std::int64_t smallestSide(const Dims& dims)
+{
+  std::int64_t side = 0;
+  for (const int a : axesOf(dims))
+  {
+    const std::int64_t n = dims[static_cast<std::size_t>(a)];
+    side = side == 0 ? n : std::min(side, n);
+  }
+  return std::max<std::int64_t>(side, 1);
+}
+
+} // namespace vae::statistics

@@ -1,0 +1,18 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <vector>
+
+namespace vae::statistics
+{
+
+/// S2 over the length of the lag, all directions of the lattice together: entry i is the mean over
+/// all pairs of voxels whose distance is nearest to i smallest spacings.
+struct RadialS2
+{
+  std::vector<double> distance; ///< mean over those pairs, in the unit of the spacing
+  std::vector<double> s2;       ///< NaN where there is no pair
+};
+
+} // namespace vae::statistics
