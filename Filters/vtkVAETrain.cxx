@@ -74,8 +74,9 @@ struct vtkVAETrain::Internals
       image->GetDimensions(d);
       options.network.dimensions =
         std::count_if(d, d + 3, [](int n) { return n > 1; }) == 2 ? 2 : 3;
-      int association = 0;
-      if (vtkDataArray* array = self->GetInputArrayToProcess(0, image, association))
+      vtkDataArray* array =
+        vtkVAEBridge::NamesRows(self) ? nullptr : self->GetInputArrayToProcess(0, image);
+      if (array)
       {
         options.network.channels = array->GetNumberOfComponents();
       }
@@ -450,10 +451,10 @@ int vtkVAETrain::RequestUpdateExtent(
 namespace
 {
 
-/// The array that was chosen to process, empty if none was.
-std::string NameOfArray(vtkAlgorithm* self, int index)
+/// The second array to process, empty if none was chosen.
+std::string MaskName(vtkAlgorithm* self)
 {
-  vtkInformation* info = self->GetInputArrayInformation(index);
+  vtkInformation* info = self->GetInputArrayInformation(1);
   const char* name =
     info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : nullptr;
   return name && std::string(name) != "None" ? name : "";
@@ -493,11 +494,10 @@ int vtkVAETrain::RequestData(
   {
     // Every time step is looked at once; then the training begins.
     vtkVAETrainingInput::Choice choice;
-    choice.Scalars = [this](vtkImageData* image, int& association)
-    { return this->GetInputArrayToProcess(0, image, association); };
-    choice.ScalarsName = NameOfArray(this, 0);
+    choice.Algorithm = this;
+    choice.Scalars = [this](vtkImageData* image) { return this->GetInputArrayToProcess(0, image); };
     choice.Additional = in.AdditionalArrays;
-    choice.MaskName = NameOfArray(this, 1);
+    choice.MaskName = MaskName(this);
     vtkVAETrainingInput::Look(
       choice, vtkDataObject::GetData(inputVector[0]), in.Volumes, in.Looked.second);
     if (refresh && std::equal(in.Looked.second.rbegin(), in.Looked.second.rend(),

@@ -16,47 +16,15 @@ namespace vtkVAETrainingInput
 namespace
 {
 
-/// What to learn when nothing was chosen (a script that names no array): the active scalars,
-/// or else the first array, of the points, or else of the cells.
-vtkDataArray* DefaultArray(vtkImageData* input, int& association)
-{
-  for (const int kind :
-    { vtkDataObject::FIELD_ASSOCIATION_POINTS, vtkDataObject::FIELD_ASSOCIATION_CELLS })
-  {
-    vtkDataSetAttributes* attributes = input->GetAttributes(kind);
-    association = kind;
-    if (vtkDataArray* scalars = attributes->GetScalars())
-    {
-      return scalars;
-    }
-    for (int i = 0; i < attributes->GetNumberOfArrays(); ++i)
-    {
-      if (vtkDataArray* array = attributes->GetArray(i))
-      {
-        return array;
-      }
-    }
-  }
-  throw std::invalid_argument("The input is empty (it has no point or cell arrays)");
-}
-
 /// Arrays to train on: the chosen one, then the additional ones.
-std::vector<vtkDataArray*> ChosenArrays(
-  const Choice& choice, vtkImageData* input, int& association)
+std::vector<vtkDataArray*> ChosenArrays(const Choice& choice, vtkImageData* input, bool& cellData)
 {
-  vtkDataArray* first = choice.Scalars(input, association);
-  if (!first && !choice.ScalarsName.empty())
-  {
-    throw std::invalid_argument(
-      "Scalars is '" + choice.ScalarsName + "', but the input has no such array of numbers");
-  }
-  if (!first)
-  {
-    first = DefaultArray(input, association);
-  }
-  const bool cellData = association == vtkDataObject::FIELD_ASSOCIATION_CELLS;
+  vtkDataArray* first = vtkVAEBridge::ScalarsOf(choice.Algorithm,
+    vtkVAEBridge::NamesRows(choice.Algorithm) ? nullptr : choice.Scalars(input), input, cellData);
   std::vector<vtkDataArray*> arrays{ first };
-  vtkDataSetAttributes* attributes = input->GetAttributes(association);
+  vtkDataSetAttributes* attributes =
+    input->GetAttributes(cellData ? vtkDataObject::FIELD_ASSOCIATION_CELLS
+                                  : vtkDataObject::FIELD_ASSOCIATION_POINTS);
   vtkDataArraySelection* more = choice.Additional;
   for (int i = 0; i < more->GetNumberOfArrays(); ++i)
   {
@@ -134,9 +102,8 @@ void Look(
 {
   for (vtkImageData* image : ImagesOf(input))
   {
-    int association = -1;
-    const std::vector<vtkDataArray*> arrays = ChosenArrays(choice, image, association);
-    const bool cellData = association == vtkDataObject::FIELD_ASSOCIATION_CELLS;
+    bool cellData = false;
+    const std::vector<vtkDataArray*> arrays = ChosenArrays(choice, image, cellData);
     vae::Volume volume = vtkVAEBridge::VolumeOf(image, arrays, cellData);
     if (vtkDataArray* mask = MaskOf(choice.MaskName, image, cellData))
     {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+class vtkAlgorithm;
 class vtkDataArray;
 class vtkDataArraySelection;
 class vtkDataObject;
@@ -24,9 +25,9 @@ namespace vtkVAETrainingInput
 /// Which arrays.
 struct Choice
 {
-  /// The one to process, null if it is not there, and its association.
-  std::function<vtkDataArray*(vtkImageData*, int&)> Scalars;
-  std::string ScalarsName; ///< empty: the active scalars, or else the first array
+  vtkAlgorithm* Algorithm = nullptr;
+  /// The one that the algorithm is to process, null if it is not there (see ScalarsOf).
+  std::function<vtkDataArray*(vtkImageData*)> Scalars;
   vtkDataArraySelection* Additional = nullptr;
   std::string MaskName; ///< empty: none
 };

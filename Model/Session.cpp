@@ -225,6 +225,13 @@ void Session::train(
     s.parameters = info().parameters;
     s.latentChannels = info().latentChannels();
     s.message = "Training on " + info().device + ".";
+    if (!info().history.empty() && s.step.step == 0)
+    {
+      s.epoch = info().history.back(); // it goes on
+      s.step.step = s.epoch.step;
+      s.step.epoch = s.epoch.epoch;
+      s.step.seconds = s.epoch.seconds;
+    }
   });
   {
     const std::lock_guard lock(this->Mutex);
@@ -236,7 +243,8 @@ void Session::train(
   }
   auto refreshed = Clock::now(), written = Clock::now();
   bool goesOn = info().ending == Ending::None;
-  StepRecord record;
+  StepRecord record = this->status().step;
+  record.finished = false;
   while (goesOn && !stop.stop_requested())
   {
     record = this->Training->step();

@@ -133,6 +133,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
       info.history = from.history;
       info.bestEpoch = from.bestEpoch;
       this->restore(*initial->trainingState());
+      info.ending = this->progress(this->Seconds) >= 1 ? Ending::Budget : Ending::None;
     }
     else
     {

@@ -119,6 +119,9 @@ TEST(Resume, GoesOnBeyondAnotherLimit)
   TorchTrainer longer({ v }, quick(3), throughAFile(first));
   EXPECT_EQ(longer.info().history.size(), 2u);
   EXPECT_EQ(longer.step().step, 21);
+  // A nearer limit has been reached already.
+  TorchTrainer shorter({ v }, quick(1), throughAFile(first));
+  EXPECT_EQ(shorter.info().ending, Ending::Budget);
 }
 
 TEST(Resume, AnotherVolumeIsAFineTuning)

@@ -20,6 +20,7 @@ assert reconstruction.Model.SMProxy == model.SMProxy, "the only model is chosen 
 reconstruction.UpdatePipeline()
 model.UpdatePropertyInformation()
 assert model.Status.startswith("Trained on cpu"), model.Status
+assert model.MaskArray[1] == "None", model.MaskArray
 assert os.path.exists(model_file)
 table = servermanager.Fetch(model)
 assert table.GetNumberOfRows() == 12, table.GetNumberOfRows()
