@@ -16,7 +16,7 @@
 #define vtkVAEReconstruct_h
 
 #include "vtkImageAlgorithm.h"
-#include "vtkSmartPointer.h" // for the last output
+#include "vtkSmartPointer.h"     // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
 
 #include <string> // for std::string

@@ -84,10 +84,7 @@ struct vtkVAETrain::Internals
     return options;
   }
 
-  vae::Status Status() const
-  {
-    return this->Session ? this->Session->status() : vae::Status();
-  }
+  vae::Status Status() const { return this->Session ? this->Session->status() : vae::Status(); }
 };
 
 namespace
@@ -208,10 +205,10 @@ vtkVAEStatusMacro(TimeLeft, double, s.secondsLeft)
 vtkVAEStatusMacro(ActiveLatents, int, s.epoch.activeLatents)
 vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
-// clang-format on
+  // clang-format on
 
-//----------------------------------------------------------------------------
-std::string vtkVAETrain::GetLossHistory()
+  //----------------------------------------------------------------------------
+  std::string vtkVAETrain::GetLossHistory()
 {
   const std::vector<double> all =
     this->Internal->Session ? this->Internal->Session->losses() : std::vector<double>();
@@ -299,8 +296,8 @@ void vtkVAETrain::MeasureDevice()
     try
     {
       const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
-      in.DeviceSpeed = vae::backend().measureSpeed(
-        options.device, options.precision, threads, { {}, stop });
+      in.DeviceSpeed =
+        vae::backend().measureSpeed(options.device, options.precision, threads, { {}, stop });
     }
     catch (const std::exception&)
     {
@@ -333,8 +330,8 @@ std::string InWords(const vae::TrainOptions& options, double speed)
     const double step = static_cast<double>(plan.voxelsPerStep) / voxels;
     if (options.timeBudget > 0)
     {
-      std::snprintf(text, sizeof text, "%.0f steps in %.0f s.", options.timeBudget / step,
-        options.timeBudget);
+      std::snprintf(
+        text, sizeof text, "%.0f steps in %.0f s.", options.timeBudget / step, options.timeBudget);
     }
     else
     {
@@ -369,8 +366,8 @@ std::string vtkVAETrain::GetPlan()
   return InWords(this->Internal->Planned(this), this->Internal->DeviceSpeed);
 }
 
-std::string vtkVAETrain::DescribePlan(int latentChannels, int width, int blocks, int patchSize,
-  int batchSize, double timeBudget)
+std::string vtkVAETrain::DescribePlan(
+  int latentChannels, int width, int blocks, int patchSize, int batchSize, double timeBudget)
 {
   vae::TrainOptions options = this->Internal->Planned(this);
   options.network.latentChannels = latentChannels;
@@ -500,8 +497,8 @@ int vtkVAETrain::RequestData(
     choice.MaskName = MaskName(this);
     vtkVAETrainingInput::Look(
       choice, vtkDataObject::GetData(inputVector[0]), in.Volumes, in.Looked.second);
-    if (refresh && std::equal(in.Looked.second.rbegin(), in.Looked.second.rend(),
-                     in.Started.second.rbegin()))
+    if (refresh &&
+      std::equal(in.Looked.second.rbegin(), in.Looked.second.rend(), in.Started.second.rbegin()))
     {
       restart();
       return this->Deliver(output);

@@ -146,7 +146,8 @@ public:
    */
   std::string GetStatus();  ///< a sentence
   std::string GetWarning(); ///< a sentence, or empty
-  std::string GetState();   ///< Idle, Preparing, Training, Stopping, Stopped, Finished, Loaded, Failed
+  std::string
+  GetState(); ///< Idle, Preparing, Training, Stopping, Stopped, Finished, Loaded, Failed
   int GetCurrentEpoch();
   int GetCurrentStep();
   double GetTrainingProgress(); ///< of the budget, 0..1
@@ -172,9 +173,9 @@ public:
    * input, where it is there.
    */
   int GetParameters();
-  int GetReceptiveField(); ///< voxels
+  int GetReceptiveField();    ///< voxels
   double GetExpectedMemory(); ///< MiB, of model and batch
-  std::string GetPlan(); ///< in words, with the time on this device once it is measured
+  std::string GetPlan();      ///< in words, with the time on this device once it is measured
   std::string DescribePlan(int latentChannels, int width, int blocks, int patchSize, int batchSize,
     double timeBudget); ///< the same of other settings
   /**

@@ -22,9 +22,8 @@ std::vector<vtkDataArray*> ChosenArrays(const Choice& choice, vtkImageData* inpu
   vtkDataArray* first = vtkVAEBridge::ScalarsOf(choice.Algorithm,
     vtkVAEBridge::NamesRows(choice.Algorithm) ? nullptr : choice.Scalars(input), input, cellData);
   std::vector<vtkDataArray*> arrays{ first };
-  vtkDataSetAttributes* attributes =
-    input->GetAttributes(cellData ? vtkDataObject::FIELD_ASSOCIATION_CELLS
-                                  : vtkDataObject::FIELD_ASSOCIATION_POINTS);
+  vtkDataSetAttributes* attributes = input->GetAttributes(
+    cellData ? vtkDataObject::FIELD_ASSOCIATION_CELLS : vtkDataObject::FIELD_ASSOCIATION_POINTS);
   vtkDataArraySelection* more = choice.Additional;
   for (int i = 0; i < more->GetNumberOfArrays(); ++i)
   {
@@ -44,7 +43,6 @@ std::vector<vtkDataArray*> ChosenArrays(const Choice& choice, vtkImageData* inpu
   return arrays;
 }
 
-
 /// The mask, if one is named.
 vtkDataArray* MaskOf(const std::string& name, vtkImageData* image, bool cellData)
 {
@@ -52,14 +50,14 @@ vtkDataArray* MaskOf(const std::string& name, vtkImageData* image, bool cellData
   {
     return nullptr;
   }
-  vtkDataArray* mask =
-    image->GetAttributes(cellData ? vtkDataObject::FIELD_ASSOCIATION_CELLS
-                                  : vtkDataObject::FIELD_ASSOCIATION_POINTS)
-      ->GetArray(name.c_str());
+  vtkDataArray* mask = image
+                         ->GetAttributes(cellData ? vtkDataObject::FIELD_ASSOCIATION_CELLS
+                                                  : vtkDataObject::FIELD_ASSOCIATION_POINTS)
+                         ->GetArray(name.c_str());
   if (!mask)
   {
-    throw std::invalid_argument("Mask Array is '" + name +
-      "', which is not among the " + (cellData ? "cell" : "point") + " arrays of the input");
+    throw std::invalid_argument("Mask Array is '" + name + "', which is not among the " +
+      (cellData ? "cell" : "point") + " arrays of the input");
   }
   return mask;
 }

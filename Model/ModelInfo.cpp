@@ -220,10 +220,7 @@ struct FromJson
   {
     v = fromName<Symmetry>(SymmetryNames, j, "symmetry");
   }
-  static void convert(const Json& j, Ending& v)
-  {
-    v = fromName<Ending>(EndingNames, j, "ending");
-  }
+  static void convert(const Json& j, Ending& v) { v = fromName<Ending>(EndingNames, j, "ending"); }
   static void convert(const Json& j, ScalarType& v)
   {
     v = fromName<ScalarType>(ScalarNames, j, "scalar type");

@@ -90,7 +90,8 @@ std::string fingerprint(const std::vector<Volume>& volumes,
 /// The fingerprint of a training that goes on from another model's weights.
 std::string fineTuned(const std::string& fingerprint, const ModelInfo& initial);
 
-/// The same options but for those that only say when to end: with them a stopped training can go on.
+/// The same options but for those that only say when to end: with them a stopped training can go
+/// on.
 TrainOptions withLimitsOf(TrainOptions options, const TrainOptions& limits);
 
 /// Name written to files and tables, e.g. "bernoulli".

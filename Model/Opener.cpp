@@ -30,10 +30,6 @@ std::string folderOfThisLibrary()
 
 Backend& open()
 {
-  // libgomp reads this once, when it is loaded. Its threads spin at barriers by default, which
-  // makes training many times slower as soon as another thread (rendering) wants a core.
-  setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
-
   std::string path = folderOfThisLibrary() + "/torch/" + LibraryName;
   if (const char* named = std::getenv("VAE_TORCH_LIBRARY"))
   {

@@ -88,11 +88,11 @@ enum class Execution
 struct SessionOptions
 {
   Execution execution = Execution::Automatic;
-  std::string modelFile;         ///< empty: none is written
-  bool alwaysTrain = false;      ///< also where modelFile fits data and options
+  std::string modelFile;          ///< empty: none is written
+  bool alwaysTrain = false;       ///< also where modelFile fits data and options
   double checkpointInterval = 30; ///< seconds between files written while training; 0 for none
   double refreshInterval = 2;     ///< seconds between the models handed out while training
-  bool saveOptimizer = false; ///< keep the optimiser's state when a training has run to its end
+  bool saveOptimizer = false;     ///< keep the optimiser's state when a training has run to its end
 };
 
 /// How inference runs.

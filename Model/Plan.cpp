@@ -29,7 +29,7 @@ Plan planOf(const TrainOptions& options, int bytes)
     {
       conv(channels, channels, kernel, cells);
       conv(channels, channels, kernel, cells);
-      biases += 2 * channels;      // of the norm
+      biases += 2 * channels;         // of the norm
       stored += 5 * channels * cells; // norm in and out, two activations, what lies between
     }
   };
@@ -50,8 +50,7 @@ Plan planOf(const TrainOptions& options, int bytes)
   const int coarseReach = 2 * n.blocks + 1, fineReach = 2 * n.blocks + 1;
   plan.receptiveField = n.stride() + 2 * (coarseReach * n.stride() + fineReach * n.fold);
   plan.operationsPerVoxel = 3 * 2 * products / fold; // forward, and twice that backward
-  plan.voxelsPerStep =
-    std::llround(options.batchSize * std::pow(options.patchSize, n.dimensions));
+  plan.voxelsPerStep = std::llround(options.batchSize * std::pow(options.patchSize, n.dimensions));
   plan.modelMemory = 4. * 4 * static_cast<double>(plan.parameters);
   // Beside those of the blocks: stem, up, down; data, logits and their gradients in float32.
   const double rest = 2 * w + 4 * w * coarse + folded;

@@ -22,7 +22,10 @@ using Clock = std::chrono::steady_clock;
 // must be quick; a training that ends by itself measures them all.
 constexpr std::int64_t QuickStatistics = 112 * 112 * 112, StopStatistics = 176 * 176 * 176;
 
-double since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+double since(Clock::time_point t)
+{
+  return std::chrono::duration<double>(Clock::now() - t).count();
+}
 
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -143,7 +146,11 @@ std::string Session::fingerprintOf(
 
 void Session::prepare(bool live)
 {
-  this->update([](Status& s) { s.state = State::Preparing; s.message = "Looking at the data."; });
+  this->update([](Status& s)
+  {
+    s.state = State::Preparing;
+    s.message = "Looking at the data.";
+  });
   const std::string wanted = fingerprintOf(this->Volumes, this->Options, this->Initial.get());
   Backend& door = backend();
   static std::once_flag once;
@@ -414,8 +421,7 @@ void Session::resume()
 void Session::stop()
 {
   this->Worker.stop();
-  this->update([](Status& s)
-  { s.state = s.state == State::Training ? State::Stopping : s.state; });
+  this->update([](Status& s) { s.state = s.state == State::Training ? State::Stopping : s.state; });
 }
 
 void Session::wait() { this->Worker.wait(); }

@@ -79,7 +79,8 @@ public:
 
 private:
   void prepare(bool live);
-  void train(const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
+  void train(
+    const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
   void finish(bool stopped, bool live);
   void publish(std::shared_ptr<const Model> model);
   void checkpoint();

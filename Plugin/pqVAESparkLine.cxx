@@ -9,8 +9,7 @@
 #include <cmath>
 
 //-----------------------------------------------------------------------------
-pqVAESparkLine::pqVAESparkLine(QWidget* parentObject)
-  : Superclass(parentObject)
+pqVAESparkLine::pqVAESparkLine(QWidget* parentObject) : Superclass(parentObject)
 {
   this->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Fixed);
 }
@@ -26,10 +25,7 @@ void pqVAESparkLine::setValues(const QVector<double>& values)
 }
 
 //-----------------------------------------------------------------------------
-QSize pqVAESparkLine::sizeHint() const
-{
-  return QSize(120, 3 * this->fontMetrics().height());
-}
+QSize pqVAESparkLine::sizeHint() const { return QSize(120, 3 * this->fontMetrics().height()); }
 
 //-----------------------------------------------------------------------------
 void pqVAESparkLine::paintEvent(QPaintEvent*)

@@ -54,10 +54,7 @@ void Set(vtkSMProxy* proxy, const char* property, int value)
 } // namespace
 
 //-----------------------------------------------------------------------------
-pqVAETrainingBehavior::pqVAETrainingBehavior(QObject* parentObject)
-  : Superclass(parentObject)
-{
-}
+pqVAETrainingBehavior::pqVAETrainingBehavior(QObject* parentObject) : Superclass(parentObject) {}
 
 //-----------------------------------------------------------------------------
 void pqVAETrainingBehavior::onStartup()
@@ -81,8 +78,7 @@ void pqVAETrainingBehavior::onStartup()
       });
     }
   });
-  this->connect(
-    model, &pqServerManagerModel::preSourceRemoved, this, [](pqPipelineSource* source)
+  this->connect(model, &pqServerManagerModel::preSourceRemoved, this, [](pqPipelineSource* source)
   {
     if (IsTraining(source))
     {

@@ -101,12 +101,12 @@ pqVAETrainingWidget::pqVAETrainingWidget(
     this->connect(b, &QPushButton::clicked, this, slot);
     return b;
   };
-  this->Train = button(tr("Train"), "Train",
-    tr("Train with these settings, from the start"), &pqVAETrainingWidget::train);
-  this->Stop = button(tr("Stop"), "Stop",
-    tr("Stop and keep the best model; Resume goes on"), &pqVAETrainingWidget::stop);
-  this->Resume = button(tr("Resume"), "Resume",
-    tr("Go on with the training that was stopped"), &pqVAETrainingWidget::resume);
+  this->Train = button(tr("Train"), "Train", tr("Train with these settings, from the start"),
+    &pqVAETrainingWidget::train);
+  this->Stop = button(tr("Stop"), "Stop", tr("Stop and keep the best model; Resume goes on"),
+    &pqVAETrainingWidget::stop);
+  this->Resume = button(tr("Resume"), "Resume", tr("Go on with the training that was stopped"),
+    &pqVAETrainingWidget::resume);
   this->Save = button(tr("Save Model..."), "Save",
     tr("Save the newest model in a file (*.safetensors)"), &pqVAETrainingWidget::save);
 
@@ -194,9 +194,9 @@ void pqVAETrainingWidget::refresh()
     const double left = this->value("TimeLeft");
     this->Progress->setValue(static_cast<int>(1000 * this->value("TrainingProgress")));
     this->Progress->setFormat(tr("epoch %1, step %2%3")
-                                .arg(this->value("CurrentEpoch"))
-                                .arg(this->value("CurrentStep"))
-                                .arg(busy && left > 0 ? tr(", %1 left").arg(Minutes(left)) : ""));
+        .arg(this->value("CurrentEpoch"))
+        .arg(this->value("CurrentStep"))
+        .arg(busy && left > 0 ? tr(", %1 left").arg(Minutes(left)) : ""));
     QVector<double> losses;
     for (const QString& n : this->text("LossHistory").split(' ', Qt::SkipEmptyParts))
     {
@@ -205,16 +205,15 @@ void pqVAETrainingWidget::refresh()
     this->Spark->setValues(losses);
     const double validation = this->value("ValidationLoss");
     this->Loss->setText(tr("%1 training%2 (nats a voxel)")
-                          .arg(this->value("TrainingLoss"), 0, 'g', 4)
-                          .arg(std::isnan(validation)
-                              ? QString()
-                              : tr(", %1 validation").arg(validation, 0, 'g', 4)));
+        .arg(this->value("TrainingLoss"), 0, 'g', 4)
+        .arg(
+          std::isnan(validation) ? QString() : tr(", %1 validation").arg(validation, 0, 'g', 4)));
     this->Parts->setText(tr("reconstruction %1, KL divergence %2")
-                           .arg(this->value("ReconstructionLoss"), 0, 'g', 4)
-                           .arg(this->value("KLDivergence"), 0, 'g', 3));
+        .arg(this->value("ReconstructionLoss"), 0, 'g', 4)
+        .arg(this->value("KLDivergence"), 0, 'g', 3));
     this->Latents->setText(tr("%1 of %2 channels active")
-                             .arg(this->value("ActiveLatents"))
-                             .arg(this->value("LatentChannels")));
+        .arg(this->value("ActiveLatents"))
+        .arg(this->value("LatentChannels")));
     this->Speed->setText(
       tr("%1 million voxels/s").arg(this->value("VoxelsPerSecond") / 1e6, 0, 'f', 1));
     this->Device->setText(this->text("DeviceInUse"));

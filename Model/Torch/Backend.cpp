@@ -25,8 +25,8 @@ public:
     return std::make_unique<TorchTrainer>(
       std::move(volumes), options, std::dynamic_pointer_cast<const TorchModel>(initial));
   }
-  double measureSpeed(const std::string& device, Precision precision, int threads,
-    const Monitor& monitor) override
+  double measureSpeed(
+    const std::string& device, Precision precision, int threads, const Monitor& monitor) override
   {
     return vae::measureSpeed(device, precision, threads, monitor);
   }

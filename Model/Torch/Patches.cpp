@@ -199,10 +199,8 @@ bool PatchSampler::lies(
       return false;
     }
   }
-  const auto at = [&](std::int64_t z, std::int64_t y, std::int64_t x) {
-    return s
-      .inside[static_cast<std::size_t>((z * (s.cells[1] + 1) + y) * (s.cells[2] + 1) + x)];
-  };
+  const auto at = [&](std::int64_t z, std::int64_t y, std::int64_t x)
+  { return s.inside[static_cast<std::size_t>((z * (s.cells[1] + 1) + y) * (s.cells[2] + 1) + x)]; };
   const auto& [z0, y0, x0] = cell;
   const auto& [z1, y1, x1] = end;
   return at(z1, y1, x1) - at(z0, y1, x1) - at(z1, y0, x1) - at(z1, y1, x0) + at(z0, y0, x1) +
@@ -320,8 +318,7 @@ std::vector<Patch> PatchSampler::heldOut() const
         {
           const std::int64_t end = patch.box.origin[a] + size[a];
           from[a] = patch.box.origin[a] / this->Cell[a];
-          touched[a] =
-            ((end + this->Cell[a] - 1) / this->Cell[a] - from[a]) * this->Cell[a];
+          touched[a] = ((end + this->Cell[a] - 1) / this->Cell[a] - from[a]) * this->Cell[a];
         }
         if (!this->lies(s, from, touched, s.grid.size))
         {

@@ -37,15 +37,16 @@ private:
   struct Source
   {
     Frame grid;
-    Index3 sampled{};            ///< voxels that patches come from: the grid less the slab
-    Index3 cells{};              ///< of the whole grid
-    std::vector<int> inside;     ///< masked: summed table of the cells that lie in the mask
-    std::vector<int> candidates; ///< masked: cells at which a patch lies in mask and `sampled`
+    Index3 sampled{};               ///< voxels that patches come from: the grid less the slab
+    Index3 cells{};                 ///< of the whole grid
+    std::vector<int> inside;        ///< masked: summed table of the cells that lie in the mask
+    std::vector<int> candidates;    ///< masked: cells at which a patch lies in mask and `sampled`
     std::vector<std::int64_t> rare; ///< balanced: running sum over cells of the rarer phase
   };
   void limitTo(const Volume& volume, Source& source) const;
   void countRarer(const Volume& volume, Source& source, bool upper) const;
-  bool lies(const Source& source, const Index3& cell, const Index3& size, const Index3& limit) const;
+  bool lies(
+    const Source& source, const Index3& cell, const Index3& size, const Index3& limit) const;
   Index3 cellOf(const Source& source, std::int64_t index) const;
 
   std::vector<Volume> Volumes;

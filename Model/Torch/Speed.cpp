@@ -41,8 +41,8 @@ double measureSpeed(
     speeds.push_back(record.voxelsPerSecond);
   } while (!record.finished && !monitor.stop.stop_requested());
   // The median: the first steps also make the device's kernels.
-  std::nth_element(speeds.begin(), speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2),
-    speeds.end());
+  std::nth_element(
+    speeds.begin(), speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2), speeds.end());
   return speeds[speeds.size() / 2] * plan.operationsPerVoxel;
 }
 

@@ -315,9 +315,11 @@ void TorchTrainer::watchForCollapse(const EpochRecord& row)
   if (collapsed)
   {
     this->Info.warning = std::string(sign) + ": none of " +
-      std::to_string(o.network.latentChannels) + " latent channels is active and the KL divergence "
-      "is " + number(row.kl) + " nats a voxel. Choose a smaller KL Weight than " +
-      number(o.klWeight) + " or a longer KL Ramp than " + number(o.klRamp) + ".";
+      std::to_string(o.network.latentChannels) +
+      " latent channels is active and the KL divergence "
+      "is " +
+      number(row.kl) + " nats a voxel. Choose a smaller KL Weight than " + number(o.klWeight) +
+      " or a longer KL Ramp than " + number(o.klRamp) + ".";
   }
   else if (this->Info.warning.rfind(sign, 0) == 0)
   {
@@ -443,23 +445,23 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
   { return Json::Array(values.begin(), values.end()); };
   std::ostringstream random;
   random << this->Random;
-  state->json = Json(Json::Object{
-                       { "step", static_cast<long>(this->Step) },
-                       { "seconds", this->Seconds },
-                       { "running",
-                         Json::Array{ this->Running.loss, this->Running.reconstruction,
-                           this->Running.kl, this->Running.seconds,
-                           this->Running.voxelsPerSecond } },
-                       { "squared_error", numbers(this->SquaredError) },
-                       { "best_loss", this->BestLoss },
-                       { "best_squared_error", numbers(this->Best.squaredError) },
-                       { "first_loss", this->FirstLoss },
-                       { "lowest_loss", this->LowestLoss },
-                       { "rate_factor", this->RateFactor },
-                       { "random", random.str() },
-                       { "noise", toHex(this->Noise.get_state()) },
-                     })
-                  .dump();
+  state->json =
+    Json(Json::Object{
+           { "step", static_cast<long>(this->Step) },
+           { "seconds", this->Seconds },
+           { "running",
+             Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
+               this->Running.seconds, this->Running.voxelsPerSecond } },
+           { "squared_error", numbers(this->SquaredError) },
+           { "best_loss", this->BestLoss },
+           { "best_squared_error", numbers(this->Best.squaredError) },
+           { "first_loss", this->FirstLoss },
+           { "lowest_loss", this->LowestLoss },
+           { "rate_factor", this->RateFactor },
+           { "random", random.str() },
+           { "noise", toHex(this->Noise.get_state()) },
+         })
+      .dump();
   return state;
 }
 
@@ -476,8 +478,10 @@ void TorchTrainer::restore(const TrainingState& state)
       const auto found = state.tensors.find(key);
       if (found == state.tensors.end() || found->second.sizes() != tensors[i].sizes())
       {
-        throw std::invalid_argument("Initial Model cannot be gone on from: its training state lacks "
-                                    "tensor \"" + key + "\"");
+        throw std::invalid_argument(
+          "Initial Model cannot be gone on from: its training state lacks "
+          "tensor \"" +
+          key + "\"");
       }
       tensors[i].copy_(found->second);
     }

@@ -37,7 +37,7 @@ private:
   void watchForCollapse(const EpochRecord& row);
   /// Back to the last good weights at half the learning rate, or, the second time, the end.
   void retreat(StepRecord& record);
-  double progress(double seconds) const; ///< 0..1, after so many seconds
+  double progress(double seconds) const;      ///< 0..1, after so many seconds
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
@@ -54,13 +54,13 @@ private:
 
   std::int64_t Step = 0;
   double Seconds = 0;
-  EpochRecord Running;              ///< sums over the epoch so far
-  std::vector<double> SquaredError; ///< Gaussian: smoothed, a data channel, normalised units
-  double BestLoss = 0;              ///< on the held-out slab, once Info.bestEpoch is set
-  Snapshot Best;                    ///< weights of Info.bestEpoch
-  Snapshot Good;                    ///< weights and optimiser of the last epoch that went well
+  EpochRecord Running;                  ///< sums over the epoch so far
+  std::vector<double> SquaredError;     ///< Gaussian: smoothed, a data channel, normalised units
+  double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
+  Snapshot Best;                        ///< weights of Info.bestEpoch
+  Snapshot Good;                        ///< weights and optimiser of the last epoch that went well
   double FirstLoss = 0, LowestLoss = 0; ///< means of epochs
-  double RateFactor = 1;            ///< of the learning rate: 1, or 1/2 after a retreat
+  double RateFactor = 1;                ///< of the learning rate: 1, or 1/2 after a retreat
 };
 
 } // namespace vae

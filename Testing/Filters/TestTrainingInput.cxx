@@ -24,7 +24,8 @@ public:
 
 protected:
   Series() { this->SetNumberOfInputPorts(0); }
-  int RequestInformation(vtkInformation*, vtkInformationVector**, vtkInformationVector* out) override
+  int RequestInformation(
+    vtkInformation*, vtkInformationVector**, vtkInformationVector* out) override
   {
     const double steps[4] = { 0.5, 1.5, 2.5, 3.5 }, range[2] = { 0.5, 3.5 };
     const int extent[6] = { 0, 15, 0, 15, 0, 15 };
@@ -40,8 +41,8 @@ protected:
     const double time = info->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
     this->Asked.push_back(time);
     const int extent[6] = { 0, 15, 0, 15, 0, 15 };
-    auto image = Image<vtkUnsignedCharArray>(extent, false,
-      [&](vtkIdType i) { return (i * i) % 7 < 3 ? 0 : 1 + static_cast<int>(time); });
+    auto image = Image<vtkUnsignedCharArray>(
+      extent, false, [&](vtkIdType i) { return (i * i) % 7 < 3 ? 0 : 1 + static_cast<int>(time); });
     vtkImageData* output = vtkImageData::GetData(out);
     output->ShallowCopy(image);
     output->GetInformation()->Set(vtkDataObject::DATA_TIME_STEP(), time);
@@ -148,8 +149,8 @@ TEST(TrainingInput, AMaskLimitsWherePatchesLie)
   EXPECT_NE(ErrorOf(train).find("Mask Array leaves no room for a patch of 16 x 16 x 16 voxels"),
     std::string::npos);
   train->SetInputArrayToProcess(1, 0, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "nothing");
-  EXPECT_EQ(ErrorOf(train),
-    "Mask Array is 'nothing', which is not among the point arrays of the input");
+  EXPECT_EQ(
+    ErrorOf(train), "Mask Array is 'nothing', which is not among the point arrays of the input");
 }
 
 TEST(TrainingInput, AnotherModelIsAStart)

@@ -71,9 +71,7 @@ TEST(Objective, GaussianLossIsLeastAtTheRootMeanSquare)
   const at::Tensor y =
     at::stack({ at::full({ 8 }, 0.5, at::kDouble), at::full({ 8 }, 2., at::kDouble) }).unsqueeze(0);
   const auto loss = [&](double a, double b)
-  {
-    return gaussian(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>();
-  };
+  { return gaussian(y, x, at::tensor({ std::log(a), std::log(b) }, at::kDouble)).item<double>(); };
   EXPECT_LT(loss(0.5, 2), loss(0.51, 2));
   EXPECT_LT(loss(0.5, 2), loss(0.49, 2));
   EXPECT_LT(loss(0.5, 2), loss(0.5, 2.02));
@@ -97,8 +95,7 @@ TEST(Objective, GradientsAgreeWithFiniteDifferences)
   expectGradient([&](const at::Tensor& l) { return bernoulliLoss(l, other); }, at);
   const at::Tensor logSigma = at::tensor({ 0.2, -0.4 }, at::kDouble);
   expectGradient([&](const at::Tensor& m) { return gaussian(m, other, logSigma); }, at);
-  expectGradient(
-    [&](const at::Tensor& s) { return gaussian(at, other, softClip(s)); }, logSigma);
+  expectGradient([&](const at::Tensor& s) { return gaussian(at, other, softClip(s)); }, logSigma);
 }
 
 TEST(Objective, SchedulesStartAndEndWhereTheySay)

@@ -55,8 +55,7 @@ TEST(Patches, LieInTheMaskAndNotInTheHeldOutSlab)
   // A core: a cylinder along z in a box of air. The slab is z >= 57.
   const auto inside = [](double x, double y)
   { return (x - 31.5) * (x - 31.5) + (y - 31.5) * (y - 31.5) < 28 * 28; };
-  const Volume v =
-    masked({ 64, 64, 64 }, [&](int x, int y, int) { return inside(x, y); });
+  const Volume v = masked({ 64, 64, 64 }, [&](int x, int y, int) { return inside(x, y); });
   const PatchSampler patches = sampler({ v }, options(16));
   std::mt19937_64 random(1);
   std::set<std::array<std::int64_t, 3>> seen;

@@ -41,7 +41,8 @@ std::vector<float> everything(const Trainer& trainer)
   for (const bool best : { true, false })
   {
     const auto model = trainer.model({ best, 0, false, false });
-    for (const at::Tensor& p : std::dynamic_pointer_cast<const TorchModel>(model)->network()->parameters())
+    for (const at::Tensor& p :
+      std::dynamic_pointer_cast<const TorchModel>(model)->network()->parameters())
     {
       const at::Tensor c = p.detach().contiguous();
       all.insert(all.end(), c.const_data_ptr<float>(), c.const_data_ptr<float>() + c.numel());
@@ -133,8 +134,8 @@ TEST(Resume, AnotherVolumeIsAFineTuning)
   TorchTrainer tuned({ other }, quick(3), model), fresh({ other }, quick(3));
   EXPECT_NE(tuned.info().fingerprint, fresh.info().fingerprint);
   EXPECT_TRUE(tuned.info().history.empty()); // a training of its own, from the other's weights
-  EXPECT_EQ(
-    tuned.model({ false, 0, false, false }, {})->encode(other, {}).mean, model->encode(other, {}, {}).mean);
+  EXPECT_EQ(tuned.model({ false, 0, false, false }, {})->encode(other, {}).mean,
+    model->encode(other, {}, {}).mean);
   EXPECT_EQ(tuned.step().step, 1);
   // Only with a network of the same shape.
   TrainOptions wider = quick(1);
@@ -202,11 +203,13 @@ TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
   do
   {
     record = trainer.step();
-    retried = retried || trainer.info().warning.find("half the Learning Rate of 1.") != std::string::npos;
+    retried =
+      retried || trainer.info().warning.find("half the Learning Rate of 1.") != std::string::npos;
   } while (!record.finished);
   EXPECT_TRUE(retried) << trainer.info().warning;
   EXPECT_EQ(trainer.info().ending, Ending::Diverged);
-  EXPECT_NE(trainer.info().warning.find("Choose a smaller Learning Rate than 1."), std::string::npos);
+  EXPECT_NE(
+    trainer.info().warning.find("Choose a smaller Learning Rate than 1."), std::string::npos);
   const auto model = trainer.model({}, {});
   for (const float f : model->encode(v, {}).mean)
   {

@@ -46,10 +46,7 @@ protected:
     fs::create_directories(this->Path);
     this->Driving.modelFile = (this->Path / "m.safetensors").string();
   }
-  void TearDown() override
-  {
-    fs::remove_all(this->Path);
-  }
+  void TearDown() override { fs::remove_all(this->Path); }
   fs::path Path;
   SessionOptions Driving;
 };
@@ -178,11 +175,12 @@ TEST_F(Kill, TwentyTimesAtRandomMomentsTheFileLoadsAndTheTrainingGoesOn)
       ? fs::last_write_time(this->Driving.modelFile)
       : fs::file_time_type::min();
     pid_t child = 0;
-    ASSERT_EQ(::posix_spawn(&child, self.c_str(), nullptr, nullptr,
-                const_cast<char**>(arguments), environment.data()),
+    ASSERT_EQ(::posix_spawn(&child, self.c_str(), nullptr, nullptr, const_cast<char**>(arguments),
+                environment.data()),
       0);
     // It saves all the time from its first file on.
-    ASSERT_TRUE(waitFor([&] {
+    ASSERT_TRUE(waitFor([&]
+    {
       return fs::exists(this->Driving.modelFile) &&
         fs::last_write_time(this->Driving.modelFile) > before;
     }));

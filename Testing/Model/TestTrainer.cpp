@@ -132,7 +132,8 @@ TEST(Trainer, NeverSeesTheHeldOutSlab)
   }
   TrainOptions o = quick(2);
   o.validationFraction = 0.25;
-  TorchTrainer ta({ test::volume(a, { 32, 32, 32 }) }, o), tb({ test::volume(b, { 32, 32, 32 }) }, o);
+  TorchTrainer ta({ test::volume(a, { 32, 32, 32 }) }, o),
+    tb({ test::volume(b, { 32, 32, 32 }) }, o);
   for (int i = 0; i < 20; ++i)
   {
     EXPECT_EQ(ta.step().loss, tb.step().loss);
