@@ -457,14 +457,6 @@ std::string MaskName(vtkAlgorithm* self)
   return name && std::string(name) != "None" ? name : "";
 }
 
-std::string Clock(double seconds)
-{
-  char text[32];
-  const int s = static_cast<int>(seconds + 0.5);
-  std::snprintf(text, sizeof text, "%d:%02d", s / 60, s % 60);
-  return text;
-}
-
 } // namespace
 
 //----------------------------------------------------------------------------
@@ -563,7 +555,7 @@ int vtkVAETrain::RequestData(
         char text[160];
         std::snprintf(text, sizeof text,
           "VAE Train: epoch %d, loss %.4f, %.1f million voxels/s, %s left", s.step.epoch,
-          s.step.loss, s.step.voxelsPerSecond / 1e6, Clock(s.secondsLeft).c_str());
+          s.step.loss, s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft).c_str());
         this->SetProgressText(text);
         this->UpdateProgress(0.97 * s.step.progress);
       }

@@ -29,7 +29,28 @@ double since(Clock::time_point t)
 
 std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-/// 2:05
+double lossOf(const EpochRecord& row)
+{
+  return std::isnan(row.validationLoss) ? row.loss : row.validationLoss;
+}
+
+/// What is known of a training that goes on, or is over: where its history ends.
+void showHistory(Status& s, const ModelInfo& info)
+{
+  s.device = info.device;
+  s.parameters = info.parameters;
+  s.latentChannels = info.latentChannels();
+  if (!info.history.empty() && s.step.step == 0)
+  {
+    s.epoch = info.history.back();
+    s.step.step = s.epoch.step;
+    s.step.epoch = s.epoch.epoch;
+    s.step.seconds = s.epoch.seconds;
+  }
+}
+
+} // namespace
+
 std::string minutes(double seconds)
 {
   char text[32];
@@ -37,8 +58,6 @@ std::string minutes(double seconds)
   std::snprintf(text, sizeof text, "%d:%02d", s / 60, s % 60);
   return text;
 }
-
-} // namespace
 
 const char* name(State state)
 {
@@ -185,13 +204,9 @@ void Session::prepare(bool live)
           {
             s.state = State::Loaded;
             s.resumable = checkpointed || info.ending == Ending::Stopped;
-            s.epoch = info.history.empty() ? EpochRecord() : info.history.back();
-            s.step.step = s.epoch.step;
-            s.step.epoch = s.epoch.epoch;
-            s.step.seconds = s.epoch.seconds;
-            s.device = info.device;
-            s.parameters = info.parameters;
-            s.latentChannels = info.latentChannels();
+            s.epoch = {};
+            s.step = {};
+            showHistory(s, info);
             s.warning = info.warning;
             s.message = "Loaded from " + file +
               ": it was trained on the same data with the same settings, so it was not trained "
@@ -228,24 +243,15 @@ void Session::train(
   {
     s.state = State::Training;
     s.resumable = false;
-    s.device = info().device;
-    s.parameters = info().parameters;
-    s.latentChannels = info().latentChannels();
     s.message = "Training on " + info().device + ".";
-    if (!info().history.empty() && s.step.step == 0)
-    {
-      s.epoch = info().history.back(); // it goes on
-      s.step.step = s.epoch.step;
-      s.step.epoch = s.epoch.epoch;
-      s.step.seconds = s.epoch.seconds;
-    }
+    showHistory(s, info());
   });
   {
     const std::lock_guard lock(this->Mutex);
     this->Losses.clear();
     for (const EpochRecord& row : info().history)
     {
-      this->Losses.push_back(std::isnan(row.validationLoss) ? row.loss : row.validationLoss);
+      this->Losses.push_back(lossOf(row));
     }
   }
   auto refreshed = Clock::now(), written = Clock::now();
@@ -265,7 +271,7 @@ void Session::train(
       this->Now.epoch = row;
       if (record.epochEnded)
       {
-        this->Losses.push_back(std::isnan(row.validationLoss) ? row.loss : row.validationLoss);
+        this->Losses.push_back(lossOf(row));
       }
       this->Now.warning = info().warning.empty() ? this->FileWarning : info().warning;
       this->Now.secondsLeft = record.progress > 0

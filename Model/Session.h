@@ -21,6 +21,8 @@ enum class State
 };
 const char* name(State state); ///< "Training"
 
+std::string minutes(double seconds); ///< "2:05"
+
 /// Where a session stands: plain values, copied out under a lock.
 struct Status
 {
