@@ -8,6 +8,7 @@
 #include "vtkSmartPointer.h"
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 class vtkAlgorithm;
@@ -88,6 +89,21 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData);
 void RequestWholeExtent(vtkInformation* input);
 
 } // namespace vtkVAEBridge
+
+/// SetName and GetName of a class whose property is a member of its options; enumerations are ints.
+#define vtkVAEOptionMacro(Class, Name, Type, member)                                               \
+  void Class::Set##Name(Type value)                                                                \
+  {                                                                                                \
+    auto& option = this->Internal->member;                                                         \
+    const auto wanted = static_cast<std::remove_reference_t<decltype(option)>>(value);             \
+    if (option != wanted)                                                                          \
+    {                                                                                              \
+      option = wanted;                                                                             \
+      this->Modified();                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+  Type Class::Get##Name() { return static_cast<Type>(this->Internal->member); }                    \
+  static_assert(true, "")
 
 /// End of a RequestData body: `try { ... } vtkVAECatchMacro`. Every exception becomes one
 /// error message; an abort is no error.

@@ -67,35 +67,20 @@ const char* vtkVAEMicrostructureStatistics::GetPortName(int port)
 
 //----------------------------------------------------------------------------
 // Properties are the fields of vae::StatisticsOptions.
-#define vtkVAEOptionMacro(Name, Type, field, FieldType)                                            \
-  void vtkVAEMicrostructureStatistics::Set##Name(Type value)                                       \
-  {                                                                                                \
-    if (this->Internal->Options.field != static_cast<FieldType>(value))                            \
-    {                                                                                              \
-      this->Internal->Options.field = static_cast<FieldType>(value);                               \
-      this->Modified();                                                                            \
-    }                                                                                              \
-  }                                                                                                \
-  Type vtkVAEMicrostructureStatistics::Get##Name()                                                 \
-  {                                                                                                \
-    return static_cast<Type>(this->Internal->Options.field);                                       \
-  }                                                                                                \
-  static_assert(true, "")
-
-vtkVAEOptionMacro(Phase, int, phase, vae::Phase);
-vtkVAEOptionMacro(Value, double, value, double);
-vtkVAEOptionMacro(Periodic, bool, periodic, bool);
-vtkVAEOptionMacro(MaximumLag, int, maximumLag, int);
-vtkVAEOptionMacro(Connectivity, int, connectivity, vae::Connectivity);
-vtkVAEOptionMacro(CubeSize, int, cubeSize, int);
-vtkVAEOptionMacro(BlockSize, int, blockSize, int);
-vtkVAEOptionMacro(Thresholds, int, thresholds, int);
-vtkVAEOptionMacro(Radial, bool, radial, bool);
-vtkVAEOptionMacro(Cluster, bool, cluster, bool);
-vtkVAEOptionMacro(PoreSize, bool, poreSize, bool);
-vtkVAEOptionMacro(LocalPercolation, bool, localPercolation, bool);
-vtkVAEOptionMacro(Tortuosity, bool, tortuosity, bool);
-vtkVAEOptionMacro(Threads, int, threads, int);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Phase, int, Options.phase);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Value, double, Options.value);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Periodic, bool, Options.periodic);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, MaximumLag, int, Options.maximumLag);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Connectivity, int, Options.connectivity);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, CubeSize, int, Options.cubeSize);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, BlockSize, int, Options.blockSize);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Thresholds, int, Options.thresholds);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Radial, bool, Options.radial);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Cluster, bool, Options.cluster);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, PoreSize, bool, Options.poreSize);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, LocalPercolation, bool, Options.localPercolation);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Tortuosity, bool, Options.tortuosity);
+vtkVAEOptionMacro(vtkVAEMicrostructureStatistics, Threads, int, Options.threads);
 
 //----------------------------------------------------------------------------
 int vtkVAEMicrostructureStatistics::FillInputPortInformation(int port, vtkInformation* info)

@@ -57,30 +57,15 @@ void vtkVAEPermeability::PrintSelf(ostream& os, vtkIndent indent)
 
 //----------------------------------------------------------------------------
 // Properties are the fields of vae::PermeabilityOptions.
-#define vtkVAEOptionMacro(Name, Type, field, FieldType)                                            \
-  void vtkVAEPermeability::Set##Name(Type value)                                                   \
-  {                                                                                                \
-    if (this->Internal->Options.field != static_cast<FieldType>(value))                            \
-    {                                                                                              \
-      this->Internal->Options.field = static_cast<FieldType>(value);                               \
-      this->Modified();                                                                            \
-    }                                                                                              \
-  }                                                                                                \
-  Type vtkVAEPermeability::Get##Name()                                                             \
-  {                                                                                                \
-    return static_cast<Type>(this->Internal->Options.field);                                       \
-  }                                                                                                \
-  static_assert(true, "")
-
-vtkVAEOptionMacro(Phase, int, phase, vae::Phase);
-vtkVAEOptionMacro(Value, double, value, double);
-vtkVAEOptionMacro(Direction, int, direction, vae::FlowDirection);
-vtkVAEOptionMacro(Boundary, int, boundary, vae::FlowBoundary);
-vtkVAEOptionMacro(Tolerance, double, tolerance, double);
-vtkVAEOptionMacro(MaximumIterations, int, maximumIterations, int);
-vtkVAEOptionMacro(SpacingInMetres, double, spacingInMetres, double);
-vtkVAEOptionMacro(Tortuosity, bool, tortuosity, bool);
-vtkVAEOptionMacro(Threads, int, threads, int);
+vtkVAEOptionMacro(vtkVAEPermeability, Phase, int, Options.phase);
+vtkVAEOptionMacro(vtkVAEPermeability, Value, double, Options.value);
+vtkVAEOptionMacro(vtkVAEPermeability, Direction, int, Options.direction);
+vtkVAEOptionMacro(vtkVAEPermeability, Boundary, int, Options.boundary);
+vtkVAEOptionMacro(vtkVAEPermeability, Tolerance, double, Options.tolerance);
+vtkVAEOptionMacro(vtkVAEPermeability, MaximumIterations, int, Options.maximumIterations);
+vtkVAEOptionMacro(vtkVAEPermeability, SpacingInMetres, double, Options.spacingInMetres);
+vtkVAEOptionMacro(vtkVAEPermeability, Tortuosity, bool, Options.tortuosity);
+vtkVAEOptionMacro(vtkVAEPermeability, Threads, int, Options.threads);
 
 //----------------------------------------------------------------------------
 int vtkVAEPermeability::FillInputPortInformation(int, vtkInformation* info)

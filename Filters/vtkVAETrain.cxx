@@ -134,17 +134,6 @@ vtkDataArraySelection* vtkVAETrain::GetAdditionalArrays()
 
 //----------------------------------------------------------------------------
 // Properties are the fields of vae::TrainOptions and vae::SessionOptions.
-#define vtkVAEOptionMacro(Name, Type, field, FieldType)                                            \
-  void vtkVAETrain::Set##Name(Type value)                                                          \
-  {                                                                                                \
-    if (this->Internal->field != static_cast<FieldType>(value))                                    \
-    {                                                                                              \
-      this->Internal->field = static_cast<FieldType>(value);                                       \
-      this->Modified();                                                                            \
-    }                                                                                              \
-  }                                                                                                \
-  Type vtkVAETrain::Get##Name() { return static_cast<Type>(this->Internal->field); }
-
 #define vtkVAEStringOptionMacro(Name, field)                                                       \
   void vtkVAETrain::Set##Name(const char* value)                                                   \
   {                                                                                                \
@@ -157,30 +146,30 @@ vtkDataArraySelection* vtkVAETrain::GetAdditionalArrays()
   const char* vtkVAETrain::Get##Name() { return this->Internal->field.c_str(); }
 
 // clang-format off
-vtkVAEOptionMacro(TimeBudget, double, Options.timeBudget, double)
-vtkVAEOptionMacro(Epochs, int, Options.epochs, int)
-vtkVAEOptionMacro(Patience, int, Options.patience, int)
-vtkVAEOptionMacro(StepsPerEpoch, int, Options.stepsPerEpoch, int)
-vtkVAEOptionMacro(ValidationFraction, double, Options.validationFraction, double)
-vtkVAEOptionMacro(ClassBalance, double, Options.classBalance, double)
-vtkVAEOptionMacro(Likelihood, int, Options.likelihood, vae::Likelihood)
-vtkVAEOptionMacro(KLWeight, double, Options.klWeight, double)
-vtkVAEOptionMacro(KLRamp, double, Options.klRamp, double)
-vtkVAEOptionMacro(LatentChannels, int, Options.network.latentChannels, int)
-vtkVAEOptionMacro(Width, int, Options.network.width, int)
-vtkVAEOptionMacro(Blocks, int, Options.network.blocks, int)
-vtkVAEOptionMacro(PatchSize, int, Options.patchSize, int)
-vtkVAEOptionMacro(BatchSize, int, Options.batchSize, int)
-vtkVAEOptionMacro(LearningRate, double, Options.learningRate, double)
-vtkVAEOptionMacro(Symmetry, int, Options.symmetry, vae::Symmetry)
-vtkVAEOptionMacro(Seed, int, Options.seed, std::int64_t)
-vtkVAEOptionMacro(Precision, int, Options.precision, vae::Precision)
-vtkVAEOptionMacro(Threads, int, Options.threads, int)
-vtkVAEOptionMacro(AlwaysTrain, bool, Driving.alwaysTrain, bool)
-vtkVAEOptionMacro(CheckpointInterval, double, Driving.checkpointInterval, double)
-vtkVAEOptionMacro(RefreshInterval, double, Driving.refreshInterval, double)
-vtkVAEOptionMacro(Execution, int, Driving.execution, vae::Execution)
-vtkVAEOptionMacro(SaveOptimizer, bool, Driving.saveOptimizer, bool)
+vtkVAEOptionMacro(vtkVAETrain, TimeBudget, double, Options.timeBudget);
+vtkVAEOptionMacro(vtkVAETrain, Epochs, int, Options.epochs);
+vtkVAEOptionMacro(vtkVAETrain, Patience, int, Options.patience);
+vtkVAEOptionMacro(vtkVAETrain, StepsPerEpoch, int, Options.stepsPerEpoch);
+vtkVAEOptionMacro(vtkVAETrain, ValidationFraction, double, Options.validationFraction);
+vtkVAEOptionMacro(vtkVAETrain, ClassBalance, double, Options.classBalance);
+vtkVAEOptionMacro(vtkVAETrain, Likelihood, int, Options.likelihood);
+vtkVAEOptionMacro(vtkVAETrain, KLWeight, double, Options.klWeight);
+vtkVAEOptionMacro(vtkVAETrain, KLRamp, double, Options.klRamp);
+vtkVAEOptionMacro(vtkVAETrain, LatentChannels, int, Options.network.latentChannels);
+vtkVAEOptionMacro(vtkVAETrain, Width, int, Options.network.width);
+vtkVAEOptionMacro(vtkVAETrain, Blocks, int, Options.network.blocks);
+vtkVAEOptionMacro(vtkVAETrain, PatchSize, int, Options.patchSize);
+vtkVAEOptionMacro(vtkVAETrain, BatchSize, int, Options.batchSize);
+vtkVAEOptionMacro(vtkVAETrain, LearningRate, double, Options.learningRate);
+vtkVAEOptionMacro(vtkVAETrain, Symmetry, int, Options.symmetry);
+vtkVAEOptionMacro(vtkVAETrain, Seed, int, Options.seed);
+vtkVAEOptionMacro(vtkVAETrain, Precision, int, Options.precision);
+vtkVAEOptionMacro(vtkVAETrain, Threads, int, Options.threads);
+vtkVAEOptionMacro(vtkVAETrain, AlwaysTrain, bool, Driving.alwaysTrain);
+vtkVAEOptionMacro(vtkVAETrain, CheckpointInterval, double, Driving.checkpointInterval);
+vtkVAEOptionMacro(vtkVAETrain, RefreshInterval, double, Driving.refreshInterval);
+vtkVAEOptionMacro(vtkVAETrain, Execution, int, Driving.execution);
+vtkVAEOptionMacro(vtkVAETrain, SaveOptimizer, bool, Driving.saveOptimizer);
 vtkVAEStringOptionMacro(Device, Options.device)
 vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
 

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "FilterTest.h"
 #include "Rock.h"
 
 #include "vtkCellData.h"
-#include "vtkCommand.h"
 #include "vtkDataArray.h"
 #include "vtkDoubleArray.h"
 #include "vtkExecutive.h"
@@ -26,18 +26,7 @@
 namespace
 {
 
-class Errors : public vtkCommand
-{
-public:
-  static Errors* New() { return new Errors; }
-  void Execute(vtkObject*, unsigned long, void* data) override
-  {
-    this->Text += static_cast<const char*>(data);
-    ++this->Count;
-  }
-  std::string Text;
-  int Count = 0;
-};
+using test::Errors;
 
 std::string ErrorOf(vtkAlgorithm* algorithm)
 {
