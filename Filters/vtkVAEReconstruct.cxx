@@ -135,15 +135,14 @@ int vtkVAEReconstruct::RequestData(
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
     const vtkIdType count = vae::voxels(volume.dims);
 
-    const bool phases = info.likelihood == vae::Likelihood::Bernoulli;
+    const bool phases = info.hasPhases();
     vae::Outputs wanted;
     const auto values =
       vtkVAEBridge::NewArrays(info, "_reconstruction", VTK_VOID, count, wanted.values);
     std::vector<vtkSmartPointer<vtkDataArray>> probability;
-    if (this->ComputeProbability && phases)
+    if (this->ComputeProbability)
     {
-      probability =
-        vtkVAEBridge::NewArrays(info, "_probability", VTK_FLOAT, count, wanted.probability);
+      probability = vtkVAEBridge::NewProbabilities(info, count, wanted.probability);
     }
 
     vae::RunOptions run;

@@ -38,7 +38,8 @@ struct Latent
 struct Outputs
 {
   std::vector<OutputChannel> values;      ///< labels (the likelier one), or grey values
-  std::vector<OutputChannel> probability; ///< Bernoulli: of the larger label, 0..1
+  /// 0..1. Bernoulli: of the larger label, one a channel. Categorical: one a phase.
+  std::vector<OutputChannel> probability;
 };
 
 /// A trained network. Immutable: every call is const, may come from any thread, and leaves

@@ -3,6 +3,7 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
+#include "Likelihood.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -18,7 +19,7 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-1";
+constexpr const char* Format = "vae-paraview-2";
 constexpr const char* PriorPrefix = "prior.random_field.";
 constexpr const char* TrainingPrefix = "training.";
 
@@ -57,7 +58,7 @@ Box widen(
   Box wide;
   for (int a = 0; a < 3; ++a)
   {
-    const std::int64_t h = frame.fold[a] == 1 ? 0 : halo;
+    const std::int64_t h = frame.used(a) ? halo : 0;
     const std::int64_t begin = std::max(box.origin[a] - h, low[a]);
     const std::int64_t end = std::min(box.origin[a] + box.size[a] + h, high[a]);
     wide.origin[a] = begin;
@@ -100,25 +101,13 @@ Dims latentDims(const Dims& dims, const NetworkOptions& network)
   return cells;
 }
 
-Network copyOf(const Network& network, const NetworkOptions& options)
-{
-  const c10::NoGradGuard guard;
-  Network copy(options);
-  const auto from = network->named_parameters();
-  for (auto& item : copy->named_parameters())
-  {
-    item.value().copy_(from[item.key()]);
-  }
-  return copy;
-}
-
-Network TorchModel::at(const Place& place) const
+NetworkPtr TorchModel::at(const Place& place) const
 {
   if (place.device.is_cpu())
   {
     return this->Net;
   }
-  Network copy = copyOf(this->Net, this->Info.network);
+  NetworkPtr copy = copyOf(*this->Net, this->Info.network);
   copy->to(place.device);
   return copy;
 }
@@ -131,7 +120,7 @@ std::vector<Box> TorchModel::tiles(
   const double folded = static_cast<double>(frame.fold[0] * frame.fold[1] * frame.fold[2]);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
   const double perVoxel = 6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
-  const Index3 cell = frame.cell();
+  const Index3 cell = frame.cell;
   Index3 pieces{ 1, 1, 1 };
   const auto extent = [&](int a) { return (cells[a] + pieces[a] - 1) / pieces[a]; };
   // Tiles much smaller than their halo save no memory and cost much time.
@@ -183,8 +172,8 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
   const Place place = choosePlace(run.device, run.precision, run.threads);
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
-  Network network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell();
+  const NetworkPtr network = this->at(place);
+  const Index3 cells = frame.cells(), cell = frame.cell;
 
   Latent latent;
   latent.channels = this->Info.latentChannels();
@@ -197,6 +186,7 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
   const at::Tensor mean = at::from_blob(latent.mean.data(), shape);
   const at::Tensor logVariance = at::from_blob(latent.logVariance.data(), shape);
 
+  const std::unique_ptr<Observation> seen = makeObservation(this->Info, place.device);
   const int halo = network->encodeHalo();
   const std::vector<Box> boxes = this->tiles(frame, part.size, halo, place, run.memoryBudget);
   for (std::size_t i = 0; i < boxes.size(); ++i)
@@ -209,9 +199,11 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
     }
     const Box wide = widen(box, frame, halo, { 0, 0, 0 }, cells);
     const Box read = toVoxels(wide, cell);
-    at::Tensor x = emptyFolded(1, frame, read.size, this->Info.network.channels);
+    at::Tensor x =
+      emptyFolded(1, frame, read.size, static_cast<int>(this->Info.channels.size()));
     readFolded(volume, frame, this->Info.channels, read, {}, x.mutable_data_ptr<float>());
-    const NetworkImpl::Posterior q = network->encode(x.to(place.device, place.compute));
+    Posterior q = network->encode(seen->input(x.to(place.device)).to(place.compute));
+    q.mean = network->quantise(q.mean);
     const Index3 from{ box.origin[0] - wide.origin[0], box.origin[1] - wide.origin[1],
       box.origin[2] - wide.origin[2] };
     const Index3& to = boxes[i].origin;
@@ -242,18 +234,20 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
   const Place place = choosePlace(run.device, run.precision, run.threads);
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
-  Network network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell();
+  const NetworkPtr network = this->at(place);
+  const Index3 cells = frame.cells(), cell = frame.cell;
   Index3 low, high;
   for (int a = 0; a < 3; ++a)
   {
-    const int m = frame.fold[a] == 1 ? 0 : margin;
+    const int m = frame.used(a) ? margin : 0;
     low[a] = -m;
     high[a] = cells[a] + m;
   }
   const at::Tensor field = at::from_blob(const_cast<float*>(latent.mean.data()),
     { latent.channels, high[0] - low[0], high[1] - low[1], high[2] - low[2] });
 
+  const std::unique_ptr<Observation> seen = makeObservation(this->Info, place.device);
+  const int channels = static_cast<int>(this->Info.channels.size());
   const int halo = network->decodeHalo();
   const std::vector<Box> boxes = this->tiles(frame, cells, halo, place, run.memoryBudget);
   for (std::size_t i = 0; i < boxes.size(); ++i)
@@ -262,31 +256,49 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
     const Box& box = boxes[i];
     const Box wide = widen(box, frame, halo, low, high);
     const Index3 from{ wide.origin[0] - low[0], wide.origin[1] - low[1], wide.origin[2] - low[2] };
-    const at::Tensor z =
-      toNetworkShape(slice(field, from, wide.size).unsqueeze(0), frame.dimensions);
+    const at::Tensor z = network->quantise(
+      toNetworkShape(slice(field, from, wide.size).unsqueeze(0), frame.dimensions)
+        .to(place.device));
     const auto format =
       z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-    const at::Tensor y = network->decode(z.to(place.device, place.compute).contiguous(format))
-                           .to(at::kCPU, at::kFloat)
-                           .contiguous(format);
-    const float* folded = y.const_data_ptr<float>();
+    const at::Tensor decoded = network->decode(z.to(place.compute).contiguous(format));
     const Box covered = toVoxels(wide, cell), box_ = toVoxels(box, cell);
-    const bool phases = this->Info.likelihood == Likelihood::Bernoulli;
-    for (int c = 0; c < this->Info.network.channels; ++c)
+    const auto write = [&](const at::Tensor& values, int c, Decode what, const OutputChannel& out)
+    {
+      const at::Tensor host = values.to(at::kCPU, at::kFloat).contiguous(format);
+      writeFolded(host.const_data_ptr<float>(), covered, box_, frame, channels, c,
+        this->Info.channels[static_cast<std::size_t>(c)], what, out);
+    };
+    const auto asked = [](const std::vector<OutputChannel>& list, std::size_t k)
+    { return k < list.size() && list[k].data; };
+    const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
+    const at::Tensor value = two ? decoded : seen->value(decoded);
+    for (int c = 0; c < channels; ++c)
     {
       const auto index = static_cast<std::size_t>(c);
-      const auto write = [&](const std::vector<OutputChannel>& list, Decode what)
+      if (asked(outputs.values, index))
       {
-        if (index < list.size() && list[index].data)
+        write(value, c,
+          two                        ? Decode::Likelier
+            : this->Info.hasPhases() ? Decode::Phase
+                                     : Decode::Value,
+          outputs.values[index]);
+      }
+      if (two && asked(outputs.probability, index))
+      {
+        write(decoded, c, Decode::Sigmoid, outputs.probability[index]);
+      }
+    }
+    if (this->Info.likelihood == Likelihood::Categorical && !outputs.probability.empty())
+    {
+      const at::Tensor probabilities = seen->probabilities(decoded.to(at::kFloat));
+      for (std::size_t phase = 0; phase < this->Info.channels[0].phases.size(); ++phase)
+      {
+        if (asked(outputs.probability, phase))
         {
-          writeFolded(folded, covered, box_, frame, this->Info.network.channels, c,
-            this->Info.channels[index], what, list[index]);
+          write(probabilities.select(1, static_cast<std::int64_t>(phase)), 0, Decode::Plain,
+            outputs.probability[phase]);
         }
-      };
-      write(outputs.values, phases ? Decode::Label : Decode::Value);
-      if (phases)
-      {
-        write(outputs.probability, Decode::Probability);
       }
     }
   }
@@ -339,7 +351,7 @@ void TorchModel::fitPrior(
   if (most > 0)
   {
     const double edge =
-      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / frame.cell()[2];
+      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / static_cast<double>(frame.cell[2]);
     for (int a = 0; a < 3; ++a)
     {
       const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
@@ -358,9 +370,9 @@ void TorchModel::save(const std::string& path) const
   ModelFile file;
   file.metadata["format"] = Format;
   file.metadata["model"] = toJson(this->Info);
-  for (const auto& item : this->Net->named_parameters())
+  for (const auto& [name, tensor] : this->Net->tensors())
   {
-    file.tensors[item.key()] = store(item.value());
+    file.tensors[name] = store(tensor);
   }
   if (this->Field)
   {
@@ -393,20 +405,20 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
   try
   {
     ModelInfo info = modelInfoFromJson(file.metadata.at("model"));
-    Network network(info.network);
+    NetworkPtr network = makeNetwork(info.network);
     const c10::NoGradGuard guard;
-    for (auto& item : network->named_parameters())
+    for (const auto& [name, tensor] : network->tensors())
     {
-      const auto found = file.tensors.find(item.key());
+      const auto found = file.tensors.find(name);
       if (found == file.tensors.end())
       {
-        throw std::runtime_error("tensor \"" + item.key() + "\" is missing");
+        throw std::runtime_error("tensor \"" + name + "\" is missing");
       }
-      if (item.value().sizes() != at::IntArrayRef(found->second.shape))
+      if (tensor.sizes() != at::IntArrayRef(found->second.shape))
       {
-        throw std::runtime_error("tensor \"" + item.key() + "\" has the wrong shape");
+        throw std::runtime_error("tensor \"" + name + "\" has the wrong shape");
       }
-      item.value().copy_(restore(found->second));
+      at::Tensor(tensor).copy_(restore(found->second));
     }
     auto model = std::make_shared<TorchModel>(std::move(info), std::move(network));
     const auto quantiles = file.tensors.find(std::string(PriorPrefix) + "quantiles");

@@ -21,7 +21,7 @@ struct TrainingState
 class TorchModel : public Model
 {
 public:
-  TorchModel(ModelInfo info, Network network) : Info(std::move(info)), Net(std::move(network)) {}
+  TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
   static std::shared_ptr<const TorchModel> load(const std::string& path);
 
   /// Measure the latent field of the training volume, for sample(): of all of it, or of a block
@@ -29,7 +29,7 @@ public:
   void fitPrior(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
 
-  const Network& network() const { return this->Net; }
+  const NetworkPtr& network() const { return this->Net; }
   const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
   void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
 
@@ -44,7 +44,7 @@ public:
 
 private:
   /// The network on a place: itself on the CPU, a copy on a GPU.
-  Network at(const Place& place) const;
+  NetworkPtr at(const Place& place) const;
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
@@ -53,13 +53,10 @@ private:
     const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const;
 
   ModelInfo Info;
-  Network Net;
+  NetworkPtr Net;
   std::optional<LatentField> Field;
   std::shared_ptr<const TrainingState> Training;
 };
-
-/// The same weights in a network of their own.
-Network copyOf(const Network& network, const NetworkOptions& options);
 
 /// Latent cells along x, y, z that cover a volume.
 Dims latentDims(const Dims& dims, const NetworkOptions& network);

@@ -20,15 +20,16 @@ namespace
 
 /// A model with random weights, the residual branches included.
 std::shared_ptr<TorchModel> randomModel(
-  const Volume& volume, int dimensions, int blocks, Likelihood likelihood)
+  const Volume& volume, int dimensions, int blocks, int stride = 8)
 {
   ModelInfo info;
   info.network.dimensions = dimensions;
   info.network.width = 16;
   info.network.blocks = blocks;
+  info.network.latentStride = stride;
   info.network.latentChannels = 3;
   info.network.channels = static_cast<int>(volume.channels.size());
-  info.likelihood = likelihood;
+  info.likelihood = Likelihood::Gaussian;
   for (const Channel& c : volume.channels)
   {
     ChannelInfo channel;
@@ -39,7 +40,7 @@ std::shared_ptr<TorchModel> randomModel(
     info.channels.push_back(channel);
     info.sigma.push_back(1);
   }
-  Network network(info.network);
+  NetworkPtr network = makeNetwork(info.network);
   const c10::NoGradGuard guard;
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(5);
   for (at::Tensor& p : network->parameters())
@@ -61,6 +62,7 @@ struct Size
   Dims dims;
   int blocks;
   double budget; ///< MiB a tile
+  int stride = 8;
 };
 
 class Tiles : public testing::TestWithParam<Size>
@@ -71,14 +73,14 @@ class Tiles : public testing::TestWithParam<Size>
 
 TEST_P(Tiles, EqualTheWhole)
 {
-  const auto& [dims, blocks, budget] = GetParam();
+  const auto& [dims, blocks, budget, stride] = GetParam();
   int used = 0;
   for (const auto n : dims)
   {
     used += n > 1;
   }
   const Volume volume = test::volume(noise(voxels(dims)), dims);
-  const auto model = randomModel(volume, used, blocks, Likelihood::Gaussian);
+  const auto model = randomModel(volume, used, blocks, stride);
   RunOptions whole, tiled;
   whole.precision = tiled.precision = Precision::Float32;
   whole.memoryBudget = 1e6;
@@ -116,7 +118,9 @@ TEST_P(Tiles, EqualTheWhole)
 
 INSTANTIATE_TEST_SUITE_P(Network, Tiles,
   testing::Values(Size{ { 32, 40, 144 }, 1, 4 }, Size{ { 97, 131, 64 }, 1, 24 },
-    Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 }),
+    Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 },
+    Size{ { 33, 45, 170 }, 1, 4, 4 }, Size{ { 70, 75, 300 }, 1, 24, 16 },
+    Size{ { 601, 403, 1 }, 1, 2, 32 }),
   [](const auto& test)
 {
   const Dims& d = test.param.dims;
@@ -128,7 +132,7 @@ TEST(Network, MarginCellsAreContextOnly)
   // A field with a margin decodes to what the inner part of a larger volume decodes to.
   const Dims large{ 128, 128, 128 }, inner{ 32, 32, 32 };
   const Volume volume = test::volume(noise(voxels({ 8, 8, 8 })), { 8, 8, 8 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   RunOptions run;
   run.precision = Precision::Float32;
   Latent field;
@@ -160,7 +164,7 @@ TEST(Network, MarginCellsAreContextOnly)
 TEST(Network, LatentSizesAreChecked)
 {
   const Volume volume = test::volume(noise(512), { 8, 8, 8 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   Latent wrong;
   wrong.dims = { 2, 2, 3 };
   wrong.channels = 3;
@@ -181,7 +185,7 @@ TEST(Network, LatentSizesAreChecked)
 TEST(Network, StopEndsALongCall)
 {
   const Volume volume = test::volume(noise(64 * 64 * 64), { 64, 64, 64 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   std::stop_source stop;
   int calls = 0;
   const Monitor monitor{ [&](double) { ++calls, stop.request_stop(); }, stop.get_token() };
