@@ -12,6 +12,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <fstream>
+
+#include <malloc.h>
+#include <sys/resource.h>
 
 using namespace vae;
 
@@ -176,6 +181,49 @@ TEST(Network, LatentSizesAreChecked)
       "The latent image is 2 x 2 x 3 with 3 channels; 16 x 16 x 16 voxels of "
       "this model need 2 x 2 x 2 with 3");
   }
+}
+
+// In a process of its own, whose address space is limited: the tile that is asked for does not fit.
+TEST(NetworkDeathTest, HalvesTheTileWhereMemoryReallyRunsOut)
+{
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto child = []
+  {
+    const Dims dims{ 264, 264, 264 };
+    const Volume volume = test::volume(noise(voxels(dims)), dims);
+    const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+    RunOptions run;
+    run.precision = Precision::Float32;
+    run.threads = 1;
+    run.memoryBudget = 1e6; // MiB: one tile
+    std::vector<float> whole(static_cast<std::size_t>(voxels(dims))), tight(whole.size());
+    Outputs outputs;
+    outputs.values = { test::output(whole) };
+    const Latent a = model->encode(volume, run, {});
+    model->decode(a, dims, 0, outputs, run, {});
+
+    malloc_trim(0);
+    double pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(pages * 4096 + 60e6);
+    setrlimit(RLIMIT_AS, &limit);
+    std::vector<double> tiles;
+    Monitor monitor;
+    monitor.progress = [&](double f) { tiles.push_back(f); };
+    const Latent b = model->encode(volume, run, {});
+    outputs.values = { test::output(tight) };
+    model->decode(b, dims, 0, outputs, run, monitor);
+    double difference = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i)
+    {
+      difference = std::max<double>(difference, std::abs(whole[i] - tight[i]));
+    }
+    std::fprintf(stderr, "%zu reports, difference %g\n", tiles.size(), difference);
+    std::exit(tiles.size() > 3 && difference < 1e-5 ? 0 : 1);
+  };
+  EXPECT_EXIT(child(), testing::ExitedWithCode(0), "reports, difference");
 }
 
 TEST(Network, StopEndsALongCall)
