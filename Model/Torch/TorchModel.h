@@ -53,7 +53,4 @@ private:
   std::shared_ptr<const TrainingState> Training;
 };
 
-/// Latent cells along x, y, z that cover a volume.
-Dims latentDims(const Dims& dims, const NetworkOptions& network);
-
 } // namespace vae
