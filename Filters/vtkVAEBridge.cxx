@@ -10,6 +10,7 @@
 #include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEModel.h"
+#include "vtkVariant.h"
 
 #include <algorithm>
 
@@ -331,6 +332,40 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   {
     const int vtkType = type == VTK_VOID ? layout.VTKType : type;
     arrays.push_back(NewArray(layout.Name + suffix, vtkType, layout.Components, tuples, views));
+  }
+  return arrays;
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
+  if (info.likelihood == vae::Likelihood::Bernoulli)
+  {
+    return NewArrays(info, "_probability", VTK_FLOAT, tuples, views);
+  }
+  for (const double label : info.channels[0].phases)
+  {
+    const std::string suffix = "_probability_" + vtkVariant(label).ToString();
+    arrays.push_back(NewArrays(info, suffix, VTK_FLOAT, tuples, views)[0]);
+  }
+  return arrays;
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
+  if (info.likelihood == vae::Likelihood::Bernoulli)
+  {
+    return NewArrays(info, "_probability", VTK_FLOAT, tuples, views);
+  }
+  for (const double label : info.channels[0].phases)
+  {
+    const std::string suffix = "_probability_" + vtkVariant(label).ToString();
+    arrays.push_back(NewArrays(info, suffix, VTK_FLOAT, tuples, views)[0]);
   }
   return arrays;
 }

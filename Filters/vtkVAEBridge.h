@@ -68,6 +68,11 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
 vtkSmartPointer<vtkDataArray> NewArray(const std::string& name, int type, int components,
   vtkIdType tuples, std::vector<vae::OutputChannel>& views);
 
+/// Float arrays of the probabilities of phases, 0 to 1: of the larger label of each two-phase array
+/// (X_probability), or of each label (X_probability_L). None for grey values.
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
+
 /// The network in a pipeline object. \throws std::invalid_argument if there is none, Pending if a
 /// training under way has none yet
 const vae::Model& ModelOf(vtkDataObject* object);

@@ -41,7 +41,8 @@ Dims latentDims(const Dims& dims, const NetworkOptions& network);
 struct Outputs
 {
   std::vector<OutputChannel> values;      ///< labels (the likelier one), or grey values
-  std::vector<OutputChannel> probability; ///< Bernoulli: of the larger label, 0..1
+  /// 0..1. Bernoulli: of the larger label, one a channel. Categorical: one a phase.
+  std::vector<OutputChannel> probability;
 };
 
 /// What else a reconstruction gives, one for each channel of the data, or one for all of them.

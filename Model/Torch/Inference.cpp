@@ -64,6 +64,18 @@ Index3 Inference::decodeTile(const Index3& cells, double more) const
     cells, this->Net->decodeHalo(), bytesPerVoxel(this->Info.network, this->Where) + more);
 }
 
+void Inference::reserveFor(const Box& wide) const
+{
+  if (this->Where.device.is_cpu())
+  {
+    constexpr double kernels = 64e6; // compiled at run time
+    const Box voxels = toVoxels(wide, this->Grid.cell);
+    reserve(kernels +
+      static_cast<double>(voxels.size[0] * voxels.size[1] * voxels.size[2]) *
+        bytesPerVoxel(this->Info.network, this->Where));
+  }
+}
+
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
 {
   const Box voxels = toVoxels(box, this->Grid.cell);
@@ -76,6 +88,7 @@ at::Tensor Inference::read(const Volume& volume, const Box& box) const
 Posterior Inference::encode(const Volume& volume, const Box& box)
 {
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
+  this->reserveFor(wide);
   at::Tensor x = this->read(volume, wide);
   x = this->There->input(x.to(this->Where.device)).to(this->Where.compute);
   Posterior q = this->Net->encode(x);
@@ -89,6 +102,7 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
 {
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
+  this->reserveFor(wide);
   const at::Tensor z = toNetworkShape(
     slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0), this->Grid.dimensions);
   const auto format =

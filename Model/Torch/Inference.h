@@ -57,6 +57,8 @@ public:
   int decodeHalo() const { return this->Net->decodeHalo(); }
 
 private:
+  /// \throws std::bad_alloc if there is no memory for a box of cells
+  void reserveFor(const Box& wide) const;
   Index3 tile(const Index3& cells, int halo, double bytes) const;
 
   const ModelInfo& Info;

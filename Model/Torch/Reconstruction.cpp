@@ -75,7 +75,7 @@ at::Tensor toVoxels(const at::Tensor& cells, const Frame& frame)
 /// The mean over the voxels of each latent cell, of [1, fold, cells...].
 at::Tensor toCells(const at::Tensor& voxels, const Frame& frame)
 {
-  at::Tensor t = fromNetworkShape(voxels).mean({ 0, 1 });
+  at::Tensor t = fromNetworkShape(voxels).mean(at::IntArrayRef{ 0, 1 });
   for (int a = 0; a < 3; ++a)
   {
     t = t.unflatten(a, { -1, frame.cell[a] / frame.fold[a] }).mean(a + 1);
