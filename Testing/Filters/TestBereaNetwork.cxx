@@ -160,7 +160,8 @@ TEST_F(BereaNetwork, TilesEqualTheWhole)
   writer->SetInputData(picture);
   writer->Write();
   std::cout << "accuracy " << right / Count << ", largest difference of probabilities " << largest
-            << ", labels that differ " << flipped << ", brightest pixel " << brightest << " of 255\n";
+            << ", labels that differ " << flipped << ", brightest pixel " << brightest
+            << " of 255\n";
   EXPECT_EQ(flipped, 0u);
   EXPECT_LT(largest, 1e-5);
   EXPECT_GT(right / Count, 0.93);

@@ -47,8 +47,8 @@ vtkSmartPointer<vtkImageData> Cut(int size, int first)
 {
   const rock::Voxels voxels = rock::cementedGrains({ 32, 0.4, 12, 7 });
   const int extent[6] = { first, first + size - 1, 0, size - 1, 0, size - 1 };
-  return Image<vtkUnsignedCharArray>(extent, false, [&](vtkIdType i)
-  { return voxels[static_cast<std::size_t>(i + first)]; });
+  return Image<vtkUnsignedCharArray>(
+    extent, false, [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i + first)]; });
 }
 
 std::vector<double> Values(vtkDataSet* data, const char* name)
@@ -138,8 +138,8 @@ TEST(ReconstructOutputs, OnRequestAndConsistent)
     ASSERT_EQ(absolute[i], std::abs(made[i] - in[i]));
     // -log of the probability of the label that is there.
     ASSERT_NEAR(anomaly[i], -std::log(in[i] > 0 ? p[i] : 1 - p[i]), 1e-3 * (1 + anomaly[i]));
-    ASSERT_NEAR(entropy[i], -above[i] * std::log(above[i]) - (1 - above[i]) * std::log(1 - above[i]),
-      1e-4);
+    ASSERT_NEAR(
+      entropy[i], -above[i] * std::log(above[i]) - (1 - above[i]) * std::log(1 - above[i]), 1e-4);
     ASSERT_NEAR(above[i], p[i], 0.05 + 6 * stddev[i]);
     ASSERT_TRUE(percentile[i] >= 0 && percentile[i] <= 100 && cellPercentile[i] <= 100);
     cells += cell[i] / static_cast<double>(in.size());
@@ -152,7 +152,8 @@ TEST(ReconstructOutputs, OnRequestAndConsistent)
   EXPECT_NEAR(Field(out, "PSNR"), -10 * std::log10(wrong), 1e-9);
   EXPECT_GT(Field(out, "SSIM"), 0);
   EXPECT_LT(Field(out, "SSIM"), 1);
-  EXPECT_NE(std::string(r->GetMemoryPlan()).find("1 tile of 32 x 32 x 32 voxels"), std::string::npos)
+  EXPECT_NE(
+    std::string(r->GetMemoryPlan()).find("1 tile of 32 x 32 x 32 voxels"), std::string::npos)
     << r->GetMemoryPlan();
 
   r->SetStrength(0);

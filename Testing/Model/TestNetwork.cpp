@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "RandomModel.h"
 #include "Torch/Network.h"
 #include "Torch/TorchModel.h"
-#include "RandomModel.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
