@@ -117,6 +117,18 @@ void RequestWholeExtent(vtkInformation* input)
 }
 
 //----------------------------------------------------------------------------
+vtkImageData* ImageOf(vtkDataObject* input)
+{
+  if (auto image = vtkImageData::SafeDownCast(input))
+  {
+    return image;
+  }
+  throw std::invalid_argument(std::string("The input is ") +
+    (input ? std::string("a ") + input->GetClassName() : "missing") +
+    "; it must be image data (the filter Resample To Image makes it)");
+}
+
+//----------------------------------------------------------------------------
 vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData)
 {
   vae::Volume volume;
@@ -289,6 +301,29 @@ std::vector<vtkDataArray*> ArraysFor(
 }
 
 //----------------------------------------------------------------------------
+vtkSmartPointer<vtkDataArray> NewArray(const std::string& name, int type, int components,
+  vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  auto array = vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(type));
+  array->SetName(name.c_str());
+  array->SetNumberOfComponents(components);
+  if (!array->Allocate(tuples * components))
+  {
+    throw std::bad_alloc();
+  }
+  array->SetNumberOfTuples(tuples);
+  for (int c = 0; c < components; ++c)
+  {
+    vae::OutputChannel view;
+    view.data = array->GetVoidPointer(c);
+    view.type = ScalarTypeOf(type, array->GetName());
+    view.stride = components;
+    views.push_back(std::move(view));
+  }
+  return array;
+}
+
+//----------------------------------------------------------------------------
 std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
 {
@@ -296,23 +331,7 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   for (const ArrayLayout& layout : LayoutOf(info))
   {
     const int vtkType = type == VTK_VOID ? layout.VTKType : type;
-    auto array = vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(vtkType));
-    array->SetName((layout.Name + suffix).c_str());
-    array->SetNumberOfComponents(layout.Components);
-    if (!array->Allocate(tuples * layout.Components))
-    {
-      throw std::bad_alloc();
-    }
-    array->SetNumberOfTuples(tuples);
-    for (int c = 0; c < layout.Components; ++c)
-    {
-      vae::OutputChannel view;
-      view.data = array->GetVoidPointer(c);
-      view.type = ScalarTypeOf(vtkType, array->GetName());
-      view.stride = layout.Components;
-      views.push_back(std::move(view));
-    }
-    arrays.push_back(array);
+    arrays.push_back(NewArray(layout.Name + suffix, vtkType, layout.Components, tuples, views));
   }
   return arrays;
 }

@@ -28,7 +28,7 @@ def cxx_defaults(struct):
 DEFAULTS = {
     "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
                  **cxx_defaults("SessionOptions")},
-    "VAEReconstruct": cxx_defaults("RunOptions"),
+    "VAEReconstruct": {**cxx_defaults("RunOptions"), **cxx_defaults("ReconstructOptions")},
     "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
     "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
     "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},

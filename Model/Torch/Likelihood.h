@@ -25,6 +25,9 @@ public:
   /// scale follow the errors of this batch.
   virtual at::Tensor loss(const at::Tensor& decoded, const at::Tensor& x, bool training) = 0;
 
+  /// -log p(x|z) of each value, nats, above the least that it could be for any x.
+  virtual at::Tensor excess(const at::Tensor& decoded, const at::Tensor& x) const = 0;
+
   /// E[x|z], as x is folded: grey values, or (phases) the index of the likeliest one.
   virtual at::Tensor value(const at::Tensor& decoded) const { return decoded; }
 

@@ -3,7 +3,8 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
-#include "Likelihood.h"
+#include "Inference.h"
+#include "Reconstruction.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -21,6 +22,7 @@ namespace
 
 constexpr const char* Format = "vae-paraview-2";
 constexpr const char* PriorPrefix = "prior.random_field.";
+constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
 constexpr const char* TrainingPrefix = "training.";
 
 NamedTensor store(const at::Tensor& t)
@@ -35,127 +37,7 @@ at::Tensor restore(const NamedTensor& t)
   return at::from_blob(const_cast<float*>(t.values.data()), t.shape, at::kFloat).clone();
 }
 
-void report(const Monitor& monitor, double progress)
-{
-  if (monitor.stop.stop_requested())
-  {
-    throw Stopped();
-  }
-  if (monitor.progress)
-  {
-    monitor.progress(progress);
-    if (monitor.stop.stop_requested())
-    {
-      throw Stopped();
-    }
-  }
-}
-
-/// `box` of cells, wider by `halo` on each side but within [low, high) along each axis.
-Box widen(
-  const Box& box, const Frame& frame, std::int64_t halo, const Index3& low, const Index3& high)
-{
-  Box wide;
-  for (int a = 0; a < 3; ++a)
-  {
-    const std::int64_t h = frame.used(a) ? halo : 0;
-    const std::int64_t begin = std::max(box.origin[a] - h, low[a]);
-    const std::int64_t end = std::min(box.origin[a] + box.size[a] + h, high[a]);
-    wide.origin[a] = begin;
-    wide.size[a] = end - begin;
-  }
-  return wide;
-}
-
-Box toVoxels(const Box& cells, const Index3& cell)
-{
-  Box box;
-  for (int a = 0; a < 3; ++a)
-  {
-    box.origin[a] = cells.origin[a] * cell[a];
-    box.size[a] = cells.size[a] * cell[a];
-  }
-  return box;
-}
-
-at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size)
-{
-  at::Tensor part = t;
-  for (int a = 0; a < 3; ++a)
-  {
-    part = part.narrow(part.dim() - 3 + a, origin[a], size[a]);
-  }
-  return part;
-}
-
 } // namespace
-
-Dims latentDims(const Dims& dims, const NetworkOptions& network)
-{
-  const std::int64_t stride = network.stride();
-  Dims cells = dims;
-  for (std::int64_t& n : cells)
-  {
-    n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
-  }
-  return cells;
-}
-
-NetworkPtr TorchModel::at(const Place& place) const
-{
-  if (place.device.is_cpu())
-  {
-    return this->Net;
-  }
-  NetworkPtr copy = copyOf(*this->Net, this->Info.network);
-  copy->to(place.device);
-  return copy;
-}
-
-std::vector<Box> TorchModel::tiles(
-  const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const
-{
-  // About six activations of the fine level live at once, and two float32 copies of the data.
-  const NetworkOptions& n = this->Info.network;
-  const double folded = static_cast<double>(frame.fold[0] * frame.fold[1] * frame.fold[2]);
-  const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
-  const double perVoxel = 6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
-  const Index3 cell = frame.cell;
-  Index3 pieces{ 1, 1, 1 };
-  const auto extent = [&](int a) { return (cells[a] + pieces[a] - 1) / pieces[a]; };
-  // Tiles much smaller than their halo save no memory and cost much time.
-  const std::int64_t smallest = std::max(1, halo / 2);
-  while (true)
-  {
-    double size = perVoxel;
-    int largest = 0;
-    for (int a = 0; a < 3; ++a)
-    {
-      size *= static_cast<double>(std::min(extent(a) + 2 * halo, cells[a]) * cell[a]);
-      largest = extent(a) > extent(largest) ? a : largest;
-    }
-    if (size <= budget * 1048576 || extent(largest) <= smallest)
-    {
-      break;
-    }
-    ++pieces[largest];
-  }
-  std::vector<Box> boxes;
-  const Index3 step{ extent(0), extent(1), extent(2) };
-  for (std::int64_t z = 0; z < cells[0]; z += step[0])
-  {
-    for (std::int64_t y = 0; y < cells[1]; y += step[1])
-    {
-      for (std::int64_t x = 0; x < cells[2]; x += step[2])
-      {
-        boxes.push_back({ { z, y, x },
-          { std::min(step[0], cells[0] - z), std::min(step[1], cells[1] - y),
-            std::min(step[2], cells[2] - x) } });
-      }
-    }
-  }
-  return boxes;
-}
 
 Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const
 {
@@ -169,12 +51,7 @@ Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Mon
 Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Box& part,
   const RunOptions& run, const Monitor& monitor) const
 {
-  const Place place = choosePlace(run.device, run.precision, run.threads);
-  const RunScope scope(place, false);
-  const c10::InferenceMode inference;
-  const NetworkPtr network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell;
-
+  Inference inference(this->Info, this->Net, frame, run);
   Latent latent;
   latent.channels = this->Info.latentChannels();
   const std::vector<std::int64_t> shape{ latent.channels, part.size[0], part.size[1],
@@ -185,33 +62,17 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
   latent.logVariance.resize(count);
   const at::Tensor mean = at::from_blob(latent.mean.data(), shape);
   const at::Tensor logVariance = at::from_blob(latent.logVariance.data(), shape);
-
-  const std::unique_ptr<Observation> seen = makeObservation(this->Info, place.device);
-  const int halo = network->encodeHalo();
-  const std::vector<Box> boxes = this->tiles(frame, part.size, halo, place, run.memoryBudget);
-  for (std::size_t i = 0; i < boxes.size(); ++i)
+  forEachTile(part.size, inference.encodeTile(part.size), monitor, [&](const Box& tile)
   {
-    report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
-    Box box = boxes[i];
+    Box box = tile;
     for (int a = 0; a < 3; ++a)
     {
       box.origin[a] += part.origin[a];
     }
-    const Box wide = widen(box, frame, halo, { 0, 0, 0 }, cells);
-    const Box read = toVoxels(wide, cell);
-    at::Tensor x =
-      emptyFolded(1, frame, read.size, static_cast<int>(this->Info.channels.size()));
-    readFolded(volume, frame, this->Info.channels, read, {}, x.mutable_data_ptr<float>());
-    Posterior q = network->encode(seen->input(x.to(place.device)).to(place.compute));
-    q.mean = network->quantise(q.mean);
-    const Index3 from{ box.origin[0] - wide.origin[0], box.origin[1] - wide.origin[1],
-      box.origin[2] - wide.origin[2] };
-    const Index3& to = boxes[i].origin;
-    slice(mean, to, box.size).copy_(slice(fromNetworkShape(q.mean)[0], from, box.size));
-    slice(logVariance, to, box.size)
-      .copy_(slice(fromNetworkShape(q.logVariance)[0], from, box.size));
-  }
-  report(monitor, 1);
+    const Posterior q = inference.encode(volume, box);
+    slice(mean, tile.origin, tile.size).copy_(q.mean[0]);
+    slice(logVariance, tile.origin, tile.size).copy_(q.logVariance[0]);
+  });
   return latent;
 }
 
@@ -231,78 +92,42 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       " voxels of this model need " + toString(wanted) + " with " +
       std::to_string(this->Info.latentChannels()));
   }
-  const Place place = choosePlace(run.device, run.precision, run.threads);
-  const RunScope scope(place, false);
-  const c10::InferenceMode inference;
-  const NetworkPtr network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell;
-  Index3 low, high;
+  Inference inference(this->Info, this->Net, frame, run);
+  const Index3 cells = frame.cells();
+  LatentGrid field;
+  std::vector<std::int64_t> shape{ latent.channels };
   for (int a = 0; a < 3; ++a)
   {
-    const int m = frame.used(a) ? margin : 0;
-    low[a] = -m;
-    high[a] = cells[a] + m;
+    field.low[a] = frame.used(a) ? -margin : 0;
+    shape.push_back(cells[a] - 2 * field.low[a]);
   }
-  const at::Tensor field = at::from_blob(const_cast<float*>(latent.mean.data()),
-    { latent.channels, high[0] - low[0], high[1] - low[1], high[2] - low[2] });
+  field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
+  forEachTile(cells, inference.decodeTile(cells), monitor,
+    [&](const Box& box) { inference.write(box, inference.decode(field, box), outputs); });
+}
 
-  const std::unique_ptr<Observation> seen = makeObservation(this->Info, place.device);
-  const int channels = static_cast<int>(this->Info.channels.size());
-  const int halo = network->decodeHalo();
-  const std::vector<Box> boxes = this->tiles(frame, cells, halo, place, run.memoryBudget);
-  for (std::size_t i = 0; i < boxes.size(); ++i)
+void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,
+  const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor) const
+{
+  // Encoding takes about as long as decoding, sampling many times that.
+  Monitor encoding = monitor, decoding = monitor;
+  if (monitor.progress)
   {
-    report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
-    const Box& box = boxes[i];
-    const Box wide = widen(box, frame, halo, low, high);
-    const Index3 from{ wide.origin[0] - low[0], wide.origin[1] - low[1], wide.origin[2] - low[2] };
-    const at::Tensor z = network->quantise(
-      toNetworkShape(slice(field, from, wide.size).unsqueeze(0), frame.dimensions)
-        .to(place.device));
-    const auto format =
-      z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-    const at::Tensor decoded = network->decode(z.to(place.compute).contiguous(format));
-    const Box covered = toVoxels(wide, cell), box_ = toVoxels(box, cell);
-    const auto write = [&](const at::Tensor& values, int c, Decode what, const OutputChannel& out)
-    {
-      const at::Tensor host = values.to(at::kCPU, at::kFloat).contiguous(format);
-      writeFolded(host.const_data_ptr<float>(), covered, box_, frame, channels, c,
-        this->Info.channels[static_cast<std::size_t>(c)], what, out);
-    };
-    const auto asked = [](const std::vector<OutputChannel>& list, std::size_t k)
-    { return k < list.size() && list[k].data; };
-    const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
-    const at::Tensor value = two ? decoded : seen->value(decoded);
-    for (int c = 0; c < channels; ++c)
-    {
-      const auto index = static_cast<std::size_t>(c);
-      if (asked(outputs.values, index))
-      {
-        write(value, c,
-          two                        ? Decode::Likelier
-            : this->Info.hasPhases() ? Decode::Phase
-                                     : Decode::Value,
-          outputs.values[index]);
-      }
-      if (two && asked(outputs.probability, index))
-      {
-        write(decoded, c, Decode::Sigmoid, outputs.probability[index]);
-      }
-    }
-    if (this->Info.likelihood == Likelihood::Categorical && !outputs.probability.empty())
-    {
-      const at::Tensor probabilities = seen->probabilities(decoded.to(at::kFloat));
-      for (std::size_t phase = 0; phase < this->Info.channels[0].phases.size(); ++phase)
-      {
-        if (asked(outputs.probability, phase))
-        {
-          write(probabilities.select(1, static_cast<std::int64_t>(phase)), 0, Decode::Plain,
-            outputs.probability[phase]);
-        }
-      }
-    }
+    encoding.progress = [&](double fraction) { monitor.progress(0.4 * fraction); };
+    decoding.progress = [&](double fraction) { monitor.progress(0.4 + 0.6 * fraction); };
   }
-  report(monitor, 1);
+  const Latent latent = this->encode(volume, run, encoding);
+  Inference inference(
+    this->Info, this->Net, { volume.dims, volume.spacing, this->Info.network }, run);
+  Reconstruction(inference, this->Info, volume, latent, options, outputs,
+    this->Anomalies ? &*this->Anomalies : nullptr)
+    .run(decoding);
+}
+
+std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) const
+{
+  return Inference(this->Info, this->Net, { dims, this->Info.spacing, this->Info.network }, run)
+    .plan();
 }
 
 Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }
@@ -350,8 +175,8 @@ void TorchModel::fitPrior(
   Box part{ { 0, 0, 0 }, frame.cells() };
   if (most > 0)
   {
-    const double edge =
-      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / static_cast<double>(frame.cell[2]);
+    const double edge = std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) /
+      static_cast<double>(frame.cell[2]);
     for (int a = 0; a < 3; ++a)
     {
       const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
@@ -363,6 +188,38 @@ void TorchModel::fitPrior(
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   this->Field = LatentField::fit(at::from_blob(const_cast<float*>(latent.mean.data()),
     { latent.channels, part.size[0], part.size[1], part.size[2] }));
+  if (most == 0)
+  {
+    this->fitAnomalies(volume, frame, latent, run, monitor);
+  }
+}
+
+void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
+  const RunOptions& run, const Monitor& monitor)
+{
+  // A block in the middle is enough for the distribution of a score.
+  constexpr double most = 1 << 22;
+  const Index3 cells = frame.cells();
+  const double edge = std::pow(most, 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
+  Box part{ { 0, 0, 0 }, cells };
+  for (int a = 0; a < 3; ++a)
+  {
+    part.size[a] = std::clamp<std::int64_t>(std::lround(edge), 1, cells[a]);
+    part.origin[a] = (cells[a] - part.size[a]) / 2;
+  }
+  Inference inference(this->Info, this->Net, frame, run);
+  Reconstruction reconstruction(inference, this->Info, volume, latent, {}, {}, nullptr);
+  AnomalyScale scale;
+  forEachTile(part.size, inference.decodeTile(part.size), monitor, [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    reconstruction.measure(box, scale);
+  });
+  scale.finish();
+  this->Anomalies = std::move(scale);
 }
 
 void TorchModel::save(const std::string& path) const
@@ -380,6 +237,10 @@ void TorchModel::save(const std::string& path) const
     {
       file.tensors[PriorPrefix + name] = store(tensor);
     }
+  }
+  if (this->Anomalies)
+  {
+    file.tensors[AnomalyQuantiles] = store(this->Anomalies->quantiles());
   }
   if (this->Training)
   {
@@ -427,6 +288,10 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     {
       model->Field =
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second));
+    }
+    if (const auto found = file.tensors.find(AnomalyQuantiles); found != file.tensors.end())
+    {
+      model->Anomalies = AnomalyScale::fromTensor(restore(found->second));
     }
     if (const auto training = file.metadata.find("training"); training != file.metadata.end())
     {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Model.h"
+#include "AnomalyScale.h"
 #include "Blocks.h"
 #include "Device.h"
 #include "LatentField.h"
@@ -24,8 +25,9 @@ public:
   TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
   static std::shared_ptr<const TorchModel> load(const std::string& path);
 
-  /// Measure the latent field of the training volume, for sample(): of all of it, or of a block
-  /// in its middle with about `most` voxels where that is not 0.
+  /// Measure the latent field of the training volume, for sample(), and its anomaly scores: of all
+  /// of it, or, without the scores, of a block in its middle with about `most` voxels where that is
+  /// not 0.
   void fitPrior(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
 
@@ -38,27 +40,27 @@ public:
   Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;
+  void reconstruct(const Volume& volume, const ReconstructOptions& options,
+    const ReconstructOutputs& outputs, const RunOptions& run,
+    const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
+  std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
+  bool hasAnomalyScale() const override { return this->Anomalies.has_value(); }
   Prior bestPrior() const override;
 
 private:
-  /// The network on a place: itself on the CPU, a copy on a GPU.
-  NetworkPtr at(const Place& place) const;
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
-  /// Boxes of latent cells that cover `cells`, each small enough, halo included, for the budget.
-  std::vector<Box> tiles(
-    const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const;
+  void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
+    const RunOptions& run, const Monitor& monitor);
 
   ModelInfo Info;
   NetworkPtr Net;
   std::optional<LatentField> Field;
+  std::optional<AnomalyScale> Anomalies;
   std::shared_ptr<const TrainingState> Training;
 };
-
-/// Latent cells along x, y, z that cover a volume.
-Dims latentDims(const Dims& dims, const NetworkOptions& network);
 
 } // namespace vae

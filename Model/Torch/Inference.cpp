@@ -1,0 +1,194 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Inference.h"
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <cstdio>
+
+namespace vae
+{
+namespace
+{
+
+Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
+
+/// What `wide` has around `box`, along the axes of a tensor.
+Halo around(const Box& box, const Box& wide, int dimensions)
+{
+  Halo halo;
+  for (int a = 3 - dimensions; a < 3; ++a)
+  {
+    halo.low.push_back(box.origin[a] - wide.origin[a]);
+    halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
+  }
+  return halo;
+}
+
+/// The network itself on the CPU, a copy on a GPU.
+NetworkPtr on(const Place& place, const NetworkPtr& network, const NetworkOptions& options)
+{
+  if (place.device.is_cpu())
+  {
+    return network;
+  }
+  NetworkPtr copy = copyOf(*network, options);
+  copy->to(place.device);
+  return copy;
+}
+
+} // namespace
+
+Index3 LatentGrid::high() const
+{
+  const auto size = this->values.sizes().slice(1);
+  return { this->low[0] + size[0], this->low[1] + size[1], this->low[2] + size[2] };
+}
+
+Inference::Inference(
+  const ModelInfo& info, const NetworkPtr& network, const Frame& frame, const RunOptions& run)
+  : Info(info)
+  , Where(choosePlace(run.device, run.precision, run.threads))
+  , Grid(frame)
+  , Limit(budgetOf(run, this->Where))
+  , Scope(this->Where, false)
+  , Net(on(this->Where, network, info.network))
+  , There(makeObservation(info, this->Where.device))
+  , Here(makeObservation(info, at::kCPU))
+{
+}
+
+Index3 Inference::tile(const Index3& cells, int halo, double bytes) const
+{
+  return tileSize(cells, this->Grid.cell, halo, this->Limit.bytes / bytes);
+}
+
+Index3 Inference::encodeTile(const Index3& cells) const
+{
+  return this->tile(cells, this->Net->encodeHalo(), bytesPerVoxel(this->Info.network, this->Where));
+}
+
+Index3 Inference::decodeTile(const Index3& cells, double more) const
+{
+  return this->tile(
+    cells, this->Net->decodeHalo(), bytesPerVoxel(this->Info.network, this->Where) + more);
+}
+
+void Inference::reserveFor(const Box& wide) const
+{
+  if (this->Where.device.is_cpu())
+  {
+    constexpr double kernels = 64e6; // compiled at run time
+    const Box voxels = toVoxels(wide, this->Grid.cell);
+    reserve(kernels +
+      static_cast<double>(voxels.size[0] * voxels.size[1] * voxels.size[2]) *
+        bytesPerVoxel(this->Info.network, this->Where));
+  }
+}
+
+at::Tensor Inference::read(const Volume& volume, const Box& box) const
+{
+  const Box voxels = toVoxels(box, this->Grid.cell);
+  const at::Tensor x =
+    emptyFolded(1, this->Grid, voxels.size, static_cast<int>(this->Info.channels.size()));
+  readFolded(volume, this->Grid, this->Info.channels, voxels, {}, x.mutable_data_ptr<float>());
+  return x;
+}
+
+Posterior Inference::encode(const Volume& volume, const Box& box)
+{
+  const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
+  this->reserveFor(wide);
+  at::Tensor x = this->read(volume, wide);
+  x = this->There->input(x.to(this->Where.device)).to(this->Where.compute);
+  const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
+  const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
+  return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
+}
+
+at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
+{
+  const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
+  this->reserveFor(wide);
+  const at::Tensor z =
+    toNetworkShape(slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0),
+      this->Grid.dimensions);
+  const auto format =
+    z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor y = this->Net->decodeTile(
+    this->Net->quantise(z.to(this->Where.device)).to(this->Where.compute).contiguous(format),
+    around(box, wide, this->Grid.dimensions));
+  return y.to(at::kCPU, at::kFloat).contiguous(format);
+}
+
+void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,
+  std::size_t channel, Decode what, const OutputChannel& to) const
+{
+  if (to.data)
+  {
+    const auto format =
+      folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+    const at::Tensor values = folded.to(at::kFloat).contiguous(format);
+    const Box voxels = toVoxels(box, this->Grid.cell);
+    writeFolded(values.const_data_ptr<float>(), voxels, voxels, this->Grid,
+      static_cast<int>(channels), static_cast<int>(channel),
+      this->Info.channels[std::min(channel, this->Info.channels.size() - 1)], what, to);
+  }
+}
+
+void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& outputs) const
+{
+  const std::size_t channels = this->Info.channels.size();
+  const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
+  const at::Tensor value = two ? decoded : this->Here->value(decoded);
+  const Decode what = two    ? Decode::Likelier
+    : this->Info.hasPhases() ? Decode::Phase
+                             : Decode::Value;
+  for (std::size_t c = 0; c < outputs.values.size(); ++c)
+  {
+    this->write(box, value, channels, c, what, outputs.values[c]);
+  }
+  if (two)
+  {
+    for (std::size_t c = 0; c < outputs.probability.size(); ++c)
+    {
+      this->write(box, decoded, channels, c, Decode::Sigmoid, outputs.probability[c]);
+    }
+  }
+  else if (this->Info.hasPhases() && !outputs.probability.empty())
+  {
+    const at::Tensor probabilities = this->Here->probabilities(decoded);
+    for (std::size_t phase = 0; phase < outputs.probability.size(); ++phase)
+    {
+      this->write(box, probabilities.select(1, static_cast<std::int64_t>(phase)), 1, 0,
+        Decode::Plain, outputs.probability[phase]);
+    }
+  }
+}
+
+std::string Inference::plan() const
+{
+  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
+  const Index3 cell = this->Grid.cell;
+  std::int64_t tiles = 1;
+  Dims voxels{};
+  double bytes = bytesPerVoxel(this->Info.network, this->Where);
+  for (int a = 0; a < 3; ++a)
+  {
+    const std::int64_t pieces = (cells[a] + tile[a] - 1) / tile[a];
+    const std::int64_t halos = std::min<std::int64_t>(pieces - 1, 2); // none at the border
+    tiles *= pieces;
+    voxels[2 - a] = tile[a] * cell[a];
+    bytes *=
+      static_cast<double>(std::min(tile[a] + halos * this->Net->decodeHalo(), cells[a]) * cell[a]);
+  }
+  char text[200];
+  std::snprintf(text, sizeof text,
+    "%lld tile%s of %s voxels, about %.0f MiB each on %s; limit %.0f MiB (%s)",
+    static_cast<long long>(tiles), tiles > 1 ? "s" : "", toString(voxels).c_str(), bytes / 1048576,
+    this->Where.device.str().c_str(), this->Limit.bytes / 1048576, this->Limit.reason.c_str());
+  return text;
+}
+
+} // namespace vae
