@@ -5,6 +5,17 @@
 namespace vae
 {
 
+Dims latentDims(const Dims& dims, const NetworkOptions& network)
+{
+  const std::int64_t stride = network.stride();
+  Dims cells = dims;
+  for (std::int64_t& n : cells)
+  {
+    n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
+  }
+  return cells;
+}
+
 void checkFits(const Volume& volume, const ModelInfo& info)
 {
   const int wanted = info.network.channels;

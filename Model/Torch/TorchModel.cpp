@@ -89,17 +89,6 @@ at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size)
 
 } // namespace
 
-Dims latentDims(const Dims& dims, const NetworkOptions& network)
-{
-  const std::int64_t stride = network.stride();
-  Dims cells = dims;
-  for (std::int64_t& n : cells)
-  {
-    n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
-  }
-  return cells;
-}
-
 Network copyOf(const Network& network, const NetworkOptions& options)
 {
   const c10::NoGradGuard guard;
@@ -295,6 +284,13 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
 
 Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }
 
+std::vector<LatentStatistics> TorchModel::latentStatistics() const
+{
+  return this->Field
+    ? this->Field->statistics()
+    : std::vector<LatentStatistics>(static_cast<std::size_t>(this->Info.latentChannels()));
+}
+
 Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options) const
 {
   const Prior prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
@@ -349,8 +345,12 @@ void TorchModel::fitPrior(
   }
   const Latent latent = this->encodePart(volume, frame, part, run, monitor);
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  this->Field = LatentField::fit(at::from_blob(const_cast<float*>(latent.mean.data()),
-    { latent.channels, part.size[0], part.size[1], part.size[2] }));
+  const auto field = [&](const std::vector<float>& values)
+  {
+    return at::from_blob(const_cast<float*>(values.data()),
+      { latent.channels, part.size[0], part.size[1], part.size[2] });
+  };
+  this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
 }
 
 void TorchModel::save(const std::string& path) const
@@ -413,8 +413,10 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     const auto covariance = file.tensors.find(std::string(PriorPrefix) + "covariance");
     if (quantiles != file.tensors.end() && covariance != file.tensors.end())
     {
+      const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance");
       model->Field =
-        LatentField::fromTensors(restore(quantiles->second), restore(covariance->second));
+        LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
+          variance != file.tensors.end() ? restore(variance->second) : at::Tensor());
     }
     if (const auto training = file.metadata.find("training"); training != file.metadata.end())
     {

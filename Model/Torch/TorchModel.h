@@ -39,6 +39,7 @@ public:
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
+  std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   Prior bestPrior() const override;
 
@@ -60,8 +61,5 @@ private:
 
 /// The same weights in a network of their own.
 Network copyOf(const Network& network, const NetworkOptions& options);
-
-/// Latent cells along x, y, z that cover a volume.
-Dims latentDims(const Dims& dims, const NetworkOptions& network);
 
 } // namespace vae
