@@ -389,6 +389,7 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
     return this->Latent;
   }
   this->Model = nullptr;
+  ++this->Version;
   if (encoded)
   {
     bool cellData = false;
@@ -401,7 +402,7 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
     vae::Dims cells = vae::latentDims(dims, model->info().network);
     for (std::size_t a = 0; a < 3; ++a)
     {
-      cells[a] += Unused(dims, static_cast<int>(a), model->info().network) ? 0 : 2 * margin;
+      cells[a] += Unused(cells, static_cast<int>(a), model->info().network) ? 0 : 2 * margin;
     }
     this->Latent = vae::meanField(cells, model->latentStatistics());
   }

@@ -76,7 +76,11 @@ public:
     std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,
     const vae::RunOptions& run, const vae::Monitor& monitor);
 
+  /// How often it was made: the same number, the same field.
+  int GetVersion() const { return this->Version; }
+
 private:
+  int Version = 0;
   std::shared_ptr<const vae::Model> Model;
   vae::LatentSource Source{};
   std::int64_t Seed = 0;

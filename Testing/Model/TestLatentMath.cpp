@@ -110,7 +110,7 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
   at::Tensor mean = at::randn({ 2, 40, 40, 40 }, generator);
   mean[0].mul_(2).add_(5);
-  mean[1].exp_(); // skewed
+  mean[1].mul_(0.3).exp_(); // skewed
   at::Tensor logVariance = at::empty_like(mean);
   logVariance[0].fill_(std::log(0.25));
   logVariance[1].fill_(std::log(1.));
@@ -130,7 +130,7 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
       EXPECT_NEAR(s[c].stddev, std::sqrt(z.var().item<double>() + posterior), 0.02);
       EXPECT_NEAR(s[c].posteriorStddev, std::sqrt(posterior), 1e-6);
     }
-    EXPECT_NEAR(s[1].quantiles[s[1].quantiles.size() / 2], 1, 0.03);
+    EXPECT_NEAR(s[1].quantiles[s[1].quantiles.size() / 2], 1, 0.01);
   }
   // A file without the variances, and with wrong ones.
   EXPECT_EQ(
