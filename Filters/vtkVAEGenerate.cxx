@@ -26,10 +26,6 @@ vtkVAEGenerate::vtkVAEGenerate()
   this->Seed = static_cast<int>(options.seed);
   this->Prior = static_cast<int>(options.prior);
   this->Temperature = options.temperature;
-  const vae::RunOptions run;
-  this->Device = run.device;
-  this->Precision = static_cast<int>(run.precision);
-  this->MemoryBudget = run.memoryBudget;
 }
 
 vtkVAEGenerate::~vtkVAEGenerate() = default;
@@ -45,9 +41,6 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "Prior: " << this->Prior << "\n";
   os << indent << "Temperature: " << this->Temperature << "\n";
   os << indent << "ComputeProbability: " << this->ComputeProbability << "\n";
-  os << indent << "Device: " << this->Device << "\n";
-  os << indent << "Precision: " << this->Precision << "\n";
-  os << indent << "MemoryBudget: " << this->MemoryBudget << "\n";
 }
 
 //----------------------------------------------------------------------------
@@ -156,15 +149,12 @@ int vtkVAEGenerate::RequestData(
       }
     }
 
-    vae::RunOptions run;
-    run.device = this->Device;
-    run.precision = static_cast<vae::Precision>(this->Precision);
-    run.memoryBudget = this->MemoryBudget;
+    this->PlanMemory(model, dims);
     // A margin of latent cells all round, decoded and thrown away: no border in the result.
     const int margin = model.decodeHalo();
     vtkVAEBridge::Progress decoding(this, 0.1, 1);
     model.decode(
-      model.sample(dims, margin, options), dims, margin, wanted, run, decoding.Monitor());
+      model.sample(dims, margin, options), dims, margin, wanted, this->Run(), decoding.Monitor());
 
     const int points = info.cellData ? 1 : 0;
     output->SetExtent(0, size[0] - 1 + points, 0, size[1] - 1 + points, 0, size[2] - 1 + points);

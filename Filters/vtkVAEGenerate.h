@@ -11,17 +11,15 @@
 #ifndef vtkVAEGenerate_h
 #define vtkVAEGenerate_h
 
-#include "vtkImageAlgorithm.h"
 #include "vtkSmartPointer.h"     // for vtkSmartPointer
 #include "vtkVAEFiltersModule.h" // for export macro
+#include "vtkVAEInferenceAlgorithm.h"
 
-#include <string> // for std::string
-
-class VTKVAEFILTERS_EXPORT vtkVAEGenerate : public vtkImageAlgorithm
+class VTKVAEFILTERS_EXPORT vtkVAEGenerate : public vtkVAEInferenceAlgorithm
 {
 public:
   static vtkVAEGenerate* New();
-  vtkTypeMacro(vtkVAEGenerate, vtkImageAlgorithm);
+  vtkTypeMacro(vtkVAEGenerate, vtkVAEInferenceAlgorithm);
   void PrintSelf(ostream& os, vtkIndent indent) override;
 
   ///@{
@@ -74,18 +72,6 @@ public:
   vtkBooleanMacro(ComputeProbability, bool);
   ///@}
 
-  ///@{
-  /**
-   * As in vtkVAEReconstruct.
-   */
-  vtkSetMacro(Device, std::string);
-  vtkGetMacro(Device, std::string);
-  vtkSetMacro(Precision, int);
-  vtkGetMacro(Precision, int);
-  vtkSetClampMacro(MemoryBudget, double, 64, 1000000);
-  vtkGetMacro(MemoryBudget, double);
-  ///@}
-
 protected:
   vtkVAEGenerate();
   ~vtkVAEGenerate() override;
@@ -110,9 +96,6 @@ private:
   int Prior;
   double Temperature;
   bool ComputeProbability = false;
-  std::string Device;
-  int Precision;
-  double MemoryBudget;
 };
 
 #endif

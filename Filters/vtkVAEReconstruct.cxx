@@ -27,10 +27,6 @@ vtkStandardNewMacro(vtkVAEReconstruct);
 //----------------------------------------------------------------------------
 vtkVAEReconstruct::vtkVAEReconstruct()
 {
-  const vae::RunOptions defaults;
-  this->Device = defaults.device;
-  this->Precision = static_cast<int>(defaults.precision);
-  this->MemoryBudget = defaults.memoryBudget;
   this->SetNumberOfInputPorts(2);
 }
 
@@ -40,9 +36,6 @@ void vtkVAEReconstruct::PrintSelf(ostream& os, vtkIndent indent)
   this->Superclass::PrintSelf(os, indent);
   os << indent << "ComputeError: " << this->ComputeError << "\n";
   os << indent << "ComputeProbability: " << this->ComputeProbability << "\n";
-  os << indent << "Device: " << this->Device << "\n";
-  os << indent << "Precision: " << this->Precision << "\n";
-  os << indent << "MemoryBudget: " << this->MemoryBudget << "\n";
 }
 
 //----------------------------------------------------------------------------
@@ -146,13 +139,10 @@ int vtkVAEReconstruct::RequestData(
         vtkVAEBridge::NewArrays(info, "_probability", VTK_FLOAT, count, wanted.probability);
     }
 
-    vae::RunOptions run;
-    run.device = this->Device;
-    run.precision = static_cast<vae::Precision>(this->Precision);
-    run.memoryBudget = this->MemoryBudget;
+    this->PlanMemory(model, volume.dims);
     vtkVAEBridge::Progress encoding(this, 0, 0.45), decoding(this, 0.45, 0.97);
-    const vae::Latent latent = model.encode(volume, run, encoding.Monitor());
-    model.decode(latent, volume.dims, 0, wanted, run, decoding.Monitor());
+    const vae::Latent latent = model.encode(volume, this->Run(), encoding.Monitor());
+    model.decode(latent, volume.dims, 0, wanted, this->Run(), decoding.Monitor());
 
     vtkDataSetAttributes* attributes =
       cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();

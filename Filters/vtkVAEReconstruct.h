@@ -9,23 +9,19 @@
  * for two phases their labels), X_error (reconstruction minus input, float) and on request
  * X_probability (two phases: of the larger label, float, 0 to 1). Field data: Accuracy
  * (fraction of equal voxels) or PSNR (dB, over the training data's range).
- *
- * The result does not depend on the tiles that MemoryBudget leads to.
  */
 #ifndef vtkVAEReconstruct_h
 #define vtkVAEReconstruct_h
 
-#include "vtkImageAlgorithm.h"
 #include "vtkSmartPointer.h"     // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
+#include "vtkVAEInferenceAlgorithm.h"
 
-#include <string> // for std::string
-
-class VTKVAEFILTERS_EXPORT vtkVAEReconstruct : public vtkImageAlgorithm
+class VTKVAEFILTERS_EXPORT vtkVAEReconstruct : public vtkVAEInferenceAlgorithm
 {
 public:
   static vtkVAEReconstruct* New();
-  vtkTypeMacro(vtkVAEReconstruct, vtkImageAlgorithm);
+  vtkTypeMacro(vtkVAEReconstruct, vtkVAEInferenceAlgorithm);
   void PrintSelf(ostream& os, vtkIndent indent) override;
 
   /**
@@ -51,31 +47,6 @@ public:
   vtkBooleanMacro(ComputeProbability, bool);
   ///@}
 
-  ///@{
-  /**
-   * auto, cpu, cuda or cuda:N. Default auto.
-   */
-  vtkSetMacro(Device, std::string);
-  vtkGetMacro(Device, std::string);
-  ///@}
-
-  ///@{
-  /**
-   * vae::Precision. Default automatic.
-   */
-  vtkSetMacro(Precision, int);
-  vtkGetMacro(Precision, int);
-  ///@}
-
-  ///@{
-  /**
-   * MiB that the network's activations may use at once; larger volumes are processed in
-   * tiles. Range [64, 1000000], default as in vae::RunOptions.
-   */
-  vtkSetClampMacro(MemoryBudget, double, 64, 1000000);
-  vtkGetMacro(MemoryBudget, double);
-  ///@}
-
 protected:
   vtkVAEReconstruct();
   ~vtkVAEReconstruct() override = default;
@@ -96,9 +67,6 @@ private:
 
   bool ComputeError = true;
   bool ComputeProbability = false;
-  std::string Device;
-  int Precision;
-  double MemoryBudget;
 };
 
 #endif

@@ -85,6 +85,9 @@ public:
   /// Cells on each side beyond which a latent cell does not influence a voxel.
   virtual int decodeHalo() const = 0;
 
+  /// In words, what decode() of so many voxels will use: tiles, memory, why so much.
+  virtual std::string memoryPlan(const Dims& dims, const RunOptions& run) const = 0;
+
   /// The prior that Automatic stands for in this model.
   virtual Prior bestPrior() const = 0;
 };

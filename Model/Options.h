@@ -101,7 +101,7 @@ struct RunOptions
   std::string device = "auto";
   Precision precision = Precision::Automatic;
   int threads = 0;
-  double memoryBudget = 2048; ///< MiB of activations a tile may use
+  double memoryBudget = 0; ///< MiB of activations a tile may use; 0: from what is free
 };
 
 /// Where VAE Generate draws latent fields from.

@@ -3,6 +3,7 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
+#include "Inference.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -34,127 +35,17 @@ at::Tensor restore(const NamedTensor& t)
   return at::from_blob(const_cast<float*>(t.values.data()), t.shape, at::kFloat).clone();
 }
 
-void report(const Monitor& monitor, double progress)
-{
-  if (monitor.stop.stop_requested())
-  {
-    throw Stopped();
-  }
-  if (monitor.progress)
-  {
-    monitor.progress(progress);
-    if (monitor.stop.stop_requested())
-    {
-      throw Stopped();
-    }
-  }
-}
-
-/// `box` of cells, wider by `halo` on each side but within [low, high) along each axis.
-Box widen(
-  const Box& box, const Frame& frame, std::int64_t halo, const Index3& low, const Index3& high)
-{
-  Box wide;
-  for (int a = 0; a < 3; ++a)
-  {
-    const std::int64_t h = frame.fold[a] == 1 ? 0 : halo;
-    const std::int64_t begin = std::max(box.origin[a] - h, low[a]);
-    const std::int64_t end = std::min(box.origin[a] + box.size[a] + h, high[a]);
-    wide.origin[a] = begin;
-    wide.size[a] = end - begin;
-  }
-  return wide;
-}
-
-Box toVoxels(const Box& cells, const Index3& cell)
-{
-  Box box;
-  for (int a = 0; a < 3; ++a)
-  {
-    box.origin[a] = cells.origin[a] * cell[a];
-    box.size[a] = cells.size[a] * cell[a];
-  }
-  return box;
-}
-
-at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size)
-{
-  at::Tensor part = t;
-  for (int a = 0; a < 3; ++a)
-  {
-    part = part.narrow(part.dim() - 3 + a, origin[a], size[a]);
-  }
-  return part;
-}
-
 } // namespace
 
-Network copyOf(const Network& network, const NetworkOptions& options)
+Dims latentDims(const Dims& dims, const NetworkOptions& network)
 {
-  const c10::NoGradGuard guard;
-  Network copy(options);
-  const auto from = network->named_parameters();
-  for (auto& item : copy->named_parameters())
+  const std::int64_t stride = network.stride();
+  Dims cells = dims;
+  for (std::int64_t& n : cells)
   {
-    item.value().copy_(from[item.key()]);
+    n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
   }
-  return copy;
-}
-
-Network TorchModel::at(const Place& place) const
-{
-  if (place.device.is_cpu())
-  {
-    return this->Net;
-  }
-  Network copy = copyOf(this->Net, this->Info.network);
-  copy->to(place.device);
-  return copy;
-}
-
-std::vector<Box> TorchModel::tiles(
-  const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const
-{
-  // About six activations of the fine level live at once, and two float32 copies of the data.
-  const NetworkOptions& n = this->Info.network;
-  const double folded = static_cast<double>(frame.fold[0] * frame.fold[1] * frame.fold[2]);
-  const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
-  const double perVoxel = 6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
-  const Index3 cell = frame.cell();
-  Index3 pieces{ 1, 1, 1 };
-  const auto extent = [&](int a) { return (cells[a] + pieces[a] - 1) / pieces[a]; };
-  // Tiles much smaller than their halo save no memory and cost much time.
-  const std::int64_t smallest = std::max(1, halo / 2);
-  while (true)
-  {
-    double size = perVoxel;
-    int largest = 0;
-    for (int a = 0; a < 3; ++a)
-    {
-      size *= static_cast<double>(std::min(extent(a) + 2 * halo, cells[a]) * cell[a]);
-      largest = extent(a) > extent(largest) ? a : largest;
-    }
-    if (size <= budget * 1048576 || extent(largest) <= smallest)
-    {
-      break;
-    }
-    ++pieces[largest];
-  }
-  std::vector<Box> boxes;
-  const Index3 step{ extent(0), extent(1), extent(2) };
-  for (std::int64_t z = 0; z < cells[0]; z += step[0])
-  {
-    for (std::int64_t y = 0; y < cells[1]; y += step[1])
-    {
-      for (std::int64_t x = 0; x < cells[2]; x += step[2])
-      {
-        boxes.push_back({ { z, y, x },
-          { std::min(step[0], cells[0] - z), std::min(step[1], cells[1] - y),
-            std::min(step[2], cells[2] - x) } });
-      }
-    }
-  }
-  return boxes;
+  return cells;
 }
 
 Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const
@@ -169,12 +60,7 @@ Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Mon
 Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Box& part,
   const RunOptions& run, const Monitor& monitor) const
 {
-  const Place place = choosePlace(run.device, run.precision, run.threads);
-  const RunScope scope(place, false);
-  const c10::InferenceMode inference;
-  Network network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell();
-
+  Inference inference(this->Info, this->Net, frame, run);
   Latent latent;
   latent.channels = this->Info.latentChannels();
   const std::vector<std::int64_t> shape{ latent.channels, part.size[0], part.size[1],
@@ -185,30 +71,17 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
   latent.logVariance.resize(count);
   const at::Tensor mean = at::from_blob(latent.mean.data(), shape);
   const at::Tensor logVariance = at::from_blob(latent.logVariance.data(), shape);
-
-  const int halo = network->encodeHalo();
-  const std::vector<Box> boxes = this->tiles(frame, part.size, halo, place, run.memoryBudget);
-  for (std::size_t i = 0; i < boxes.size(); ++i)
+  forEachTile(part.size, inference.encodeTile(part.size), monitor, [&](const Box& tile)
   {
-    report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
-    Box box = boxes[i];
+    Box box = tile;
     for (int a = 0; a < 3; ++a)
     {
       box.origin[a] += part.origin[a];
     }
-    const Box wide = widen(box, frame, halo, { 0, 0, 0 }, cells);
-    const Box read = toVoxels(wide, cell);
-    at::Tensor x = emptyFolded(1, frame, read.size, this->Info.network.channels);
-    readFolded(volume, frame, this->Info.channels, read, {}, x.mutable_data_ptr<float>());
-    const NetworkImpl::Posterior q = network->encode(x.to(place.device, place.compute));
-    const Index3 from{ box.origin[0] - wide.origin[0], box.origin[1] - wide.origin[1],
-      box.origin[2] - wide.origin[2] };
-    const Index3& to = boxes[i].origin;
-    slice(mean, to, box.size).copy_(slice(fromNetworkShape(q.mean)[0], from, box.size));
-    slice(logVariance, to, box.size)
-      .copy_(slice(fromNetworkShape(q.logVariance)[0], from, box.size));
-  }
-  report(monitor, 1);
+    const NetworkImpl::Posterior q = inference.encode(volume, box);
+    slice(mean, tile.origin, tile.size).copy_(q.mean[0]);
+    slice(logVariance, tile.origin, tile.size).copy_(q.logVariance[0]);
+  });
   return latent;
 }
 
@@ -228,38 +101,20 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       " voxels of this model need " + toString(wanted) + " with " +
       std::to_string(this->Info.latentChannels()));
   }
-  const Place place = choosePlace(run.device, run.precision, run.threads);
-  const RunScope scope(place, false);
-  const c10::InferenceMode inference;
-  Network network = this->at(place);
-  const Index3 cells = frame.cells(), cell = frame.cell();
-  Index3 low, high;
+  Inference inference(this->Info, this->Net, frame, run);
+  const Index3 cells = frame.cells();
+  LatentGrid field;
+  std::vector<std::int64_t> shape{ latent.channels };
   for (int a = 0; a < 3; ++a)
   {
-    const int m = frame.fold[a] == 1 ? 0 : margin;
-    low[a] = -m;
-    high[a] = cells[a] + m;
+    field.low[a] = frame.fold[a] == 1 ? 0 : -margin;
+    shape.push_back(cells[a] - 2 * field.low[a]);
   }
-  const at::Tensor field = at::from_blob(const_cast<float*>(latent.mean.data()),
-    { latent.channels, high[0] - low[0], high[1] - low[1], high[2] - low[2] });
-
-  const int halo = network->decodeHalo();
-  const std::vector<Box> boxes = this->tiles(frame, cells, halo, place, run.memoryBudget);
-  for (std::size_t i = 0; i < boxes.size(); ++i)
+  field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
+  forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
   {
-    report(monitor, static_cast<double>(i) / static_cast<double>(boxes.size()));
-    const Box& box = boxes[i];
-    const Box wide = widen(box, frame, halo, low, high);
-    const Index3 from{ wide.origin[0] - low[0], wide.origin[1] - low[1], wide.origin[2] - low[2] };
-    const at::Tensor z =
-      toNetworkShape(slice(field, from, wide.size).unsqueeze(0), frame.dimensions);
-    const auto format =
-      z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-    const at::Tensor y = network->decode(z.to(place.device, place.compute).contiguous(format))
-                           .to(at::kCPU, at::kFloat)
-                           .contiguous(format);
-    const float* folded = y.const_data_ptr<float>();
-    const Box covered = toVoxels(wide, cell), box_ = toVoxels(box, cell);
+    const at::Tensor y = inference.decode(field, box);
+    const Box voxels = toVoxels(box, frame.cell());
     const bool phases = this->Info.likelihood == Likelihood::Bernoulli;
     for (int c = 0; c < this->Info.network.channels; ++c)
     {
@@ -268,8 +123,8 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       {
         if (index < list.size() && list[index].data)
         {
-          writeFolded(folded, covered, box_, frame, this->Info.network.channels, c,
-            this->Info.channels[index], what, list[index]);
+          writeFolded(y.const_data_ptr<float>(), voxels, voxels, frame, this->Info.network.channels,
+            c, this->Info.channels[index], what, list[index]);
         }
       };
       write(outputs.values, phases ? Decode::Label : Decode::Value);
@@ -278,8 +133,13 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
         write(outputs.probability, Decode::Probability);
       }
     }
-  }
-  report(monitor, 1);
+  });
+}
+
+std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) const
+{
+  return Inference(this->Info, this->Net, { dims, this->Info.spacing, this->Info.network }, run)
+    .plan();
 }
 
 Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }

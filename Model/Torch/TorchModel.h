@@ -41,25 +41,17 @@ public:
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
+  std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
   Prior bestPrior() const override;
 
 private:
-  /// The network on a place: itself on the CPU, a copy on a GPU.
-  Network at(const Place& place) const;
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
-  /// Boxes of latent cells that cover `cells`, each small enough, halo included, for the budget.
-  std::vector<Box> tiles(
-    const Frame& frame, const Index3& cells, int halo, const Place& place, double budget) const;
-
   ModelInfo Info;
   Network Net;
   std::optional<LatentField> Field;
   std::shared_ptr<const TrainingState> Training;
 };
-
-/// The same weights in a network of their own.
-Network copyOf(const Network& network, const NetworkOptions& options);
 
 } // namespace vae

@@ -3,6 +3,7 @@
 #include "TorchTrainer.h"
 
 #include "../Json.h"
+#include "Inference.h"
 #include "Objective.h"
 #include "TrainingData.h"
 

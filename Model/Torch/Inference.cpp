@@ -1,0 +1,135 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Inference.h"
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/GradMode.h>
+
+#include <cstdio>
+
+namespace vae
+{
+namespace
+{
+
+Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
+
+/// The network itself on the CPU, a copy on a GPU.
+Network on(const Place& place, const Network& network, const NetworkOptions& options)
+{
+  if (place.device.is_cpu())
+  {
+    return network;
+  }
+  Network copy = copyOf(network, options);
+  copy->to(place.device);
+  return copy;
+}
+
+} // namespace
+
+Network copyOf(const Network& network, const NetworkOptions& options)
+{
+  const c10::NoGradGuard guard;
+  Network copy(options);
+  const auto from = network->named_parameters();
+  for (auto& item : copy->named_parameters())
+  {
+    item.value().copy_(from[item.key()]);
+  }
+  return copy;
+}
+
+Index3 LatentGrid::high() const
+{
+  const auto size = this->values.sizes().slice(1);
+  return { this->low[0] + size[0], this->low[1] + size[1], this->low[2] + size[2] };
+}
+
+Inference::Inference(
+  const ModelInfo& info, const Network& network, const Frame& frame, const RunOptions& run)
+  : Info(info)
+  , Where(choosePlace(run.device, run.precision, run.threads))
+  , Grid(frame)
+  , Limit(budgetOf(run, this->Where))
+  , Scope(this->Where, false)
+  , Net(on(this->Where, network, info.network))
+{
+}
+
+Index3 Inference::tile(const Index3& cells, int halo, double bytes) const
+{
+  return tileSize(cells, this->Grid.cell(), halo, this->Limit.bytes / bytes);
+}
+
+Index3 Inference::encodeTile(const Index3& cells) const
+{
+  return this->tile(
+    cells, this->Net->encodeHalo(), bytesPerVoxel(this->Info.network, this->Where));
+}
+
+Index3 Inference::decodeTile(const Index3& cells, double more) const
+{
+  return this->tile(
+    cells, this->Net->decodeHalo(), bytesPerVoxel(this->Info.network, this->Where) + more);
+}
+
+NetworkImpl::Posterior Inference::encode(const Volume& volume, const Box& box)
+{
+  const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
+  const Box read = toVoxels(wide, this->Grid.cell());
+  at::Tensor x = emptyFolded(1, this->Grid, read.size, this->Info.network.channels);
+  readFolded(volume, this->Grid, this->Info.channels, read, {}, x.mutable_data_ptr<float>());
+  x = x.to(this->Where.device, this->Where.compute);
+  const NetworkImpl::Posterior q = this->Net->encode(x);
+  const Index3 from = minus(box.origin, wide.origin);
+  const auto part = [&](const at::Tensor& t)
+  { return slice(fromNetworkShape(t), from, box.size).to(at::kCPU); };
+  return { part(q.mean), part(q.logVariance) };
+}
+
+at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
+{
+  const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
+  const at::Tensor z = toNetworkShape(
+    slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0), this->Grid.dimensions);
+  const auto format =
+    z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor y =
+    this->Net->decode(z.to(this->Where.device, this->Where.compute).contiguous(format));
+  // Only what is wanted becomes float32. Folded cells are finer than latent ones.
+  Index3 from, size;
+  const Index3 cell = this->Grid.cell();
+  for (int a = 0; a < 3; ++a)
+  {
+    const std::int64_t finer = cell[a] / this->Grid.fold[a];
+    from[a] = (box.origin[a] - wide.origin[a]) * finer;
+    size[a] = box.size[a] * finer;
+  }
+  return toNetworkShape(slice(fromNetworkShape(y), from, size), this->Grid.dimensions)
+    .to(at::kCPU, at::kFloat)
+    .contiguous(format);
+}
+
+std::string Inference::plan() const
+{
+  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
+  const Index3 cell = this->Grid.cell();
+  std::int64_t tiles = 1;
+  Dims voxels{};
+  double bytes = bytesPerVoxel(this->Info.network, this->Where);
+  for (int a = 0; a < 3; ++a)
+  {
+    tiles *= (cells[a] + tile[a] - 1) / tile[a];
+    voxels[2 - a] = tile[a] * cell[a];
+    bytes *= static_cast<double>(
+      std::min(tile[a] + 2 * this->Net->decodeHalo(), cells[a]) * cell[a]);
+  }
+  char text[200];
+  std::snprintf(text, sizeof text, "%lld tile%s of %s voxels, about %.0f MiB each on %s; limit %.0f MiB (%s)",
+    static_cast<long long>(tiles), tiles > 1 ? "s" : "", toString(voxels).c_str(), bytes / 1048576,
+    this->Where.device.str().c_str(), this->Limit.bytes / 1048576, this->Limit.reason.c_str());
+  return text;
+}
+
+} // namespace vae

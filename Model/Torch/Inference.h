@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Network.h"
+#include "Tiles.h"
+
+#include <c10/core/InferenceMode.h>
+
+namespace vae
+{
+
+/// A field of latent vectors, [channels, z, y, x], whose first cell is `low`.
+struct LatentGrid
+{
+  at::Tensor values;
+  Index3 low{};
+
+  Index3 high() const;
+};
+
+/// A network at work on one volume's grid: on a device, in tiles that fit into the memory. As long
+/// as one lives, its thread is in inference mode and LibTorch has the threads asked for.
+class Inference
+{
+public:
+  Inference(const ModelInfo& info, const Network& network, const Frame& frame, const RunOptions& run);
+
+  ///@{
+  /// Cells of a tile. `more`: bytes a voxel that are used beside the network's own.
+  Index3 encodeTile(const Index3& cells) const;
+  Index3 decodeTile(const Index3& cells, double more = 0) const;
+  ///@}
+
+  /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
+  NetworkImpl::Posterior encode(const Volume& volume, const Box& box);
+
+  /// What a box of cells decodes to, float32 on the CPU, folded, channels last.
+  at::Tensor decode(const LatentGrid& field, const Box& box);
+
+  /// Tiles and memory, in words.
+  std::string plan() const;
+
+  const Frame& frame() const { return this->Grid; }
+
+private:
+  Index3 tile(const Index3& cells, int halo, double bytes) const;
+
+  const ModelInfo& Info;
+  Place Where;
+  Frame Grid;
+  Budget Limit;
+  RunScope Scope;
+  c10::InferenceMode Mode;
+  Network Net;
+};
+
+/// The same weights in a network of their own.
+Network copyOf(const Network& network, const NetworkOptions& options);
+
+} // namespace vae
