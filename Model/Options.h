@@ -144,7 +144,8 @@ struct WalkOptions
   double range = 3;  ///< standard deviations of the channel to either side
   LatentSource start = LatentSource::Sample;
   LatentSource end = LatentSource::Sample;
-  std::int64_t startSeed = 0, endSeed = 1;
+  std::int64_t startSeed = 0;
+  std::int64_t endSeed = 1;
 };
 
 struct ExplorerOptions

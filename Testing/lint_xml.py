@@ -29,6 +29,11 @@ DEFAULTS = {
     "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
                  **cxx_defaults("SessionOptions")},
     "VAEReconstruct": cxx_defaults("RunOptions"),
+    "VAEEncode": cxx_defaults("RunOptions"),
+    "VAEDecode": cxx_defaults("RunOptions"),
+    "VAEFeatures": {**cxx_defaults("RunOptions"), **cxx_defaults("FeatureOptions")},
+    "VAELatentWalk": {**cxx_defaults("RunOptions"), **cxx_defaults("WalkOptions")},
+    "VAELatentExplorer": {**cxx_defaults("RunOptions"), **cxx_defaults("ExplorerOptions")},
     "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
     "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
     "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},
@@ -91,7 +96,9 @@ for path in sorted((root / "Plugin").glob("*.xml")):
             enumeration = prop.find("EnumerationDomain")
             if enumeration is not None:
                 entries = {e.get("text").replace(" ", ""): int(e.get("value")) for e in enumeration}
-                kind = {"Direction": "FlowDirection", "Boundary": "FlowBoundary"}.get(what, what)
+                kind = {"Direction": "FlowDirection", "Boundary": "FlowBoundary",
+                        "Start": "LatentSource", "End": "LatentSource",
+                        "Base": "LatentSource"}.get(what, what)
                 if entries != cxx_enum(kind):
                     complain(f"entries of {what} are not those of vae::{kind}")
             member = next(
@@ -104,7 +111,7 @@ for path in sorted((root / "Plugin").glob("*.xml")):
                 if not same:
                     complain(f"default {default} of {what} is {cxx} in Options.h")
 
-if checked_defaults < 45:
+if checked_defaults < 65:
     problems.append(f"only {checked_defaults} defaults were found in Options.h; is the lint blind?")
 print("\n".join(problems) or f"XML is in order ({checked_defaults} defaults equal the C++)")
 sys.exit(bool(problems))

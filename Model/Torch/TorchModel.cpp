@@ -37,17 +37,6 @@ at::Tensor restore(const NamedTensor& t)
 
 } // namespace
 
-Dims latentDims(const Dims& dims, const NetworkOptions& network)
-{
-  const std::int64_t stride = network.stride();
-  Dims cells = dims;
-  for (std::int64_t& n : cells)
-  {
-    n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
-  }
-  return cells;
-}
-
 Latent TorchModel::encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const
 {
   checkFits(volume, this->Info);
