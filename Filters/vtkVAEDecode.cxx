@@ -17,19 +17,26 @@
 
 vtkStandardNewMacro(vtkVAEDecode);
 
-/// What it has decoded is not decoded again where only the pipeline above has moved, not the latents:
-/// so is it below a VAE Latent Explorer, whose sliders leave its latent image as it is.
-struct vtkVAEDecode::Result
+struct vtkVAEDecode::State
 {
-  vtkSmartPointer<vtkImageData> Image;
-  std::shared_ptr<const vae::Model> Model;
-  vtkSmartPointer<vtkDataArray> Array;
-  vtkMTimeType ArrayTime = 0, FilterTime = 0;
-  vtkVAELatentImage::Grid Grid;
+  std::vector<double> LatentOffsets;
+  vtkVAELatentImage::Whereabouts Whereabouts;
+
+  /// What a result depends on. It is not decoded again where only the pipeline above has moved, not the
+  /// latents: so it is below a VAE Latent Explorer, whose sliders leave its latent image as it is.
+  struct Key
+  {
+    std::shared_ptr<const vae::Model> Model;
+    vtkSmartPointer<vtkDataArray> Array;
+    vtkMTimeType ArrayTime = 0, FilterTime = 0;
+    vtkVAELatentImage::Grid Grid;
+    bool operator==(const Key&) const = default;
+  } Done;
+  vtkSmartPointer<vtkImageData> Last; // the output that it gave
 };
 
 //----------------------------------------------------------------------------
-vtkVAEDecode::vtkVAEDecode()
+vtkVAEDecode::vtkVAEDecode() : Internal(std::make_unique<State>())
 {
   this->SetNumberOfInputPorts(2);
   this->SetInputArrayToProcess(
@@ -43,7 +50,7 @@ void vtkVAEDecode::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
   os << indent << "LatentOffsets:";
-  for (const double v : this->LatentOffsets)
+  for (const double v : this->Internal->LatentOffsets)
   {
     os << " " << v;
   }
@@ -53,9 +60,9 @@ void vtkVAEDecode::PrintSelf(ostream& os, vtkIndent indent)
 //----------------------------------------------------------------------------
 void vtkVAEDecode::SetNumberOfLatentOffsets(int n)
 {
-  if (n >= 0 && static_cast<std::size_t>(n) != this->LatentOffsets.size())
+  if (n >= 0 && static_cast<std::size_t>(n) != this->Internal->LatentOffsets.size())
   {
-    this->LatentOffsets.resize(static_cast<std::size_t>(n));
+    this->Internal->LatentOffsets.resize(static_cast<std::size_t>(n));
     this->Modified();
   }
 }
@@ -65,8 +72,8 @@ void vtkVAEDecode::SetLatentOffset(int channel, double standardDeviations)
   if (channel >= 0)
   {
     this->SetNumberOfLatentOffsets(
-      std::max(channel + 1, static_cast<int>(this->LatentOffsets.size())));
-    double& offset = this->LatentOffsets[static_cast<std::size_t>(channel)];
+      std::max(channel + 1, static_cast<int>(this->Internal->LatentOffsets.size())));
+    double& offset = this->Internal->LatentOffsets[static_cast<std::size_t>(channel)];
     if (offset != standardDeviations)
     {
       offset = standardDeviations;
@@ -91,14 +98,16 @@ int vtkVAEDecode::FillInputPortInformation(int port, vtkInformation* info)
 int vtkVAEDecode::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkVAELatentImage::Grid grid; // of one point, which every volume has, until the latents are known
   auto latent = vtkImageData::GetData(inputVector[0]);
   const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
-  if (latent && info && latent->GetNumberOfPoints() > 0)
+  const bool known = latent && info && latent->GetNumberOfPoints() > 0;
+  vtkVAELatentImage::Grid grid;
+  if (known)
   {
-    grid = vtkVAELatentImage::Decoded(latent, latent->GetCellData()->GetNumberOfArrays() > 0, *info);
+    grid = vtkVAELatentImage::Decoded(
+      latent, latent->GetCellData()->GetNumberOfArrays() > 0, *info);
   }
-  grid.ApplyTo(outputVector->GetInformationObject(0));
+  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(0), known ? &grid : nullptr);
   return 1;
 }
 
@@ -132,32 +141,34 @@ int vtkVAEDecode::RequestData(
         "'");
     }
     auto [latent, grid] = vtkVAELatentImage::Read(input, array, model);
-    Result result{ nullptr, vtkVAEModel::SafeDownCast(modelObject)->GetModel(), array,
-      array->GetMTime(), this->GetMTime(), grid };
-    if (this->Last && this->Last->Model == result.Model && this->Last->Array == result.Array &&
-      this->Last->ArrayTime == result.ArrayTime && this->Last->FilterTime == result.FilterTime &&
-      this->Last->Grid == result.Grid)
+    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(0), grid))
     {
-      output->ShallowCopy(this->Last->Image);
+      this->Modified();
+    }
+    State::Key key{ vtkVAEModel::SafeDownCast(modelObject)->GetModel(), array, array->GetMTime(),
+      this->GetMTime(), grid };
+    if (this->Internal->Last && this->Internal->Done == key)
+    {
+      output->ShallowCopy(this->Internal->Last);
       return 1;
     }
-    this->Last = nullptr; // its memory is needed
+    this->Internal->Last = nullptr; // its memory is needed
     vtkVAEBridge::Progress progress(this, 0, 1);
+    this->PlanMemory(model, grid.Dims());
     vtkVAELatentImage::Decode(output, grid, model,
-      vae::shifted(std::move(latent), this->LatentOffsets, model.latentStatistics()), 0,
+      vae::shifted(std::move(latent), this->Internal->LatentOffsets, model.latentStatistics()), 0,
       this->ComputeProbability, this->Run(), progress.Monitor());
-    vtkVAELatentImage::Grid::Of(output, false).ApplyTo(outputVector->GetInformationObject(0));
-    result.Image = vtkSmartPointer<vtkImageData>::New();
-    result.Image->ShallowCopy(output);
-    this->Last = std::make_unique<Result>(std::move(result));
+    this->Internal->Done = std::move(key);
+    this->Internal->Last = vtkSmartPointer<vtkImageData>::New();
+    this->Internal->Last->ShallowCopy(output);
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->Last)
+    if (this->Internal->Last)
     {
-      output->ShallowCopy(this->Last->Image);
+      output->ShallowCopy(this->Internal->Last);
     }
     return 1;
   }

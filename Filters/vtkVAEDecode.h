@@ -17,7 +17,6 @@
 #include "vtkVAEInferenceAlgorithm.h"
 
 #include <memory> // for std::unique_ptr
-#include <vector> // for offsets
 
 class VTKVAEFILTERS_EXPORT vtkVAEDecode : public vtkVAEInferenceAlgorithm
 {
@@ -65,10 +64,9 @@ private:
   vtkVAEDecode(const vtkVAEDecode&) = delete;
   void operator=(const vtkVAEDecode&) = delete;
 
-  struct Result;
-  std::unique_ptr<Result> Last; // and what it was made of
+  struct State;
+  std::unique_ptr<State> Internal;
 
-  std::vector<double> LatentOffsets;
   bool ComputeProbability = false;
 };
 

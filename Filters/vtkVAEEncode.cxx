@@ -11,8 +11,16 @@
 
 vtkStandardNewMacro(vtkVAEEncode);
 
+struct vtkVAEEncode::State
+{
+  vtkVAELatentImage::Whereabouts Whereabouts;
+  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
+};
+
 //----------------------------------------------------------------------------
-vtkVAEEncode::vtkVAEEncode() { this->SetNumberOfInputPorts(2); }
+vtkVAEEncode::vtkVAEEncode() : Internal(std::make_unique<State>()) { this->SetNumberOfInputPorts(2); }
+
+vtkVAEEncode::~vtkVAEEncode() = default;
 
 //----------------------------------------------------------------------------
 int vtkVAEEncode::FillInputPortInformation(int port, vtkInformation* info)
@@ -30,14 +38,15 @@ int vtkVAEEncode::FillInputPortInformation(int port, vtkInformation* info)
 int vtkVAEEncode::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkInformation* out = outputVector->GetInformationObject(0);
-  vtkVAELatentImage::Grid grid; // of one point, which every latent image has, until a model is known
-  if (const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]))
+  using vtkVAELatentImage::Grid;
+  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
+  Grid grid;
+  if (info)
   {
-    grid = vtkVAELatentImage::LatentGrid(vtkVAELatentImage::Grid::Of(
-      inputVector[0]->GetInformationObject(0), info->cellData), info->network);
+    grid = vtkVAELatentImage::LatentGrid(
+      Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData), info->network);
   }
-  grid.ApplyTo(out);
+  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(0), info ? &grid : nullptr);
   return 1;
 }
 
@@ -58,7 +67,7 @@ int vtkVAEEncode::RequestData(
   try
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
-    this->Last = nullptr; // its memory is needed
+    this->Internal->Last = nullptr; // its memory is needed
     bool cellData = false;
     const std::vector<vtkDataArray*> arrays =
       vtkVAEBridge::ArraysFor(input, model.info(), cellData);
@@ -67,17 +76,21 @@ int vtkVAEEncode::RequestData(
       vtkVAEBridge::VolumeOf(input, arrays, cellData), this->Run(), progress.Monitor());
     vtkVAELatentImage::Write(
       output, latent, vtkVAELatentImage::Grid::Of(input, cellData), model.info().network);
-    vtkVAELatentImage::Grid::Of(output, false).ApplyTo(outputVector->GetInformationObject(0));
-    this->Last = vtkSmartPointer<vtkImageData>::New();
-    this->Last->ShallowCopy(output);
+    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(0),
+          vtkVAELatentImage::Grid::Of(output, true)))
+    {
+      this->Modified();
+    }
+    this->Internal->Last = vtkSmartPointer<vtkImageData>::New();
+    this->Internal->Last->ShallowCopy(output);
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->Last)
+    if (this->Internal->Last)
     {
-      output->ShallowCopy(this->Last);
+      output->ShallowCopy(this->Internal->Last);
     }
     return 1;
   }

@@ -14,9 +14,10 @@
 #ifndef vtkVAEEncode_h
 #define vtkVAEEncode_h
 
-#include "vtkSmartPointer.h"     // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
+
+#include <memory> // for std::unique_ptr
 
 class VTKVAEFILTERS_EXPORT vtkVAEEncode : public vtkVAEInferenceAlgorithm
 {
@@ -31,7 +32,7 @@ public:
 
 protected:
   vtkVAEEncode();
-  ~vtkVAEEncode() override = default;
+  ~vtkVAEEncode() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
@@ -45,7 +46,8 @@ private:
   vtkVAEEncode(const vtkVAEEncode&) = delete;
   void operator=(const vtkVAEEncode&) = delete;
 
-  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
+  struct State;
+  std::unique_ptr<State> Internal;
 };
 
 #endif

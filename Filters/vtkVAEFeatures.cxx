@@ -22,11 +22,23 @@
 vtkStandardNewMacro(vtkVAEFeatures);
 
 //----------------------------------------------------------------------------
-vtkVAEFeatures::vtkVAEFeatures() : BlockSize(vae::FeatureOptions().blockSize)
+struct vtkVAEFeatures::State
+{
+  vtkVAELatentImage::Whereabouts Whereabouts;
+  vtkSmartPointer<vtkTable> Table; // the last outputs, while there are no newer ones
+  vtkSmartPointer<vtkImageData> Image;
+};
+
+//----------------------------------------------------------------------------
+vtkVAEFeatures::vtkVAEFeatures()
+  : Internal(std::make_unique<State>())
+  , BlockSize(vae::FeatureOptions().blockSize)
 {
   this->SetNumberOfInputPorts(2);
   this->SetNumberOfOutputPorts(2);
 }
+
+vtkVAEFeatures::~vtkVAEFeatures() = default;
 
 //----------------------------------------------------------------------------
 void vtkVAEFeatures::PrintSelf(ostream& os, vtkIndent indent)
@@ -162,7 +174,7 @@ std::vector<vtkSmartPointer<vtkDoubleArray>> PrincipalComponents(
   pca->SetDeriveOption(true);
   pca->SetTestOption(false);
   pca->SetAssessOption(true);
-  pca->SetBasisSchemeByName("Fixed basis size");
+  pca->SetBasisScheme(vtkPCAStatistics::FIXED_BASIS_SIZE);
   pca->SetFixedBasisSize(2);
   pca->Update();
   vtkTable* assessed = pca->GetOutput();
@@ -190,8 +202,9 @@ std::vector<vtkSmartPointer<vtkDoubleArray>> PrincipalComponents(
 int vtkVAEFeatures::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  Grid grid; // of one point, until a model is known
-  if (const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]))
+  Grid grid;
+  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
+  if (info)
   {
     const Grid volume =
       Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData);
@@ -199,7 +212,7 @@ int vtkVAEFeatures::RequestInformation(
     grid = BlockGrid(vtkVAELatentImage::LatentGrid(volume, info->network), cells,
       BlocksOf(cells, this->BlockSize), this->BlockSize);
   }
-  grid.ApplyTo(outputVector->GetInformationObject(1));
+  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(1), info ? &grid : nullptr);
   return 1;
 }
 
@@ -234,7 +247,10 @@ int vtkVAEFeatures::RequestData(
       BlockGrid(vtkVAELatentImage::LatentGrid(Grid::Of(input, cellData), network), latent.dims,
         blocks, this->BlockSize);
     grid.ApplyTo(image);
-    grid.ApplyTo(outputVector->GetInformationObject(1));
+    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(1), grid))
+    {
+      this->Modified();
+    }
 
     const vtkIdType rows = vae::voxels(blocks);
     vtkNew<vtkIdTypeArray> ids;
@@ -293,19 +309,19 @@ int vtkVAEFeatures::RequestData(
       field->AddArray(explained);
       field->AddArray(total);
     }
-    this->LastTable = vtkSmartPointer<vtkTable>::New();
-    this->LastTable->ShallowCopy(table);
-    this->LastImage = vtkSmartPointer<vtkImageData>::New();
-    this->LastImage->ShallowCopy(image);
+    this->Internal->Table = vtkSmartPointer<vtkTable>::New();
+    this->Internal->Table->ShallowCopy(table);
+    this->Internal->Image = vtkSmartPointer<vtkImageData>::New();
+    this->Internal->Image->ShallowCopy(image);
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->LastTable && this->LastImage)
+    if (this->Internal->Table && this->Internal->Image)
     {
-      table->ShallowCopy(this->LastTable);
-      image->ShallowCopy(this->LastImage);
+      table->ShallowCopy(this->Internal->Table);
+      image->ShallowCopy(this->Internal->Image);
     }
     return 1;
   }

@@ -16,11 +16,10 @@
 #ifndef vtkVAEFeatures_h
 #define vtkVAEFeatures_h
 
-#include "vtkSmartPointer.h"     // for the last outputs
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
 
-class vtkTable;
+#include <memory> // for std::unique_ptr
 
 class VTKVAEFILTERS_EXPORT vtkVAEFeatures : public vtkVAEInferenceAlgorithm
 {
@@ -45,7 +44,7 @@ public:
 
 protected:
   vtkVAEFeatures();
-  ~vtkVAEFeatures() override = default;
+  ~vtkVAEFeatures() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int FillOutputPortInformation(int port, vtkInformation* info) override;
@@ -60,8 +59,8 @@ private:
   vtkVAEFeatures(const vtkVAEFeatures&) = delete;
   void operator=(const vtkVAEFeatures&) = delete;
 
-  vtkSmartPointer<vtkTable> LastTable; // the last outputs, while there are no newer ones
-  vtkSmartPointer<vtkImageData> LastImage;
+  struct State;
+  std::unique_ptr<State> Internal;
   int BlockSize;
 };
 

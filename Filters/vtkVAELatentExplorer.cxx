@@ -20,6 +20,7 @@ struct vtkVAELatentExplorer::Options : vae::ExplorerOptions
 {
   std::vector<double> Offsets;
   vtkVAELatentImage::Start Start;
+  vtkVAELatentImage::Whereabouts Whereabouts[2];
   int Written = 0; // version of the base field that LastLatent holds
   std::shared_ptr<const vae::Model> Model; // that the channel arrays tell of
 };
@@ -222,8 +223,9 @@ int vtkVAELatentExplorer::FillInputPortInformation(int port, vtkInformation* inf
 int vtkVAELatentExplorer::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  Grid block, latent; // of one point, until a model is known
-  if (const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]))
+  Grid block, latent;
+  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]);
+  if (info)
   {
     vtkInformation* volume = inputVector[1]->GetInformationObject(0);
     const Grid grid = volume && this->Internal->base == vae::LatentSource::Volume
@@ -234,8 +236,10 @@ int vtkVAELatentExplorer::RequestInformation(
     const Block middle = Middle(cells, info->network, this->GetBlockSize(), 0);
     block = Voxels(grid, cells, middle.Begin, middle.End, info->network.stride());
   }
-  block.ApplyTo(outputVector->GetInformationObject(0));
-  latent.ApplyTo(outputVector->GetInformationObject(1));
+  this->Internal->Whereabouts[0].Tell(
+    outputVector->GetInformationObject(0), info ? &block : nullptr);
+  this->Internal->Whereabouts[1].Tell(
+    outputVector->GetInformationObject(1), info ? &latent : nullptr);
   return 1;
 }
 
@@ -284,7 +288,6 @@ int vtkVAELatentExplorer::RequestData(
       o.Written = o.Start.GetVersion();
     }
     latentImage->ShallowCopy(this->LastLatent);
-    Grid::Of(latentImage, false).ApplyTo(outputVector->GetInformationObject(1));
 
     const Block part = Middle(base.dims, network, o.blockSize, model.decodeHalo());
     const auto voxels = [&](const vae::Dims& begin, const vae::Dims& end)
@@ -295,7 +298,13 @@ int vtkVAELatentExplorer::RequestData(
       0, this->ComputeProbability, this->Run(), decoding.Monitor());
     const Grid inner = voxels(part.Begin, part.End);
     block->Crop(inner.Extent.data());
-    inner.ApplyTo(outputVector->GetInformationObject(0));
+    const bool told[2] = { o.Whereabouts[0].Correct(outputVector->GetInformationObject(0), inner),
+      o.Whereabouts[1].Correct(
+        outputVector->GetInformationObject(1), vtkVAELatentImage::LatentGrid(grid, network)) };
+    if (told[0] || told[1])
+    {
+      this->Modified();
+    }
     this->LastBlock = vtkSmartPointer<vtkImageData>::New();
     this->LastBlock->ShallowCopy(block);
     return 1;

@@ -61,16 +61,6 @@ bool Recall(vtkFieldData* field, const char* name, Values& values)
   return true;
 }
 
-bool Recorded(vtkFieldData* field, Grid& grid)
-{
-  std::array<int, 1> cells{};
-  const bool there = Recall(field, ExtentName, grid.Extent) &&
-    Recall(field, OriginName, grid.Origin) && Recall(field, SpacingName, grid.Spacing) &&
-    Recall(field, DirectionName, grid.Direction) && Recall(field, CellDataName, cells);
-  grid.CellData = cells[0] != 0;
-  return there;
-}
-
 bool Unused(const vae::Dims& dims, int axis, const vae::NetworkOptions& network)
 {
   return network.dimensions == 2 && dims[static_cast<std::size_t>(axis)] == 1;
@@ -162,6 +152,32 @@ void Grid::ApplyTo(vtkInformation* pipeline) const
   pipeline->Set(vtkDataObject::ORIGIN(), this->Origin.data(), 3);
   pipeline->Set(vtkDataObject::SPACING(), this->Spacing.data(), 3);
   pipeline->Set(vtkDataObject::DIRECTION(), this->Direction.data(), 9);
+}
+
+//----------------------------------------------------------------------------
+void Whereabouts::Tell(vtkInformation* pipeline, const Grid* known) const
+{
+  (known ? *known : this->Last).ApplyTo(pipeline);
+}
+
+bool Whereabouts::Correct(vtkInformation* pipeline, const Grid& grid)
+{
+  const bool right = Grid::Of(pipeline, grid.CellData) == grid || this->Last == grid;
+  this->Last = grid;
+  grid.ApplyTo(pipeline);
+  pipeline->Set(vtkStreamingDemandDrivenPipeline::UPDATE_EXTENT(), grid.Extent.data(), 6);
+  return !right;
+}
+
+//----------------------------------------------------------------------------
+bool Recorded(vtkFieldData* field, Grid& grid)
+{
+  std::array<int, 1> cells{};
+  const bool there = Recall(field, ExtentName, grid.Extent) &&
+    Recall(field, OriginName, grid.Origin) && Recall(field, SpacingName, grid.Spacing) &&
+    Recall(field, DirectionName, grid.Direction) && Recall(field, CellDataName, cells);
+  grid.CellData = cells[0] != 0;
+  return there;
 }
 
 //----------------------------------------------------------------------------

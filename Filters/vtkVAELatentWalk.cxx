@@ -23,6 +23,7 @@ vtkStandardNewMacro(vtkVAELatentWalk);
 struct vtkVAELatentWalk::Options : vae::WalkOptions
 {
   vtkVAELatentImage::Start Ends[2];
+  vtkVAELatentImage::Whereabouts Whereabouts;
 
   /// Whether an end, 0 or 1, is a volume.
   bool IsVolume(int which) const
@@ -84,7 +85,8 @@ int vtkVAELatentWalk::RequestInformation(
 {
   vtkInformation* out = outputVector->GetInformationObject(0);
   vtkVAELatentImage::Grid grid;
-  if (const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]))
+  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]);
+  if (info)
   {
     grid = vtkVAELatentImage::Grid::New(*info, this->Dimensions);
     for (const int which : { 1, 0 })
@@ -96,7 +98,7 @@ int vtkVAELatentWalk::RequestInformation(
       }
     }
   }
-  grid.ApplyTo(out);
+  this->Internal->Whereabouts.Tell(out, info ? &grid : nullptr);
   std::vector<double> times(static_cast<std::size_t>(std::max(this->GetSteps(), 2)));
   std::iota(times.begin(), times.end(), 0.);
   out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
@@ -195,9 +197,13 @@ int vtkVAELatentWalk::RequestData(
       latent = o.walk == vae::Walk::Linear ? vae::lerp(start, end, s)
                                            : vae::slerp(start, end, s, statistics);
     }
+    this->PlanMemory(model, grid.Dims());
     vtkVAELatentImage::Decode(output, grid, model, latent, margin, this->ComputeProbability,
       this->Run(), decoding.Monitor());
-    grid.ApplyTo(out);
+    if (o.Whereabouts.Correct(out, grid))
+    {
+      this->Modified();
+    }
     vtkNew<vtkDoubleArray> walked;
     walked->SetName("Walk Position");
     walked->InsertNextValue(position);

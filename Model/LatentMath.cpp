@@ -92,8 +92,9 @@ Latent slerp(
       uv += u * v;
     }
   }
-  const double lengths = std::sqrt(uu * vv);
-  const double theta = lengths > 0 ? std::acos(std::clamp(uv / lengths, -1., 1.)) : 0;
+  // A deviation that is only rounding has no direction.
+  const bool both = std::min(uu, vv) > 1e-10 * std::max(uu, vv);
+  const double theta = both ? std::acos(std::clamp(uv / std::sqrt(uu * vv), -1., 1.)) : 0;
   if (std::sin(theta) < 1e-6)
   {
     return lerp(a, b, t);
