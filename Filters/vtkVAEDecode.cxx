@@ -11,7 +11,9 @@
 #include "vtkInformationVector.h"
 #include "vtkObjectFactory.h"
 #include "vtkPointData.h"
+#include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
 
@@ -20,7 +22,6 @@ vtkStandardNewMacro(vtkVAEDecode);
 struct vtkVAEDecode::State
 {
   std::vector<double> LatentOffsets;
-  vtkVAELatentImage::Whereabouts Whereabouts;
 
   /// What a result depends on. It is not decoded again where only the pipeline above has moved, not the
   /// latents: so it is below a VAE Latent Explorer, whose sliders leave its latent image as it is.
@@ -98,16 +99,16 @@ int vtkVAEDecode::FillInputPortInformation(int port, vtkInformation* info)
 int vtkVAEDecode::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  auto latent = vtkImageData::GetData(inputVector[0]);
-  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
-  const bool known = latent && info && latent->GetNumberOfPoints() > 0;
-  vtkVAELatentImage::Grid grid;
-  if (known)
+  using vtkVAELatentImage::Grid;
+  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[1]);
+  const Grid* volume = vtkVAEForecast::Volume(inputVector[0]);
+  Grid grid = volume ? *volume : Grid(); // cells of a latent image, as Threshold leaves them, have no extent
+  if (info && in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
   {
-    grid = vtkVAELatentImage::Decoded(
-      latent, latent->GetCellData()->GetNumberOfArrays() > 0, *info);
+    grid = vtkVAELatentImage::Decoded(Grid::Of(in, true), volume, *info);
   }
-  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(0), known ? &grid : nullptr);
+  grid.ApplyTo(outputVector->GetInformationObject(0));
   return 1;
 }
 
@@ -141,10 +142,6 @@ int vtkVAEDecode::RequestData(
         "'");
     }
     auto [latent, grid] = vtkVAELatentImage::Read(input, array, model);
-    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(0), grid))
-    {
-      this->Modified();
-    }
     State::Key key{ vtkVAEModel::SafeDownCast(modelObject)->GetModel(), array, array->GetMTime(),
       this->GetMTime(), grid };
     if (this->Internal->Last && this->Internal->Done == key)

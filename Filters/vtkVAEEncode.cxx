@@ -7,20 +7,13 @@
 #include "vtkInformationVector.h"
 #include "vtkObjectFactory.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 
 vtkStandardNewMacro(vtkVAEEncode);
 
-struct vtkVAEEncode::State
-{
-  vtkVAELatentImage::Whereabouts Whereabouts;
-  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
-};
-
 //----------------------------------------------------------------------------
-vtkVAEEncode::vtkVAEEncode() : Internal(std::make_unique<State>()) { this->SetNumberOfInputPorts(2); }
-
-vtkVAEEncode::~vtkVAEEncode() = default;
+vtkVAEEncode::vtkVAEEncode() { this->SetNumberOfInputPorts(2); }
 
 //----------------------------------------------------------------------------
 int vtkVAEEncode::FillInputPortInformation(int port, vtkInformation* info)
@@ -39,14 +32,17 @@ int vtkVAEEncode::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   using vtkVAELatentImage::Grid;
-  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
-  Grid grid;
-  if (info)
+  vtkInformation* out = outputVector->GetInformationObject(0);
+  if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[1]))
   {
-    grid = vtkVAELatentImage::LatentGrid(
-      Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData), info->network);
+    const Grid volume = Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData);
+    vtkVAELatentImage::LatentGrid(volume, info->network).ApplyTo(out);
+    vtkVAEForecast::Tell(out, volume);
   }
-  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(0), info ? &grid : nullptr);
+  else
+  {
+    Grid().ApplyTo(out);
+  }
   return 1;
 }
 
@@ -67,7 +63,7 @@ int vtkVAEEncode::RequestData(
   try
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
-    this->Internal->Last = nullptr; // its memory is needed
+    this->Last = nullptr; // its memory is needed
     bool cellData = false;
     const std::vector<vtkDataArray*> arrays =
       vtkVAEBridge::ArraysFor(input, model.info(), cellData);
@@ -76,21 +72,16 @@ int vtkVAEEncode::RequestData(
       vtkVAEBridge::VolumeOf(input, arrays, cellData), this->Run(), progress.Monitor());
     vtkVAELatentImage::Write(
       output, latent, vtkVAELatentImage::Grid::Of(input, cellData), model.info().network);
-    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(0),
-          vtkVAELatentImage::Grid::Of(output, true)))
-    {
-      this->Modified();
-    }
-    this->Internal->Last = vtkSmartPointer<vtkImageData>::New();
-    this->Internal->Last->ShallowCopy(output);
+    this->Last = vtkSmartPointer<vtkImageData>::New();
+    this->Last->ShallowCopy(output);
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->Internal->Last)
+    if (this->Last)
     {
-      output->ShallowCopy(this->Internal->Last);
+      output->ShallowCopy(this->Last);
     }
     return 1;
   }

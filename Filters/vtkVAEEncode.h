@@ -14,10 +14,9 @@
 #ifndef vtkVAEEncode_h
 #define vtkVAEEncode_h
 
+#include "vtkSmartPointer.h"     // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
-
-#include <memory> // for std::unique_ptr
 
 class VTKVAEFILTERS_EXPORT vtkVAEEncode : public vtkVAEInferenceAlgorithm
 {
@@ -32,7 +31,7 @@ public:
 
 protected:
   vtkVAEEncode();
-  ~vtkVAEEncode() override;
+  ~vtkVAEEncode() override = default;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
@@ -46,8 +45,7 @@ private:
   vtkVAEEncode(const vtkVAEEncode&) = delete;
   void operator=(const vtkVAEEncode&) = delete;
 
-  struct State;
-  std::unique_ptr<State> Internal;
+  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
 };
 
 #endif

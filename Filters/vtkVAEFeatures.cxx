@@ -14,6 +14,7 @@
 #include "vtkPCAStatistics.h"
 #include "vtkTable.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 
 #include <algorithm>
@@ -22,17 +23,8 @@
 vtkStandardNewMacro(vtkVAEFeatures);
 
 //----------------------------------------------------------------------------
-struct vtkVAEFeatures::State
-{
-  vtkVAELatentImage::Whereabouts Whereabouts;
-  vtkSmartPointer<vtkTable> Table; // the last outputs, while there are no newer ones
-  vtkSmartPointer<vtkImageData> Image;
-};
-
 //----------------------------------------------------------------------------
-vtkVAEFeatures::vtkVAEFeatures()
-  : Internal(std::make_unique<State>())
-  , BlockSize(vae::FeatureOptions().blockSize)
+vtkVAEFeatures::vtkVAEFeatures() : BlockSize(vae::FeatureOptions().blockSize)
 {
   this->SetNumberOfInputPorts(2);
   this->SetNumberOfOutputPorts(2);
@@ -203,8 +195,7 @@ int vtkVAEFeatures::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   Grid grid;
-  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[1]);
-  if (info)
+  if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[1]))
   {
     const Grid volume =
       Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData);
@@ -212,7 +203,7 @@ int vtkVAEFeatures::RequestInformation(
     grid = BlockGrid(vtkVAELatentImage::LatentGrid(volume, info->network), cells,
       BlocksOf(cells, this->BlockSize), this->BlockSize);
   }
-  this->Internal->Whereabouts.Tell(outputVector->GetInformationObject(1), info ? &grid : nullptr);
+  grid.ApplyTo(outputVector->GetInformationObject(1));
   return 1;
 }
 
@@ -247,10 +238,6 @@ int vtkVAEFeatures::RequestData(
       BlockGrid(vtkVAELatentImage::LatentGrid(Grid::Of(input, cellData), network), latent.dims,
         blocks, this->BlockSize);
     grid.ApplyTo(image);
-    if (this->Internal->Whereabouts.Correct(outputVector->GetInformationObject(1), grid))
-    {
-      this->Modified();
-    }
 
     const vtkIdType rows = vae::voxels(blocks);
     vtkNew<vtkIdTypeArray> ids;
@@ -309,19 +296,19 @@ int vtkVAEFeatures::RequestData(
       field->AddArray(explained);
       field->AddArray(total);
     }
-    this->Internal->Table = vtkSmartPointer<vtkTable>::New();
-    this->Internal->Table->ShallowCopy(table);
-    this->Internal->Image = vtkSmartPointer<vtkImageData>::New();
-    this->Internal->Image->ShallowCopy(image);
+    this->LastTable = vtkSmartPointer<vtkTable>::New();
+    this->LastTable->ShallowCopy(table);
+    this->LastImage = vtkSmartPointer<vtkImageData>::New();
+    this->LastImage->ShallowCopy(image);
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->Internal->Table && this->Internal->Image)
+    if (this->LastTable && this->LastImage)
     {
-      table->ShallowCopy(this->Internal->Table);
-      image->ShallowCopy(this->Internal->Image);
+      table->ShallowCopy(this->LastTable);
+      image->ShallowCopy(this->LastImage);
     }
     return 1;
   }

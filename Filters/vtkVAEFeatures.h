@@ -16,10 +16,11 @@
 #ifndef vtkVAEFeatures_h
 #define vtkVAEFeatures_h
 
+#include "vtkSmartPointer.h"     // for the last outputs
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
 
-#include <memory> // for std::unique_ptr
+class vtkTable;
 
 class VTKVAEFILTERS_EXPORT vtkVAEFeatures : public vtkVAEInferenceAlgorithm
 {
@@ -59,8 +60,8 @@ private:
   vtkVAEFeatures(const vtkVAEFeatures&) = delete;
   void operator=(const vtkVAEFeatures&) = delete;
 
-  struct State;
-  std::unique_ptr<State> Internal;
+  vtkSmartPointer<vtkTable> LastTable; // the last outputs, while there are no newer ones
+  vtkSmartPointer<vtkImageData> LastImage;
   int BlockSize;
 };
 

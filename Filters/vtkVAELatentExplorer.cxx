@@ -9,6 +9,7 @@
 #include "vtkInformationVector.h"
 #include "vtkObjectFactory.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
 
@@ -20,7 +21,6 @@ struct vtkVAELatentExplorer::Options : vae::ExplorerOptions
 {
   std::vector<double> Offsets;
   vtkVAELatentImage::Start Start;
-  vtkVAELatentImage::Whereabouts Whereabouts[2];
   int Written = 0; // version of the base field that LastLatent holds
   std::shared_ptr<const vae::Model> Model; // that the channel arrays tell of
 };
@@ -224,22 +224,20 @@ int vtkVAELatentExplorer::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   Grid block, latent;
-  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]);
-  if (info)
+  if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[0]))
   {
     vtkInformation* volume = inputVector[1]->GetInformationObject(0);
     const Grid grid = volume && this->Internal->base == vae::LatentSource::Volume
       ? Grid::Of(volume, info->cellData)
       : Grid::New(*info, this->Dimensions);
     latent = vtkVAELatentImage::LatentGrid(grid, info->network);
+    vtkVAEForecast::Tell(outputVector->GetInformationObject(1), grid);
     const vae::Dims cells = vae::latentDims(grid.Dims(), info->network);
     const Block middle = Middle(cells, info->network, this->GetBlockSize(), 0);
     block = Voxels(grid, cells, middle.Begin, middle.End, info->network.stride());
   }
-  this->Internal->Whereabouts[0].Tell(
-    outputVector->GetInformationObject(0), info ? &block : nullptr);
-  this->Internal->Whereabouts[1].Tell(
-    outputVector->GetInformationObject(1), info ? &latent : nullptr);
+  block.ApplyTo(outputVector->GetInformationObject(0));
+  latent.ApplyTo(outputVector->GetInformationObject(1));
   return 1;
 }
 
@@ -298,13 +296,6 @@ int vtkVAELatentExplorer::RequestData(
       0, this->ComputeProbability, this->Run(), decoding.Monitor());
     const Grid inner = voxels(part.Begin, part.End);
     block->Crop(inner.Extent.data());
-    const bool told[2] = { o.Whereabouts[0].Correct(outputVector->GetInformationObject(0), inner),
-      o.Whereabouts[1].Correct(
-        outputVector->GetInformationObject(1), vtkVAELatentImage::LatentGrid(grid, network)) };
-    if (told[0] || told[1])
-    {
-      this->Modified();
-    }
     this->LastBlock = vtkSmartPointer<vtkImageData>::New();
     this->LastBlock->ShallowCopy(block);
     return 1;

@@ -61,6 +61,16 @@ bool Recall(vtkFieldData* field, const char* name, Values& values)
   return true;
 }
 
+bool Recorded(vtkFieldData* field, Grid& grid)
+{
+  std::array<int, 1> cells{};
+  const bool there = Recall(field, ExtentName, grid.Extent) &&
+    Recall(field, OriginName, grid.Origin) && Recall(field, SpacingName, grid.Spacing) &&
+    Recall(field, DirectionName, grid.Direction) && Recall(field, CellDataName, cells);
+  grid.CellData = cells[0] != 0;
+  return there;
+}
+
 bool Unused(const vae::Dims& dims, int axis, const vae::NetworkOptions& network)
 {
   return network.dimensions == 2 && dims[static_cast<std::size_t>(axis)] == 1;
@@ -155,32 +165,6 @@ void Grid::ApplyTo(vtkInformation* pipeline) const
 }
 
 //----------------------------------------------------------------------------
-void Whereabouts::Tell(vtkInformation* pipeline, const Grid* known) const
-{
-  (known ? *known : this->Last).ApplyTo(pipeline);
-}
-
-bool Whereabouts::Correct(vtkInformation* pipeline, const Grid& grid)
-{
-  const bool right = Grid::Of(pipeline, grid.CellData) == grid || this->Last == grid;
-  this->Last = grid;
-  grid.ApplyTo(pipeline);
-  pipeline->Set(vtkStreamingDemandDrivenPipeline::UPDATE_EXTENT(), grid.Extent.data(), 6);
-  return !right;
-}
-
-//----------------------------------------------------------------------------
-bool Recorded(vtkFieldData* field, Grid& grid)
-{
-  std::array<int, 1> cells{};
-  const bool there = Recall(field, ExtentName, grid.Extent) &&
-    Recall(field, OriginName, grid.Origin) && Recall(field, SpacingName, grid.Spacing) &&
-    Recall(field, DirectionName, grid.Direction) && Recall(field, CellDataName, cells);
-  grid.CellData = cells[0] != 0;
-  return there;
-}
-
-//----------------------------------------------------------------------------
 Grid LatentGrid(const Grid& volume, const vae::NetworkOptions& network)
 {
   const vae::Dims dims = volume.Dims(), cells = vae::latentDims(dims, network);
@@ -247,17 +231,14 @@ void Write(vtkImageData* image, const vae::Latent& latent, const Grid& grid,
 }
 
 //----------------------------------------------------------------------------
-Grid Decoded(vtkImageData* latent, bool cellData, const vae::ModelInfo& info)
+Grid Decoded(const Grid& coarse, const Grid* volume, const vae::ModelInfo& info)
 {
-  const Grid coarse = Grid::Of(latent, cellData);
   const vae::Dims cells = coarse.Dims();
-  Grid grid;
-  if (Recorded(latent->GetFieldData(), grid) &&
-    vae::latentDims(grid.Dims(), info.network) == cells)
+  if (volume && vae::latentDims(volume->Dims(), info.network) == cells)
   {
-    return grid;
+    return *volume;
   }
-  grid = coarse;
+  Grid grid = coarse;
   grid.CellData = info.cellData;
   std::array<double, 3> first; // where the first voxel is
   for (std::size_t a = 0; a < 3; ++a)
@@ -271,7 +252,7 @@ Grid Decoded(vtkImageData* latent, bool cellData, const vae::ModelInfo& info)
     grid.Extent[2 * a + 1] = flat ? 0 : voxels - 1 + (info.cellData ? 1 : 0);
     // Points lie in the middle of their voxels; so do those of a latent image of points.
     first[a] = coarse.Extent[2 * a] * stride;
-    first[a] += flat ? 0 : (info.cellData ? 0 : 0.5) - (cellData ? 0 : 0.5 * stride);
+    first[a] += flat ? 0 : (info.cellData ? 0 : 0.5) - (coarse.CellData ? 0 : 0.5 * stride);
   }
   MoveOrigin(grid, first);
   return grid;
@@ -313,6 +294,7 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
       }
     }
   };
+  Grid grid;
   if (auto image = vtkImageData::SafeDownCast(data))
   {
     const bool cellData = array->GetNumberOfTuples() == image->GetNumberOfCells();
@@ -324,9 +306,10 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
     }
     latent.mean.resize(static_cast<std::size_t>(latent.channels * cells()));
     copy([](vtkIdType i) { return i; });
-    return { std::move(latent), Decoded(image, cellData, info) };
+    const bool recorded = Recorded(data->GetFieldData(), grid);
+    return { std::move(latent),
+      Decoded(Grid::Of(image, cellData), recorded ? &grid : nullptr, info) };
   }
-  Grid grid;
   vtkDataArray* ids = data->GetCellData()->GetArray(CellName);
   if (!Recorded(data->GetFieldData(), grid) || !ids ||
     ids->GetNumberOfTuples() != array->GetNumberOfTuples())

@@ -12,7 +12,6 @@
 
 class vtkDataArray;
 class vtkDataSet;
-class vtkFieldData;
 class vtkImageData;
 class vtkInformation;
 
@@ -45,21 +44,6 @@ struct Grid
   void ApplyTo(vtkInformation* pipeline) const;
 };
 
-/// What the pipeline is told of an output whose grid follows from data (the model, the latent image)
-/// that may not be there when it asks.
-class Whereabouts
-{
-public:
-  /// In RequestInformation: a grid as far as it is known.
-  void Tell(vtkInformation* pipeline, const Grid* known) const;
-  /// In RequestData: the grid. True if something else was told: then the filter is to be marked as
-  /// modified, so that what is below it asks again.
-  bool Correct(vtkInformation* pipeline, const Grid& grid);
-
-private:
-  Grid Last; ///< one point before the first
-};
-
 /// The grid of the latent image of a volume.
 Grid LatentGrid(const Grid& volume, const vae::NetworkOptions& network);
 
@@ -67,12 +51,9 @@ Grid LatentGrid(const Grid& volume, const vae::NetworkOptions& network);
 void Write(vtkImageData* image, const vae::Latent& latent, const Grid& grid,
   const vae::NetworkOptions& network);
 
-/// The grid that a latent image decodes to: the recorded one where it has as many cells as that
-/// needs, else stride voxels for each cell.
-Grid Decoded(vtkImageData* latent, bool cellData, const vae::ModelInfo& info);
-
-/// Whether the field data tell a grid.
-bool Recorded(vtkFieldData* field, Grid& grid);
+/// The grid that a latent image decodes to: that of the volume, if it is known and has as many cells, else
+/// stride voxels for each cell.
+Grid Decoded(const Grid& latent, const Grid* volume, const vae::ModelInfo& info);
 
 /// What to decode: an image, whose grid gives the volume's, or cells of one that Threshold or Extract
 /// Selection has left over, the others taking the mean of each channel.

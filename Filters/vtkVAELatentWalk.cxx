@@ -12,6 +12,7 @@
 #include "vtkObjectFactory.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
 
@@ -23,7 +24,6 @@ vtkStandardNewMacro(vtkVAELatentWalk);
 struct vtkVAELatentWalk::Options : vae::WalkOptions
 {
   vtkVAELatentImage::Start Ends[2];
-  vtkVAELatentImage::Whereabouts Whereabouts;
 
   /// Whether an end, 0 or 1, is a volume.
   bool IsVolume(int which) const
@@ -85,8 +85,7 @@ int vtkVAELatentWalk::RequestInformation(
 {
   vtkInformation* out = outputVector->GetInformationObject(0);
   vtkVAELatentImage::Grid grid;
-  const vae::ModelInfo* info = vtkVAEBridge::KnownModel(inputVector[0]);
-  if (info)
+  if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[0]))
   {
     grid = vtkVAELatentImage::Grid::New(*info, this->Dimensions);
     for (const int which : { 1, 0 })
@@ -98,7 +97,7 @@ int vtkVAELatentWalk::RequestInformation(
       }
     }
   }
-  this->Internal->Whereabouts.Tell(out, info ? &grid : nullptr);
+  grid.ApplyTo(out);
   std::vector<double> times(static_cast<std::size_t>(std::max(this->GetSteps(), 2)));
   std::iota(times.begin(), times.end(), 0.);
   out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
@@ -200,10 +199,6 @@ int vtkVAELatentWalk::RequestData(
     this->PlanMemory(model, grid.Dims());
     vtkVAELatentImage::Decode(output, grid, model, latent, margin, this->ComputeProbability,
       this->Run(), decoding.Monitor());
-    if (o.Whereabouts.Correct(out, grid))
-    {
-      this->Modified();
-    }
     vtkNew<vtkDoubleArray> walked;
     walked->SetName("Walk Position");
     walked->InsertNextValue(position);
