@@ -10,6 +10,7 @@
 #include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEModel.h"
+#include "vtkVariant.h"
 
 #include <algorithm>
 
@@ -123,6 +124,18 @@ void RequestFirstTimeStep(vtkInformation* input)
     input->Set(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP(),
       input->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), 0));
   }
+}
+
+//----------------------------------------------------------------------------
+vtkImageData* ImageOf(vtkDataObject* input)
+{
+  if (auto image = vtkImageData::SafeDownCast(input))
+  {
+    return image;
+  }
+  throw std::invalid_argument(std::string("The input is ") +
+    (input ? std::string("a ") + input->GetClassName() : "missing") +
+    "; it must be image data (the filter Resample To Image makes it)");
 }
 
 //----------------------------------------------------------------------------
@@ -298,6 +311,29 @@ std::vector<vtkDataArray*> ArraysFor(
 }
 
 //----------------------------------------------------------------------------
+vtkSmartPointer<vtkDataArray> NewArray(const std::string& name, int type, int components,
+  vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  auto array = vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(type));
+  array->SetName(name.c_str());
+  array->SetNumberOfComponents(components);
+  if (!array->Allocate(tuples * components))
+  {
+    throw std::bad_alloc();
+  }
+  array->SetNumberOfTuples(tuples);
+  for (int c = 0; c < components; ++c)
+  {
+    vae::OutputChannel view;
+    view.data = array->GetVoidPointer(c);
+    view.type = ScalarTypeOf(type, array->GetName());
+    view.stride = components;
+    views.push_back(std::move(view));
+  }
+  return array;
+}
+
+//----------------------------------------------------------------------------
 std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
 {
@@ -305,23 +341,41 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   for (const ArrayLayout& layout : LayoutOf(info))
   {
     const int vtkType = type == VTK_VOID ? layout.VTKType : type;
-    auto array = vtkSmartPointer<vtkDataArray>::Take(vtkDataArray::CreateDataArray(vtkType));
-    array->SetName((layout.Name + suffix).c_str());
-    array->SetNumberOfComponents(layout.Components);
-    if (!array->Allocate(tuples * layout.Components))
-    {
-      throw std::bad_alloc();
-    }
-    array->SetNumberOfTuples(tuples);
-    for (int c = 0; c < layout.Components; ++c)
-    {
-      vae::OutputChannel view;
-      view.data = array->GetVoidPointer(c);
-      view.type = ScalarTypeOf(vtkType, array->GetName());
-      view.stride = layout.Components;
-      views.push_back(std::move(view));
-    }
-    arrays.push_back(array);
+    arrays.push_back(NewArray(layout.Name + suffix, vtkType, layout.Components, tuples, views));
+  }
+  return arrays;
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
+  if (info.likelihood == vae::Likelihood::Bernoulli)
+  {
+    return NewArrays(info, "_probability", VTK_FLOAT, tuples, views);
+  }
+  for (const double label : info.channels[0].phases)
+  {
+    const std::string suffix = "_probability_" + vtkVariant(label).ToString();
+    arrays.push_back(NewArrays(info, suffix, VTK_FLOAT, tuples, views)[0]);
+  }
+  return arrays;
+}
+
+//----------------------------------------------------------------------------
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
+{
+  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
+  if (info.likelihood == vae::Likelihood::Bernoulli)
+  {
+    return NewArrays(info, "_probability", VTK_FLOAT, tuples, views);
+  }
+  for (const double label : info.channels[0].phases)
+  {
+    const std::string suffix = "_probability_" + vtkVariant(label).ToString();
+    arrays.push_back(NewArrays(info, suffix, VTK_FLOAT, tuples, views)[0]);
   }
   return arrays;
 }

@@ -23,6 +23,9 @@ class vtkInformationVector;
 namespace vtkVAEBridge
 {
 
+/// The input as an image. \throws std::invalid_argument that says what to do with other grids
+vtkImageData* ImageOf(vtkDataObject* input);
+
 /// A volume over these arrays of the image; the arrays are kept alive by it, not copied
 /// (arrays that are not one block of memory are, once).
 vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arrays, bool cellData);
@@ -61,6 +64,15 @@ std::vector<ArrayLayout> LayoutOf(const vae::ModelInfo& info);
 /// VTK_VOID for the training data's own.
 std::vector<vtkSmartPointer<vtkDataArray>> NewArrays(const vae::ModelInfo& info,
   const std::string& suffix, int type, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
+
+/// One such array.
+vtkSmartPointer<vtkDataArray> NewArray(const std::string& name, int type, int components,
+  vtkIdType tuples, std::vector<vae::OutputChannel>& views);
+
+/// Float arrays of the probabilities of phases, 0 to 1: of the larger label of each two-phase array
+/// (X_probability), or of each label (X_probability_L). None for grey values.
+std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
+  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
 
 /// The network in a pipeline object. \throws std::invalid_argument if there is none, Pending if a
 /// training under way has none yet

@@ -140,10 +140,9 @@ int vtkVAEGenerate::RequestData(
     vae::Outputs wanted;
     auto arrays = vtkVAEBridge::NewArrays(info, "", VTK_VOID, count, wanted.values);
     const vtkSmartPointer<vtkDataArray> scalars = arrays[0];
-    if (this->ComputeProbability && info.likelihood == vae::Likelihood::Bernoulli)
+    if (this->ComputeProbability)
     {
-      for (auto& array :
-        vtkVAEBridge::NewArrays(info, "_probability", VTK_FLOAT, count, wanted.probability))
+      for (auto& array : vtkVAEBridge::NewProbabilities(info, count, wanted.probability))
       {
         arrays.push_back(array);
       }

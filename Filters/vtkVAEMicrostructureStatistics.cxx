@@ -285,7 +285,8 @@ int vtkVAEMicrostructureStatistics::RequestData(
         vtkWarningMacro(<< "There is no radial S2: " << vtkVAEBridge::FirstLine(e.what()));
       }
     }
-    const bool grey = options.thresholds > 0 && source.Summary.distinct > 2;
+    const auto few = source.Summary.values.size(); // 0: more than can be phases
+    const bool grey = options.thresholds > 0 && (few == 0 || few > 2);
     vtkVAEBridge::Progress progress(this, 0, grey ? 0.8 : 1), more(this, 0.8, 1);
     Judged judged = vae::statistics::judge(
       own, reference ? &other : nullptr, options, radial, progress.Monitor());

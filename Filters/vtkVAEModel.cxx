@@ -11,6 +11,9 @@
 #include "vtkObjectFactory.h"
 #include "vtkStringArray.h"
 
+#include <cmath>
+#include <set>
+
 vtkStandardNewMacro(vtkVAEModel);
 
 //----------------------------------------------------------------------------
@@ -77,7 +80,7 @@ void vtkVAEModel::SetModel(std::shared_ptr<const vae::Model> model)
 void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
 {
   this->Initialize();
-  const bool phases = info.likelihood == vae::Likelihood::Bernoulli;
+  const bool phases = info.hasPhases();
   using Row = vae::EpochRecord;
   const auto column = [&](const char* name, auto member)
   {
@@ -103,6 +106,37 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   column("Learning Rate", &Row::learningRate);
   column("Sigma", &Row::sigma);
   column("Active Latents", &Row::activeLatents);
+  column("Mutual Information", &Row::mutualInformation);
+  column("MMD", &Row::mmd);
+  vtkNew<vtkDoubleArray> latents;
+  latents->SetName("KL of Latents");
+  latents->SetNumberOfComponents(info.latentChannels());
+  std::set<std::string> measures;
+  for (const Row& row : info.history)
+  {
+    for (int i = 0; i < info.latentChannels(); ++i)
+    {
+      const auto index = static_cast<std::size_t>(i);
+      latents->InsertNextValue(
+        index < row.klOfLatents.size() ? row.klOfLatents[index] : std::nan(""));
+    }
+    for (const auto& [name, value] : row.measures)
+    {
+      measures.insert(name);
+    }
+  }
+  this->AddColumn(latents);
+  for (const std::string& name : measures)
+  {
+    vtkNew<vtkDoubleArray> array;
+    array->SetName(name.c_str());
+    for (const Row& row : info.history)
+    {
+      const auto found = row.measures.find(name);
+      array->InsertNextValue(found == row.measures.end() ? std::nan("") : found->second);
+    }
+    this->AddColumn(array);
+  }
   column("Voxels per Second", &Row::voxelsPerSecond);
 
   const auto fact = [this](const char* name, const std::string& value)
@@ -113,7 +147,10 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
     this->GetFieldData()->AddArray(array);
   };
   fact("Device", info.device);
+  fact("Objective", info.options.objective);
   fact("Likelihood", vae::name(info.likelihood));
+  fact("Likelihood Reason", info.likelihoodReason);
+  fact("Network", vae::name(info.network.architecture));
   fact("Array", info.channels.empty() ? std::string() : info.channels[0].array);
   fact("Parameters", std::to_string(info.parameters));
   fact("Fingerprint", info.fingerprint);

@@ -2,46 +2,91 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEReconstruct.h"
 
-#include "vtkArrayDispatch.h"
+#include "Statistics/Quality.h"
+
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
-#include "vtkDataArrayRange.h"
 #include "vtkDoubleArray.h"
 #include "vtkFieldData.h"
-#include "vtkFloatArray.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkPointData.h"
-#include "vtkSMPThreadLocal.h"
-#include "vtkSMPTools.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkWeakPointer.h"
 
-#include <cmath>
+#include <algorithm>
 
 vtkStandardNewMacro(vtkVAEReconstruct);
 
 //----------------------------------------------------------------------------
-vtkVAEReconstruct::vtkVAEReconstruct()
+struct vtkVAEReconstruct::Internals
+{
+  vae::ReconstructOptions Options;
+
+  /// What was made of an image, of which a pipeline of blocks or time steps has many: without the
+  /// arrays of the image itself, which may go.
+  struct Made
+  {
+    vtkWeakPointer<vtkDataArray> Of;
+    std::vector<vtkSmartPointer<vtkDataArray>> Arrays;
+    std::vector<vtkSmartPointer<vtkDataArray>> Fields;
+    bool CellData;
+  };
+  std::vector<Made> Kept;
+
+  /// What was made of an array, and no longer what was made of arrays that are gone.
+  std::vector<Made>::iterator Find(vtkDataArray* of)
+  {
+    std::erase_if(this->Kept, [](const Made& made) { return !made.Of; });
+    return std::ranges::find(this->Kept, of, [](const Made& made) { return made.Of.Get(); });
+  }
+};
+
+//----------------------------------------------------------------------------
+vtkVAEReconstruct::vtkVAEReconstruct() : Internal(std::make_unique<Internals>())
 {
   this->SetNumberOfInputPorts(2);
 }
+
+vtkVAEReconstruct::~vtkVAEReconstruct() = default;
+
+//----------------------------------------------------------------------------
+// Properties are the fields of vae::ReconstructOptions.
+vtkVAEOptionMacro(vtkVAEReconstruct, Strength, double, Options.strength);
+vtkVAEOptionMacro(vtkVAEReconstruct, Samples, int, Options.samples);
+vtkVAEOptionMacro(vtkVAEReconstruct, Seed, int, Options.seed);
+vtkVAEOptionMacro(vtkVAEReconstruct, Threshold, double, Options.threshold);
+vtkVAEOptionMacro(vtkVAEReconstruct, AnomalyMeasure, int, Options.anomalyMeasure);
 
 //----------------------------------------------------------------------------
 void vtkVAEReconstruct::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
+  os << indent << "Strength: " << this->GetStrength() << "\n";
+  os << indent << "Samples: " << this->GetSamples() << "\n";
+  os << indent << "Seed: " << this->GetSeed() << "\n";
+  os << indent << "Threshold: " << this->GetThreshold() << "\n";
+  os << indent << "AnomalyMeasure: " << this->GetAnomalyMeasure() << "\n";
   os << indent << "ComputeError: " << this->ComputeError << "\n";
+  os << indent << "ComputeAbsoluteError: " << this->ComputeAbsoluteError << "\n";
   os << indent << "ComputeProbability: " << this->ComputeProbability << "\n";
+  os << indent << "ComputeStandardDeviation: " << this->ComputeStandardDeviation << "\n";
+  os << indent << "ComputeEntropy: " << this->ComputeEntropy << "\n";
+  os << indent << "ComputeExceedance: " << this->ComputeExceedance << "\n";
+  os << indent << "ComputeAnomaly: " << this->ComputeAnomaly << "\n";
+  os << indent << "ComputeCellAnomaly: " << this->ComputeCellAnomaly << "\n";
+  os << indent << "ComputeSSIM: " << this->ComputeSSIM << "\n";
 }
 
 //----------------------------------------------------------------------------
 int vtkVAEReconstruct::FillInputPortInformation(int port, vtkInformation* info)
 {
-  info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkImageData" : "vtkTable");
+  // Of port 0 image data is required; other grids are told so in our words, by ImageOf.
+  info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkDataSet" : "vtkTable");
   if (port == 1)
   {
     // Optional, so that a missing model is told in our words.
@@ -56,7 +101,15 @@ int vtkVAEReconstruct::RequestInformation(
 {
   vtkInformation* in = inputVector[0]->GetInformationObject(0);
   vtkInformation* out = outputVector->GetInformationObject(0);
-  out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
+  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
+  {
+    out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
+  }
+  else // no image: the pipeline must get as far as RequestData
+  {
+    const int none[6] = { 0, -1, 0, -1, 0, -1 };
+    out->Set(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT(), none, 6);
+  }
   out->CopyEntry(in, vtkDataObject::SPACING());
   out->CopyEntry(in, vtkDataObject::ORIGIN());
   out->CopyEntry(in, vtkDataObject::DIRECTION());
@@ -74,40 +127,57 @@ int vtkVAEReconstruct::RequestUpdateExtent(
 namespace
 {
 
-/// error = reconstruction - input, and the sums for a quality measure.
-struct Compare
+/// Range of the training data of an array of the model.
+double RangeOf(const vae::ModelInfo& info, const std::string& array)
 {
-  double Squares = 0;
-  vtkIdType Equal = 0;
-
-  template <typename A, typename B>
-  void operator()(A* input, B* reconstruction, vtkFloatArray* error)
+  double low = 0, high = 0;
+  bool first = true;
+  for (const vae::ChannelInfo& c : info.channels)
   {
-    const auto in = vtk::DataArrayValueRange(input);
-    const auto out = vtk::DataArrayValueRange(reconstruction);
-    float* e = error ? error->GetPointer(0) : nullptr;
-    vtkSMPThreadLocal<std::pair<double, vtkIdType>> sums(std::make_pair(0., vtkIdType(0)));
-    vtkSMPTools::For(0, in.size(), [&](vtkIdType begin, vtkIdType end)
+    if (c.array == array)
     {
-      auto& sum = sums.Local();
-      for (vtkIdType i = begin; i < end; ++i)
-      {
-        const double d = static_cast<double>(out[i]) - static_cast<double>(in[i]);
-        sum.first += d * d;
-        sum.second += d == 0;
-        if (e)
-        {
-          e[i] = static_cast<float>(d);
-        }
-      }
-    });
-    for (const auto& sum : sums)
-    {
-      this->Squares += sum.first;
-      this->Equal += sum.second;
+      low = first ? c.minimum : std::min(low, c.minimum);
+      high = first ? c.maximum : std::max(high, c.maximum);
+      first = false;
     }
   }
-};
+  return high - low;
+}
+
+/// The mean over an array's components, whose channels `before` and `after` hold from `channel` on.
+vae::statistics::Quality Compare(const vae::Volume& before,
+  const std::vector<vae::OutputChannel>& after, std::size_t channel, std::size_t components,
+  vae::statistics::Comparison what, const std::vector<vae::OutputChannel>& errors,
+  const std::vector<vae::OutputChannel>& absolutes, const vae::statistics::Work& work)
+{
+  vae::statistics::Quality mean;
+  double squares = 0;
+  const auto n = static_cast<double>(components);
+  for (std::size_t c = channel; c < channel + components; ++c)
+  {
+    what.before = before.channels[c];
+    const vae::OutputChannel& made = after[c];
+    what.after = { made.data, made.type, made.stride, made.owner, made.array, made.component,
+      made.components };
+    what.error = errors.empty() ? vae::OutputChannel() : errors[c];
+    what.absolute = absolutes.empty() ? vae::OutputChannel() : absolutes[c];
+    const double from = static_cast<double>(c - channel) / n;
+    const vae::statistics::Quality q =
+      vae::statistics::compare(what, before.dims, work.part(from, from + 1 / n));
+    mean.equal += q.equal / n;
+    mean.ssim += q.ssim / n;
+    squares += std::pow(10, -q.psnr / 10) / n;
+  }
+  mean.psnr = -10 * std::log10(squares);
+  return mean;
+}
+
+vtkSmartPointer<vtkDoubleArray> NewField(const char* name)
+{
+  auto field = vtkSmartPointer<vtkDoubleArray>::New();
+  field->SetName(name);
+  return field;
+}
 
 } // namespace
 
@@ -115,90 +185,150 @@ struct Compare
 int vtkVAEReconstruct::RequestData(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkImageData* input = vtkImageData::GetData(inputVector[0]);
   vtkImageData* output = vtkImageData::GetData(outputVector);
-  output->ShallowCopy(input); // what there is while a training has no model yet
+  vtkDataArray* first = nullptr; // of the input
+  const auto give = [&](const Internals::Made& made)
+  {
+    vtkDataSetAttributes* attributes = made.CellData
+      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
+      : output->GetPointData();
+    for (const auto& array : made.Arrays)
+    {
+      attributes->AddArray(array);
+    }
+    attributes->SetActiveScalars(made.Arrays[0]->GetName());
+    for (const auto& field : made.Fields)
+    {
+      output->GetFieldData()->AddArray(field);
+    }
+  };
   try
   {
+    vtkImageData* input = vtkVAEBridge::ImageOf(vtkDataObject::GetData(inputVector[0]));
+    output->ShallowCopy(input); // what there is while a training has no model yet
+    for (const bool cells : { true, false })
+    {
+      vtkDataSetAttributes* attributes =
+        cells ? static_cast<vtkDataSetAttributes*>(input->GetCellData()) : input->GetPointData();
+      for (int i = 0; i < attributes->GetNumberOfArrays(); ++i)
+      {
+        vtkDataArray* array = attributes->GetArray(i);
+        first = this->Internal->Find(array) != this->Internal->Kept.end() ? array : first;
+      }
+    }
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
-    this->Last = nullptr; // its memory is needed
     const vae::ModelInfo& info = model.info();
-    bool cellData = false;
-    const std::vector<vtkDataArray*> arrays = vtkVAEBridge::ArraysFor(input, info, cellData);
-    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
+    Internals::Made made;
+    const std::vector<vtkDataArray*> arrays = vtkVAEBridge::ArraysFor(input, info, made.CellData);
+    made.Of = arrays[0];
+    if (const auto old = this->Internal->Find(arrays[0]); old != this->Internal->Kept.end())
+    {
+      this->Internal->Kept.erase(old); // its memory is needed
+    }
+    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, made.CellData);
     const vtkIdType count = vae::voxels(volume.dims);
-
-    const bool phases = info.likelihood == vae::Likelihood::Bernoulli;
-    vae::Outputs wanted;
-    const auto values =
-      vtkVAEBridge::NewArrays(info, "_reconstruction", VTK_VOID, count, wanted.values);
-    std::vector<vtkSmartPointer<vtkDataArray>> probability;
-    if (this->ComputeProbability && phases)
-    {
-      probability =
-        vtkVAEBridge::NewArrays(info, "_probability", VTK_FLOAT, count, wanted.probability);
-    }
-
     this->PlanMemory(model, volume.dims);
-    vtkVAEBridge::Progress encoding(this, 0, 0.45), decoding(this, 0.45, 0.97);
-    const vae::Latent latent = model.encode(volume, this->Run(), encoding.Monitor());
-    model.decode(latent, volume.dims, 0, wanted, this->Run(), decoding.Monitor());
 
-    vtkDataSetAttributes* attributes =
-      cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
-    vtkNew<vtkDoubleArray> quality;
-    quality->SetName(phases ? "Accuracy" : "PSNR");
-    const std::vector<vtkVAEBridge::ArrayLayout> layout = vtkVAEBridge::LayoutOf(info);
-    for (std::size_t i = 0; i < arrays.size(); ++i)
+    const bool phases = info.hasPhases();
+    vae::ReconstructOutputs wanted;
+    std::vector<vae::OutputChannel> errors, absolutes;
+    const auto add = [&](bool asked, const char* suffix, std::vector<vae::OutputChannel>& views,
+                       int type = VTK_FLOAT)
     {
-      attributes->AddArray(values[i]);
-      vtkSmartPointer<vtkFloatArray> error;
-      if (this->ComputeError)
+      if (asked)
       {
-        error = vtkSmartPointer<vtkFloatArray>::New();
-        error->SetName((layout[i].Name + "_error").c_str());
-        error->SetNumberOfComponents(arrays[i]->GetNumberOfComponents());
-        error->SetNumberOfTuples(count);
+        const auto added = vtkVAEBridge::NewArrays(info, suffix, type, count, views);
+        made.Arrays.insert(made.Arrays.end(), added.begin(), added.end());
       }
-      Compare compare;
-      if (!vtkArrayDispatch::Dispatch2::Execute(arrays[i], values[i].Get(), compare, error.Get()))
+    };
+    const auto addOne = [&](bool asked, const char* suffix, vae::OutputChannel& view)
+    {
+      if (asked)
       {
-        compare(arrays[i], values[i].Get(), error.Get());
+        std::vector<vae::OutputChannel> views;
+        made.Arrays.push_back(vtkVAEBridge::NewArray(
+          info.channels[0].array + suffix, VTK_FLOAT, 1, count, views));
+        view = views[0];
       }
-      if (error)
-      {
-        attributes->AddArray(error);
-      }
-      if (!probability.empty())
-      {
-        attributes->AddArray(probability[i]);
-      }
-      const double total = static_cast<double>(arrays[i]->GetNumberOfValues());
-      double low = info.channels[0].minimum, high = info.channels[0].maximum;
-      for (const vae::ChannelInfo& c : info.channels)
-      {
-        if (c.array == layout[i].Name)
-        {
-          low = std::min(low, c.minimum);
-          high = std::max(high, c.maximum);
-        }
-      }
-      quality->InsertNextValue(phases
-          ? static_cast<double>(compare.Equal) / total
-          : 10 * std::log10((high - low) * (high - low) / (compare.Squares / total)));
+    };
+    add(true, "_reconstruction", wanted.values, VTK_VOID);
+    add(this->ComputeError, "_error", errors);
+    add(this->ComputeAbsoluteError, "_absolute_error", absolutes);
+    if (this->ComputeProbability)
+    {
+      const auto added = vtkVAEBridge::NewProbabilities(info, count, wanted.probability);
+      made.Arrays.insert(made.Arrays.end(), added.begin(), added.end());
     }
-    attributes->SetActiveScalars(values[0]->GetName());
-    output->GetFieldData()->AddArray(quality);
-    this->Last = vtkSmartPointer<vtkImageData>::New();
-    this->Last->ShallowCopy(output);
+    add(this->ComputeStandardDeviation, "_stddev", wanted.stddev);
+    add(this->ComputeEntropy, "_entropy", wanted.entropy);
+    add(this->ComputeExceedance, "_exceedance", wanted.exceedance);
+    const bool scaled = model.hasAnomalyScale();
+    addOne(this->ComputeAnomaly, "_anomaly", wanted.anomaly);
+    addOne(this->ComputeAnomaly && scaled, "_anomaly_percentile", wanted.anomalyPercentile);
+    addOne(this->ComputeCellAnomaly, "_anomaly_cell", wanted.cellAnomaly);
+    addOne(
+      this->ComputeCellAnomaly && scaled, "_anomaly_cell_percentile", wanted.cellAnomalyPercentile);
+
+    vtkVAEBridge::Progress reconstructing(this, 0, 0.9), comparing(this, 0.9, 1);
+    model.reconstruct(
+      volume, this->Internal->Options, wanted, this->Run(), reconstructing.Monitor());
+
+    auto accuracy = NewField("Accuracy"), psnr = NewField("PSNR"), ssim = NewField("SSIM"),
+         ratio = NewField("Compression Ratio");
+    vae::statistics::Comparison what;
+    what.ssim = this->ComputeSSIM;
+    vtkDataArray* ghosts =
+      (made.CellData ? static_cast<vtkDataSetAttributes*>(input->GetCellData())
+                     : input->GetPointData())
+        ->GetArray(vtkDataSetAttributes::GhostArrayName());
+    const vae::Volume ghostVolume =
+      ghosts ? vtkVAEBridge::VolumeOf(input, { ghosts }, made.CellData) : vae::Volume();
+    if (ghosts)
+    {
+      what.ghosts = ghostVolume.channels[0];
+    }
+    const vae::statistics::Work work(0, comparing.Monitor());
+    double bytes = 0;
+    std::size_t channel = 0;
+    for (const vtkVAEBridge::ArrayLayout& layout : vtkVAEBridge::LayoutOf(info))
+    {
+      const auto components = static_cast<std::size_t>(layout.Components);
+      what.range = RangeOf(info, layout.Name);
+      const double all = static_cast<double>(volume.channels.size());
+      const vae::statistics::Quality quality = Compare(volume, wanted.values, channel, components,
+        what, errors, absolutes,
+        work.part(static_cast<double>(channel) / all,
+          static_cast<double>(channel + components) / all));
+      accuracy->InsertNextValue(quality.equal);
+      psnr->InsertNextValue(quality.psnr);
+      ssim->InsertNextValue(quality.ssim);
+      vtkDataArray* array = arrays[static_cast<std::size_t>(accuracy->GetNumberOfTuples() - 1)];
+      bytes += static_cast<double>(array->GetNumberOfValues()) * array->GetDataTypeSize();
+      channel += components;
+    }
+    const vae::Dims cells = vae::latentDims(volume.dims, info.network);
+    ratio->InsertNextValue(
+      bytes / (static_cast<double>(vae::voxels(cells)) * info.latentChannels() * sizeof(float)));
+    if (phases)
+    {
+      made.Fields.push_back(accuracy);
+    }
+    made.Fields.push_back(psnr);
+    if (this->ComputeSSIM)
+    {
+      made.Fields.push_back(ssim);
+    }
+    made.Fields.push_back(ratio);
+    give(made);
+    this->Internal->Kept.push_back(std::move(made));
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
   {
     // A training has begun anew: what the one before it gave stays in view until it has a model.
-    if (this->Last && this->Last->GetNumberOfPoints() == input->GetNumberOfPoints())
+    if (first)
     {
-      output->ShallowCopy(this->Last);
+      give(*this->Internal->Find(first));
     }
     return 1;
   }

@@ -4,18 +4,30 @@
  * @class   vtkVAEReconstruct
  * @brief   encode a volume and decode it again
  *
- * Port 0: image data. Port 1: a vtkVAEModel. Output: the input with, for each array X that
- * the model was trained on, X_reconstruction (type, units and range of the training data;
- * for two phases their labels), X_error (reconstruction minus input, float) and on request
- * X_probability (two phases: of the larger label, float, 0 to 1). Field data: Accuracy
- * (fraction of equal voxels) or PSNR (dB, over the training data's range).
+ * Port 0: image data; composite data, block by block, and time series, step by step, by VTK's own
+ * pipeline. Port 1: a vtkVAEModel. Output: the input with, for each array X that the model was
+ * trained on, X_reconstruction (type, units and range of the training data; for phases their
+ * labels), and on request
+ *
+ * | array | what |
+ * |---|---|
+ * | X_error, X_absolute_error | reconstruction minus input, float |
+ * | X_probability | of the larger of two labels, 0 to 1; X_probability_L of each label L of more |
+ * | X_stddev, X_entropy, X_exceedance | over posterior samples, see vae::ReconstructOutputs |
+ * | X_anomaly, X_anomaly_percentile | of all arrays together, named after the first |
+ * | X_anomaly_cell, X_anomaly_cell_percentile | the same of each latent cell, constant within it |
+ *
+ * Field data, one value for each array: Accuracy (phases: fraction of equal voxels), PSNR (dB, over
+ * the training data's range), on request SSIM, and one Compression Ratio, bytes of the arrays over
+ * those of the latent means as float32. Ghosts and blanked voxels (vtkGhostType) do not count.
  */
 #ifndef vtkVAEReconstruct_h
 #define vtkVAEReconstruct_h
 
-#include "vtkSmartPointer.h"     // for the last output
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
+
+#include <memory> // for std::unique_ptr
 
 class VTKVAEFILTERS_EXPORT vtkVAEReconstruct : public vtkVAEInferenceAlgorithm
 {
@@ -31,25 +43,61 @@ public:
 
   ///@{
   /**
-   * Add X_error: reconstruction minus input. On by default.
+   * Arrays to add. Only the error is on by default.
    */
   vtkSetMacro(ComputeError, bool);
   vtkGetMacro(ComputeError, bool);
   vtkBooleanMacro(ComputeError, bool);
+  vtkSetMacro(ComputeAbsoluteError, bool);
+  vtkGetMacro(ComputeAbsoluteError, bool);
+  vtkBooleanMacro(ComputeAbsoluteError, bool);
+  vtkSetMacro(ComputeProbability, bool);
+  vtkGetMacro(ComputeProbability, bool);
+  vtkBooleanMacro(ComputeProbability, bool);
+  vtkSetMacro(ComputeStandardDeviation, bool);
+  vtkGetMacro(ComputeStandardDeviation, bool);
+  vtkBooleanMacro(ComputeStandardDeviation, bool);
+  vtkSetMacro(ComputeEntropy, bool);
+  vtkGetMacro(ComputeEntropy, bool);
+  vtkBooleanMacro(ComputeEntropy, bool);
+  vtkSetMacro(ComputeExceedance, bool);
+  vtkGetMacro(ComputeExceedance, bool);
+  vtkBooleanMacro(ComputeExceedance, bool);
+  vtkSetMacro(ComputeAnomaly, bool);
+  vtkGetMacro(ComputeAnomaly, bool);
+  vtkBooleanMacro(ComputeAnomaly, bool);
+  vtkSetMacro(ComputeCellAnomaly, bool);
+  vtkGetMacro(ComputeCellAnomaly, bool);
+  vtkBooleanMacro(ComputeCellAnomaly, bool);
   ///@}
 
   ///@{
   /**
-   * Add X_probability, for two-phase data. Off by default.
+   * Add the structural similarity to the field data, which takes about as long as decoding. Off by
+   * default.
    */
-  vtkSetMacro(ComputeProbability, bool);
-  vtkGetMacro(ComputeProbability, bool);
-  vtkBooleanMacro(ComputeProbability, bool);
+  vtkSetMacro(ComputeSSIM, bool);
+  vtkGetMacro(ComputeSSIM, bool);
+  vtkBooleanMacro(ComputeSSIM, bool);
+  ///@}
+
+  ///@{
+  /** Fields of vae::ReconstructOptions; defaults and ranges there. */
+  void SetStrength(double strength);
+  double GetStrength();
+  void SetSamples(int number);
+  int GetSamples();
+  void SetSeed(int seed);
+  int GetSeed();
+  void SetThreshold(double value);
+  double GetThreshold();
+  void SetAnomalyMeasure(int measure);
+  int GetAnomalyMeasure();
   ///@}
 
 protected:
   vtkVAEReconstruct();
-  ~vtkVAEReconstruct() override = default;
+  ~vtkVAEReconstruct() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
@@ -63,10 +111,18 @@ private:
   vtkVAEReconstruct(const vtkVAEReconstruct&) = delete;
   void operator=(const vtkVAEReconstruct&) = delete;
 
-  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
+  struct Internals;
+  std::unique_ptr<Internals> Internal;
 
   bool ComputeError = true;
+  bool ComputeAbsoluteError = false;
   bool ComputeProbability = false;
+  bool ComputeStandardDeviation = false;
+  bool ComputeEntropy = false;
+  bool ComputeExceedance = false;
+  bool ComputeAnomaly = false;
+  bool ComputeCellAnomaly = false;
+  bool ComputeSSIM = false;
 };
 
 #endif

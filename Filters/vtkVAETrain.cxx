@@ -154,8 +154,17 @@ vtkVAEOptionMacro(vtkVAETrain, StepsPerEpoch, int, Options.stepsPerEpoch);
 vtkVAEOptionMacro(vtkVAETrain, ValidationFraction, double, Options.validationFraction);
 vtkVAEOptionMacro(vtkVAETrain, ClassBalance, double, Options.classBalance);
 vtkVAEOptionMacro(vtkVAETrain, Likelihood, int, Options.likelihood);
-vtkVAEOptionMacro(vtkVAETrain, KLWeight, double, Options.klWeight);
+vtkVAEOptionMacro(vtkVAETrain, LikelihoodScale, int, Options.scale);
+vtkVAEOptionMacro(vtkVAETrain, FixedScale, double, Options.fixedScale);
+vtkVAEOptionMacro(vtkVAETrain, KLSchedule, int, Options.klSchedule);
 vtkVAEOptionMacro(vtkVAETrain, KLRamp, double, Options.klRamp);
+vtkVAEOptionMacro(vtkVAETrain, KLCycles, int, Options.klCycles);
+vtkVAEOptionMacro(vtkVAETrain, FreeBits, double, Options.freeBits);
+vtkVAEOptionMacro(vtkVAETrain, Network, int, Options.network.architecture);
+vtkVAEOptionMacro(vtkVAETrain, LatentStride, int, Options.network.latentStride);
+vtkVAEOptionMacro(vtkVAETrain, BlockSize, int, Options.network.blockSize);
+vtkVAEOptionMacro(vtkVAETrain, HiddenUnits, int, Options.network.hiddenUnits);
+vtkVAEOptionMacro(vtkVAETrain, AllowTorchScript, bool, Options.allowTorchScript);
 vtkVAEOptionMacro(vtkVAETrain, LatentChannels, int, Options.network.latentChannels);
 vtkVAEOptionMacro(vtkVAETrain, Width, int, Options.network.width);
 vtkVAEOptionMacro(vtkVAETrain, Blocks, int, Options.network.blocks);
@@ -171,6 +180,9 @@ vtkVAEOptionMacro(vtkVAETrain, CheckpointInterval, double, Driving.checkpointInt
 vtkVAEOptionMacro(vtkVAETrain, RefreshInterval, double, Driving.refreshInterval);
 vtkVAEOptionMacro(vtkVAETrain, Execution, int, Driving.execution);
 vtkVAEOptionMacro(vtkVAETrain, SaveOptimizer, bool, Driving.saveOptimizer);
+vtkVAEStringOptionMacro(Objective, Options.objective)
+vtkVAEStringOptionMacro(EncoderFile, Options.network.encoderFile)
+vtkVAEStringOptionMacro(DecoderFile, Options.network.decoderFile)
 vtkVAEStringOptionMacro(Device, Options.device)
 vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
 
@@ -197,8 +209,36 @@ vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
 
-  //----------------------------------------------------------------------------
-  std::string vtkVAETrain::GetLossHistory()
+//----------------------------------------------------------------------------
+std::string vtkVAETrain::GetLikelihoodInUse()
+{
+  const auto model = this->Internal->Session ? this->Internal->Session->model() : nullptr;
+  return model ? std::string(vae::name(model->info().likelihood)) + ": " +
+      model->info().likelihoodReason
+               : std::string();
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::SetObjectiveParameter(const char* name, double value)
+{
+  auto& all = this->Internal->Options.parameters;
+  const auto found = all.find(name);
+  if (found == all.end() || found->second != value)
+  {
+    all[name] = value;
+    this->Modified();
+  }
+}
+
+double vtkVAETrain::GetObjectiveParameter(const char* name)
+{
+  const auto& all = this->Internal->Options.parameters;
+  const auto found = all.find(name);
+  return found == all.end() ? std::nan("") : found->second;
+}
+
+//----------------------------------------------------------------------------
+std::string vtkVAETrain::GetLossHistory()
 {
   const std::vector<double> all =
     this->Internal->Session ? this->Internal->Session->losses() : std::vector<double>();
@@ -356,11 +396,15 @@ std::string vtkVAETrain::GetPlan()
   return InWords(this->Internal->Planned(this), this->Internal->DeviceSpeed);
 }
 
-std::string vtkVAETrain::DescribePlan(
-  int latentChannels, int width, int blocks, int patchSize, int batchSize, double timeBudget)
+std::string vtkVAETrain::DescribePlan(int network, int latentChannels, int latentStride, int width,
+  int blocks, int blockSize, int hiddenUnits, int patchSize, int batchSize, double timeBudget)
 {
   vae::TrainOptions options = this->Internal->Planned(this);
+  options.network.architecture = static_cast<vae::Architecture>(network);
   options.network.latentChannels = latentChannels;
+  options.network.latentStride = latentStride;
+  options.network.blockSize = blockSize;
+  options.network.hiddenUnits = hiddenUnits;
   options.network.width = width;
   options.network.blocks = blocks;
   options.patchSize = patchSize;

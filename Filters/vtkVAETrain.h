@@ -75,12 +75,36 @@ public:
   double GetValidationFraction();
   void SetClassBalance(double fraction);
   double GetClassBalance();
-  void SetLikelihood(int likelihood);
-  int GetLikelihood();
-  void SetKLWeight(double weight);
-  double GetKLWeight();
+  void SetObjective(const char* name);
+  const char* GetObjective();
+  void SetKLSchedule(int schedule); ///< vae::KLSchedule
+  int GetKLSchedule();
   void SetKLRamp(double fraction);
   double GetKLRamp();
+  void SetKLCycles(int cycles);
+  int GetKLCycles();
+  void SetFreeBits(double nats);
+  double GetFreeBits();
+  void SetLikelihood(int likelihood);
+  int GetLikelihood();
+  void SetLikelihoodScale(int scale); ///< vae::Scale
+  int GetLikelihoodScale();
+  void SetFixedScale(double standardDeviations);
+  double GetFixedScale();
+  void SetNetwork(int architecture); ///< vae::Architecture
+  int GetNetwork();
+  void SetLatentStride(int voxels);
+  int GetLatentStride();
+  void SetBlockSize(int voxels);
+  int GetBlockSize();
+  void SetHiddenUnits(int units);
+  int GetHiddenUnits();
+  void SetEncoderFile(const char* path);
+  const char* GetEncoderFile();
+  void SetDecoderFile(const char* path);
+  const char* GetDecoderFile();
+  void SetAllowTorchScript(bool allow);
+  bool GetAllowTorchScript();
   void SetLatentChannels(int channels);
   int GetLatentChannels();
   void SetWidth(int width);
@@ -115,6 +139,15 @@ public:
   int GetExecution();
   void SetSaveOptimizer(bool save);
   bool GetSaveOptimizer();
+  ///@}
+
+  ///@{
+  /**
+   * A parameter of the objective, by the name in its file under Model/Torch/Objectives; those of
+   * other objectives are kept and do not matter.
+   */
+  void SetObjectiveParameter(const char* name, double value);
+  double GetObjectiveParameter(const char* name);
   ///@}
 
   ///@{
@@ -159,6 +192,7 @@ public:
   double GetTimeLeft();
   int GetActiveLatents();
   std::string GetDeviceInUse();
+  std::string GetLikelihoodInUse(); ///< which, and why
   bool GetResumable();
   /**
    * Losses of the epochs so far, of the held-out slab or else of the training: numbers with spaces
@@ -176,7 +210,8 @@ public:
   int GetReceptiveField();    ///< voxels
   double GetExpectedMemory(); ///< MiB, of model and batch
   std::string GetPlan();      ///< in words, with the time on this device once it is measured
-  std::string DescribePlan(int latentChannels, int width, int blocks, int patchSize, int batchSize,
+  std::string DescribePlan(int network, int latentChannels, int latentStride, int width, int blocks,
+    int blockSize, int hiddenUnits, int patchSize, int batchSize,
     double timeBudget); ///< the same of other settings
   /**
    * Floating-point operations a second that MeasureDevice() has found; 0 before.

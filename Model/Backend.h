@@ -28,6 +28,11 @@ public:
   virtual std::unique_ptr<Trainer> train(std::vector<Volume> volumes, const TrainOptions& options,
     std::shared_ptr<const Model> initial = nullptr) = 0;
 
+  /// The options with every parameter of their objective, and nothing that they do not use: what
+  /// compares equal trains the same.
+  /// \throws std::invalid_argument as train() would
+  virtual TrainOptions complete(TrainOptions options) = 0;
+
   /// Floating-point operations a second that a training step of a network of the default shape
   /// reaches here; takes about half a second.
   virtual double measureSpeed(

@@ -18,7 +18,7 @@ Dims latentDims(const Dims& dims, const NetworkOptions& network)
 
 void checkFits(const Volume& volume, const ModelInfo& info)
 {
-  const int wanted = info.network.channels;
+  const int wanted = static_cast<int>(info.channels.size());
   if (static_cast<int>(volume.channels.size()) != wanted)
   {
     throw std::invalid_argument("The data has " + std::to_string(volume.channels.size()) +

@@ -50,7 +50,27 @@ struct LatentStatistics
 struct Outputs
 {
   std::vector<OutputChannel> values;      ///< labels (the likelier one), or grey values
-  std::vector<OutputChannel> probability; ///< Bernoulli: of the larger label, 0..1
+  /// 0..1. Bernoulli: of the larger label, one a channel. Categorical: one a phase.
+  std::vector<OutputChannel> probability;
+};
+
+/// What else a reconstruction gives, one for each channel of the data, or one for all of them.
+struct ReconstructOutputs : Outputs
+{
+  ///@{
+  /// Over posterior samples z_k ~ q(z|x), one a channel. Of phases with probabilities p_k: the
+  /// standard deviation sqrt(sum over phases of Var_k p / 2); the entropy of the mean of p_k, nats;
+  /// the mean probability of the phases above the threshold. Of grey values, which are distributed
+  /// about a mean m_k with the likelihood's width: the standard deviation, noise included, in the
+  /// data's unit; the entropy of a normal distribution of that width, nats; the mean of
+  /// P(x > threshold | z_k).
+  std::vector<OutputChannel> stddev, entropy, exceedance;
+  ///@}
+  ///@{
+  /// The anomaly of all channels together, in each voxel, and (constant within it) in each latent
+  /// cell: the score, and its percentile among those of the training volume.
+  OutputChannel anomaly, anomalyPercentile, cellAnomaly, cellAnomalyPercentile;
+  ///@}
 };
 
 /// A trained network. Immutable: every call is const, may come from any thread, and leaves
@@ -76,6 +96,13 @@ public:
   virtual void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor = {}) const = 0;
 
+  /// Encode, and decode the means; in the same tiles, whatever else is wanted. With a strength
+  /// below 1 values are mixed with the data: grey values linearly, phases by their probabilities, so
+  /// that a label changes where the network is sure.
+  /// \throws std::invalid_argument if the volume, or what is wanted, does not fit the model
+  virtual void reconstruct(const Volume& volume, const ReconstructOptions& options,
+    const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor = {}) const = 0;
+
   /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
   virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const = 0;
 
@@ -87,6 +114,9 @@ public:
 
   /// In words, what decode() of so many voxels will use: tiles, memory, why so much.
   virtual std::string memoryPlan(const Dims& dims, const RunOptions& run) const = 0;
+
+  /// Whether it knows the anomaly scores of its training volume.
+  virtual bool hasAnomalyScale() const = 0;
 
   /// The prior that Automatic stands for in this model.
   virtual Prior bestPrior() const = 0;

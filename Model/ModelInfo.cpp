@@ -4,6 +4,7 @@
 
 #include "Json.h"
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <stdexcept>
@@ -15,7 +16,11 @@ namespace
 
 constexpr const char* ScalarNames[] = { "int8", "uint8", "int16", "uint16", "int32", "uint32",
   "int64", "uint64", "float32", "float64" };
-constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian" };
+constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian", "categorical",
+  "laplace" };
+constexpr const char* ScaleNames[] = { "analytic", "learned", "fixed" };
+constexpr const char* ScheduleNames[] = { "linear", "cyclical" };
+constexpr const char* ArchitectureNames[] = { "field", "vector", "dense", "torchscript" };
 constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
 constexpr const char* SymmetryNames[] = { "none", "flips", "cube" };
 constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
@@ -38,12 +43,18 @@ template <typename V, typename T>
 void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
 {
+  v("architecture", o.architecture);
   v("dimensions", o.dimensions);
   v("channels", o.channels);
-  v("fold", o.fold);
   v("width", o.width);
   v("blocks", o.blocks);
   v("latent_channels", o.latentChannels);
+  v("latent_stride", o.latentStride);
+  v("block_size", o.blockSize);
+  v("hidden_units", o.hiddenUnits);
+  v("codes", o.codes);
+  v("encoder_file", o.encoderFile);
+  v("decoder_file", o.decoderFile);
 }
 
 template <typename V, typename T>
@@ -51,9 +62,15 @@ void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, TrainOptions>
 {
   v("network", o.network);
-  v("likelihood", o.likelihood);
-  v("kl_weight", o.klWeight);
+  v("objective", o.objective);
+  v("parameters", o.parameters);
+  v("kl_schedule", o.klSchedule);
   v("kl_ramp", o.klRamp);
+  v("kl_cycles", o.klCycles);
+  v("free_bits", o.freeBits);
+  v("likelihood", o.likelihood);
+  v("scale", o.scale);
+  v("fixed_scale", o.fixedScale);
   v("time_budget", o.timeBudget);
   v("epochs", o.epochs);
   v("patience", o.patience);
@@ -85,6 +102,7 @@ void visit(V& v, T& o)
   v("minimum", o.minimum);
   v("maximum", o.maximum);
   v("mean", o.mean);
+  v("phases", o.phases);
 }
 
 template <typename V, typename T>
@@ -103,6 +121,10 @@ void visit(V& v, T& o)
   v("learning_rate", o.learningRate);
   v("sigma", o.sigma);
   v("active_latents", o.activeLatents);
+  v("kl_of_latents", o.klOfLatents);
+  v("mutual_information", o.mutualInformation);
+  v("mmd", o.mmd);
+  v("measures", o.measures);
   v("voxels_per_second", o.voxelsPerSecond);
 }
 
@@ -112,6 +134,7 @@ void visit(V& v, T& o)
 {
   v("network", o.network);
   v("likelihood", o.likelihood);
+  v("likelihood_reason", o.likelihoodReason);
   v("channels", o.channels);
   v("spacing", o.spacing);
   v("training_dims", o.trainingDims);
@@ -144,6 +167,9 @@ struct ToJson
   static Json convert(double v) { return v; }
   static Json convert(const std::string& v) { return v; }
   static Json convert(Likelihood v) { return LikelihoodNames[static_cast<int>(v)]; }
+  static Json convert(Scale v) { return ScaleNames[static_cast<int>(v)]; }
+  static Json convert(KLSchedule v) { return ScheduleNames[static_cast<int>(v)]; }
+  static Json convert(Architecture v) { return ArchitectureNames[static_cast<int>(v)]; }
   static Json convert(Precision v) { return PrecisionNames[static_cast<int>(v)]; }
   static Json convert(Symmetry v) { return SymmetryNames[static_cast<int>(v)]; }
   static Json convert(Ending v) { return EndingNames[static_cast<int>(v)]; }
@@ -167,6 +193,10 @@ struct ToJson
   static Json convert(const std::vector<T>& v)
   {
     return list(v);
+  }
+  static Json convert(const std::map<std::string, double>& v)
+  {
+    return Json::Object(v.begin(), v.end());
   }
   template <typename T>
   static Json convert(const T& o)
@@ -212,6 +242,15 @@ struct FromJson
   {
     v = fromName<Likelihood>(LikelihoodNames, j, "likelihood");
   }
+  static void convert(const Json& j, Scale& v) { v = fromName<Scale>(ScaleNames, j, "scale"); }
+  static void convert(const Json& j, KLSchedule& v)
+  {
+    v = fromName<KLSchedule>(ScheduleNames, j, "KL schedule");
+  }
+  static void convert(const Json& j, Architecture& v)
+  {
+    v = fromName<Architecture>(ArchitectureNames, j, "network");
+  }
   static void convert(const Json& j, Precision& v)
   {
     v = fromName<Precision>(PrecisionNames, j, "precision");
@@ -246,6 +285,14 @@ struct FromJson
       convert(j.array()[i], v[i]);
     }
   }
+  static void convert(const Json& j, std::map<std::string, double>& v)
+  {
+    v.clear();
+    for (const auto& [key, value] : j.object())
+    {
+      v[key] = value.number();
+    }
+  }
   template <typename T>
   static void convert(const Json& j, T& o)
     requires std::is_class_v<T>
@@ -267,6 +314,11 @@ void check(bool good, const char* what)
 
 const char* name(Likelihood likelihood) { return LikelihoodNames[static_cast<int>(likelihood)]; }
 
+const char* name(Architecture architecture)
+{
+  return ArchitectureNames[static_cast<int>(architecture)];
+}
+
 const char* name(ScalarType type) { return ScalarNames[static_cast<int>(type)]; }
 
 const char* name(Ending ending) { return EndingNames[static_cast<int>(ending)]; }
@@ -281,21 +333,32 @@ ModelInfo modelInfoFromJson(const std::string& text)
   FromJson::convert(Json::parse(text), info);
   const NetworkOptions& n = info.network;
   check(n.dimensions == 2 || n.dimensions == 3, "the network is neither 2-D nor 3-D");
-  check(n.channels >= 1 && n.channels <= 64 &&
-      static_cast<std::size_t>(n.channels) == info.channels.size(),
+  check(!info.channels.empty() && info.channels.size() <= 64 &&
+      static_cast<std::size_t>(n.channels) ==
+        (info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
+                                                    : info.channels.size()),
     "the network's channels are not those of the data");
-  check(n.fold == 2 || n.fold == 4 || n.fold == 8, "the network's fold is not 2, 4 or 8");
+  check(n.latentStride == 4 || n.latentStride == 8 || n.latentStride == 16 || n.latentStride == 32,
+    "the latent stride is not 4, 8, 16 or 32");
+  check(n.blockSize >= 2 && n.blockSize <= 128, "the block size is outside [2, 128]");
+  check(n.hiddenUnits >= 0 && n.hiddenUnits <= 65536, "the hidden units are outside [0, 65536]");
+  check(n.codes >= 0 && n.codes <= 65536, "the codes are outside [0, 65536]");
   check(n.width >= 8 && n.width <= 512, "the network's width is outside [8, 512]");
   check(n.blocks >= 1 && n.blocks <= 8, "the network's blocks are outside [1, 8]");
   check(n.latentChannels >= 1 && n.latentChannels <= 64,
     "the network's latent channels are outside [1, 64]");
   check(info.likelihood != Likelihood::Automatic, "the likelihood was not chosen");
-  check(info.likelihood != Likelihood::Gaussian ||
-      info.sigma.size() == static_cast<std::size_t>(n.channels),
-    "there is no standard deviation for each channel");
+  check((info.likelihood != Likelihood::Gaussian && info.likelihood != Likelihood::Laplace) ||
+      info.sigma.size() == info.channels.size(),
+    "there is no width of the likelihood for each channel");
   for (const ChannelInfo& c : info.channels)
   {
     check(c.scale != 0 && c.scale == c.scale, "a channel's scale is zero or not a number");
+    check(info.likelihood == Likelihood::Bernoulli
+        ? c.phases.size() == 2
+        : (info.likelihood == Likelihood::Categorical) == (c.phases.size() > 2),
+      "a channel's phases do not fit the likelihood");
+    check(std::is_sorted(c.phases.begin(), c.phases.end()), "a channel's phases are not ascending");
   }
   return info;
 }

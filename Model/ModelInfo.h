@@ -5,6 +5,7 @@
 #include "Options.h"
 #include "Volume.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,8 @@
 namespace vae
 {
 
-/// How one channel of the data is normalised: x = (value - offset) / scale.
-/// For Bernoulli, offset and offset + scale are the two labels.
+/// How one channel of the data is normalised: x = (value - offset) / scale, or, where there are
+/// phases, x = index of the value in them.
 struct ChannelInfo
 {
   std::string array;
@@ -23,23 +24,29 @@ struct ChannelInfo
   double offset = 0, scale = 1;
   double minimum = 0, maximum = 1; ///< of the training data; outputs stay within
   double mean = 0;                 ///< of the training data
+  std::vector<double> phases;      ///< Bernoulli, Categorical: the labels, ascending
 };
 
-/// One row of the history. Losses are nats a voxel.
+/// One row of the history. Losses are nats a voxel; what concerns latents is measured on the
+/// posteriors of the epoch's last batch, and not a number where there are no distributions.
 struct EpochRecord
 {
   int epoch = 0;
   std::int64_t step = 0;
   double seconds = 0;
-  double loss = 0;              ///< reconstruction + klWeight * kl, mean over the epoch
+  double loss = 0;              ///< of the objective, mean over the epoch
   double reconstruction = 0;    ///< -log p(x|z)
   double kl = 0;                ///< KL(q(z|x) || N(0, I))
-  double validationLoss = 0;    ///< of the held-out slab, at the full KL weight; NaN without one
-  double validationQuality = 0; ///< voxel accuracy (Bernoulli) or PSNR in dB (Gaussian)
-  double klWeight = 0;
+  double validationLoss = 0;    ///< of the held-out slab: reconstruction and the weighted KL
+  double validationQuality = 0; ///< voxel accuracy (phases) or PSNR in dB (grey values)
+  double klWeight = 0;          ///< or whatever the KL Schedule drives, at the epoch's last step
   double learningRate = 0;
-  double sigma = 0;      ///< Gaussian: mean learned standard deviation, in units of the data's own
+  double sigma = 0;      ///< grey values: mean width of the likelihood, in units of the data's own
   int activeLatents = 0; ///< channels whose mean varies: Var_x(E[z|x]) > 0.01 (Burda et al. 2016)
+  std::vector<double> klOfLatents; ///< of each channel, nats a latent vector
+  double mutualInformation = 0;    ///< between voxels and latent vector, nats; a lower bound
+  double mmd = 0; ///< squared maximum mean discrepancy of aggregated posterior and prior
+  std::map<std::string, double> measures; ///< of the objective itself
   double voxelsPerSecond = 0;
 };
 
@@ -57,6 +64,7 @@ struct ModelInfo
 {
   NetworkOptions network;
   Likelihood likelihood = Likelihood::Bernoulli; ///< never Automatic
+  std::string likelihoodReason;                  ///< why this one, in words
   std::vector<ChannelInfo> channels;
   std::array<double, 3> spacing{ 1, 1, 1 };
   Dims trainingDims{ 0, 0, 0 };
@@ -66,13 +74,14 @@ struct ModelInfo
   std::string device;      ///< where it was trained, and why there
   std::string producer;    ///< program and LibTorch version
   std::int64_t parameters = 0;
-  std::vector<double> sigma; ///< Gaussian: learned standard deviation a channel, normalised units
+  std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
   int bestEpoch = 0; ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty
 
   int latentChannels() const { return this->network.latentChannels; }
+  bool hasPhases() const { return !this->channels.empty() && !this->channels[0].phases.empty(); }
 };
 
 /// The metadata as one JSON text, and back. \throws std::runtime_error naming what is wrong.
@@ -96,6 +105,7 @@ TrainOptions withLimitsOf(TrainOptions options, const TrainOptions& limits);
 
 /// Name written to files and tables, e.g. "bernoulli".
 const char* name(Likelihood likelihood);
+const char* name(Architecture architecture);
 const char* name(ScalarType type);
 const char* name(Ending ending);
 

@@ -3,18 +3,46 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
-// Every choice a training or a run can make, and the only copy of each default.
+// Every choice a training or a run can make, and the only copy of each default. (The parameters of
+// an objective, and their defaults, are in its file under Torch/Objectives.)
 namespace vae
 {
 
-/// p(x|z). Automatic takes Bernoulli when every channel holds exactly two values, else Gaussian.
+/// p(x|z). Automatic takes Bernoulli when every channel holds exactly two values, Categorical when
+/// the one channel holds 3 to 16 whole numbers, else Gaussian.
 enum class Likelihood
 {
   Automatic = 0,
-  Bernoulli = 1, ///< one probability a voxel; -log p = binary cross entropy
-  Gaussian = 2   ///< one standard deviation a channel, learned (Rybkin et al. 2021)
+  Bernoulli = 1,   ///< one probability a voxel; -log p = binary cross entropy
+  Gaussian = 2,    ///< one standard deviation a channel, see Scale
+  Categorical = 3, ///< one probability for each of n phases; -log p = cross entropy
+  Laplace = 4      ///< one mean absolute deviation a channel, see Scale; sharper edges, robust
+};
+
+/// Where the width of a Gaussian or Laplace likelihood comes from.
+enum class Scale
+{
+  Analytic = 0, ///< the best for the errors of now (sigma-VAE, Rybkin et al. 2021, Eq. 8)
+  Learned = 1,  ///< a parameter, by gradients
+  Fixed = 2     ///< FixedScale
+};
+
+/// How the weight of the KL term rises.
+enum class KLSchedule
+{
+  Linear = 0,  ///< from 0, over KLRamp of the training
+  Cyclical = 1 ///< the same in each of KLCycles equal parts (Fu et al. 2019)
+};
+
+enum class Architecture
+{
+  Field = 0,      ///< fully convolutional, one latent vector for a cell of LatentStride voxels
+  Vector = 1,     ///< convolutions to one latent vector for a whole block
+  Dense = 2,      ///< two fully connected layers to one latent vector for a block, two back
+  TorchScript = 3 ///< the user's own encoder and decoder, one latent vector for a block
 };
 
 /// Arithmetic of the convolutions; weights and losses are always float32.
@@ -33,36 +61,59 @@ enum class Symmetry
   Cube = 2   ///< flips and permutations of axes with equal spacing: 48 in 3-D, 8 in 2-D
 };
 
-/// The fully convolutional network. Space is folded into channels before the first
-/// convolution and unfolded after the last; the latent field has 1/8 of the resolution.
+/// What is fixed when a network is made; see Torch/Networks.
 struct NetworkOptions
 {
+  Architecture architecture = Architecture::Field;
   int dimensions = 3;     ///< 2 or 3
-  int channels = 1;       ///< of the data
-  int fold = 4;           ///< voxels folded into channels, along each axis
-  int width = 32;         ///< channels at 1/4 resolution; twice that at 1/8; [8, 512]
-  int blocks = 1;         ///< residual blocks a level of the encoder; the decoder adds one; [1, 8]
-  int latentChannels = 8; ///< [1, 64]
+  int channels = 1;       ///< values a voxel that it reads and gives: data channels, or phases
+  int width = 32;         ///< Field, Vector: channels at 1/4 resolution, more below; [8, 512]
+  int blocks = 1;         ///< Field, Vector: residual blocks a level; [1, 8]
+  int latentChannels = 8; ///< numbers in a latent vector; [1, 64]
+  int latentStride = 8;   ///< Field: voxels a latent cell along each axis; 4, 8, 16 or 32
+  int blockSize = 32;     ///< the others: voxels of a block along each axis; [2, 128]
+  int hiddenUnits = 400;  ///< Dense: of the hidden layers; 0: none, a linear autoencoder
+  int codes = 0;          ///< of the codebook of a VQ-VAE; 0: none
+  std::string encoderFile, decoderFile; ///< TorchScript
 
-  int stride() const { return this->fold * 2; } ///< voxels a latent cell
+  /// Voxels folded into channels, along each axis, before the first layer.
+  int fold() const
+  {
+    return this->architecture == Architecture::Field || this->architecture == Architecture::Vector
+      ? 4
+      : 1;
+  }
+  /// Voxels a latent cell, along each axis.
+  int stride() const
+  {
+    return this->architecture == Architecture::Field ? this->latentStride : this->blockSize;
+  }
 };
 
 /// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps.
 struct TrainOptions
 {
   NetworkOptions network;
+  bool allowTorchScript = false; ///< TorchScript files are programs
+
+  std::string objective = "VAE";            ///< a name of objectives() in Objectives.h
+  std::map<std::string, double> parameters; ///< of the objective; its own defaults where absent
+  KLSchedule klSchedule = KLSchedule::Linear;
+  double klRamp = 0.3; ///< fraction of the training, or of a cycle, over which the weight rises
+  int klCycles = 4;
+  double freeBits = 0; ///< nats of each latent channel a cell that cost nothing; [0, 10]
 
   Likelihood likelihood = Likelihood::Automatic;
-  double klWeight = 1.0; ///< beta of Higgins et al. 2017, Eq. 4; 1 is the evidence lower bound
-  double klRamp = 0.3;   ///< fraction of the training over which the weight rises from 0
+  Scale scale = Scale::Analytic;
+  double fixedScale = 0.1; ///< in standard deviations of the data
 
   double timeBudget = 120; ///< seconds; 0 for no limit
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
   int patience = 0;        ///< epochs without a better validation loss that end it; 0 for never
   int stepsPerEpoch = 20;
 
-  int patchSize = 48; ///< voxels along each axis; thinner volumes take what they have
-  int batchSize = 2;
+  int patchSize = 48; ///< Field: voxels along each axis; thinner volumes take what they have
+  int batchSize = 0;  ///< patches a step; 0: 2 of Field's patches, 64 blocks of the others
   double learningRate = 2e-3;
   double weightDecay = 0.01;
   double gradientClip = 1.0; ///< largest norm of the gradient of the loss a voxel
@@ -74,6 +125,17 @@ struct TrainOptions
   std::string device = "auto"; ///< auto, cpu, cuda or cuda:N
   Precision precision = Precision::Automatic;
   int threads = 0; ///< 0: as many as there are cores
+
+  int patch() const
+  {
+    return this->network.architecture == Architecture::Field ? this->patchSize
+                                                             : this->network.blockSize;
+  }
+  int batch() const
+  {
+    return this->batchSize > 0                                   ? this->batchSize
+      : this->network.architecture == Architecture::Field ? 2 : 64;
+  }
 };
 
 /// Whether an update waits for the end of a training.
@@ -102,6 +164,25 @@ struct RunOptions
   Precision precision = Precision::Automatic;
   int threads = 0;
   double memoryBudget = 0; ///< MiB of activations a tile may use; 0: from what is free
+};
+
+/// What makes a place unlike the training volume. Zimmerer et al. 2019 (arXiv 1907.02796) multiply
+/// the reconstruction error by the KL term's gradient; here the term itself, which needs no way back.
+enum class AnomalyMeasure
+{
+  ReconstructionError = 0, ///< -log p(x|z) above its least possible value, nats
+  KLDivergence = 1,        ///< KL(q(z|x) || N(0, I)) of the latent cell, nats a voxel
+  Product = 2              ///< of the two
+};
+
+/// What VAE Reconstruct does beside encoding and decoding.
+struct ReconstructOptions
+{
+  double strength = 1; ///< 0: the input, 1: the reconstruction; [0, 1]
+  int samples = 16;    ///< of the posterior, for standard deviation, entropy, exceedance; [2, 10000]
+  std::int64_t seed = 0;
+  double threshold = 0; ///< of the exceedance, in the data's unit
+  AnomalyMeasure anomalyMeasure = AnomalyMeasure::ReconstructionError;
 };
 
 /// Where VAE Generate draws latent fields from.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Plan.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace vae
@@ -11,18 +12,17 @@ Plan planOf(const TrainOptions& options, int bytes)
 {
   const NetworkOptions& n = options.network;
   const double kernel = std::pow(3, n.dimensions), half = std::pow(2, n.dimensions);
-  const double fold = std::pow(n.fold, n.dimensions);
-  const double folded = n.channels * fold, w = n.width, latent = n.latentChannels;
+  const double fold = std::pow(n.fold(), n.dimensions);
+  const double folded = n.channels * fold, latent = n.latentChannels;
 
-  double weights = 0, biases = 0, products = 0; // products: for one cell at the fine level
-  const double fine = 1, coarse = 1 / half;     // cells of each level, a fine cell
+  double weights = 0, biases = 0, products = 0; // products: for one cell after folding
+  double stored = 0; // activations that wait for the way back, for one such cell
   const auto conv = [&](double in, double out, double taps, double cells)
   {
     weights += in * out * taps;
     biases += out;
     products += in * out * taps * cells;
   };
-  double stored = 0; // activations that wait for the way back, for one fine cell
   const auto residual = [&](double channels, double cells, int count)
   {
     for (int i = 0; i < count; ++i)
@@ -33,27 +33,70 @@ Plan planOf(const TrainOptions& options, int bytes)
       stored += 5 * channels * cells; // norm in and out, two activations, what lies between
     }
   };
-  conv(folded, w, kernel, fine);
-  residual(w, fine, n.blocks);
-  conv(w, 2 * w, half, coarse);
-  residual(2 * w, coarse, n.blocks);
-  conv(2 * w, 2 * latent, kernel, coarse);
-  conv(latent, 2 * w, kernel, coarse);
-  residual(2 * w, coarse, n.blocks);
-  conv(2 * w, w, half, coarse);
-  residual(w, fine, n.blocks + 1);
-  conv(w, folded, kernel, fine);
+  const auto channels = [&](int level) { return static_cast<double>(n.width << std::min(level, 2)); };
+  int reach = 0; // voxels on each side that a latent vector sees beyond its own
+  if (n.architecture == Architecture::Field || n.architecture == Architecture::Vector)
+  {
+    const bool field = n.architecture == Architecture::Field;
+    int rest = (field ? n.latentStride : n.blockSize) / n.fold();
+    double cells = 1;
+    int size = n.fold(); // voxels of a cell
+    conv(folded, n.width, kernel, cells);
+    conv(n.width, folded, kernel, cells);
+    reach += size;
+    for (int level = 0;; ++level)
+    {
+      residual(channels(level), cells, 2 * n.blocks + (level == 0));
+      reach += 2 * n.blocks * size;
+      if (field ? rest == 1 : rest <= 4 || rest % 2 != 0)
+      {
+        const double last = channels(level);
+        if (field)
+        {
+          conv(last, 2 * latent, kernel, cells);
+          conv(latent, last, kernel, cells);
+          reach += size;
+        }
+        else
+        {
+          const double all = std::pow(rest, n.dimensions); // cells of the block
+          conv(last * all, 2 * latent, 1, cells / all);
+          conv(latent, last * all, 1, cells / all);
+        }
+        break;
+      }
+      rest /= 2;
+      size *= 2;
+      conv(channels(level), channels(level + 1), half, cells / half);
+      conv(channels(level + 1), channels(level), half, cells / half);
+      cells /= half;
+      stored += (channels(level) + channels(level + 1)) * cells;
+    }
+    reach = field ? reach : 0;
+  }
+  else if (n.architecture == Architecture::Dense)
+  {
+    const double values = n.channels * std::pow(n.blockSize, n.dimensions);
+    const double cells = n.channels / values; // one row of the layers, a voxel
+    const double hidden = n.hiddenUnits > 0 ? n.hiddenUnits : values;
+    if (n.hiddenUnits > 0)
+    {
+      conv(values, hidden, 1, cells);
+      conv(latent, hidden, 1, cells);
+    }
+    conv(hidden, 2 * latent, 1, cells);
+    conv(n.hiddenUnits > 0 ? hidden : latent, values, 1, cells);
+    stored = 4 * hidden * cells;
+  }
 
   Plan plan;
   plan.parameters = std::llround(weights + biases);
-  // From the latent cell outwards: the coarse level's convolutions, then the fine level's.
-  const int coarseReach = 2 * n.blocks + 1, fineReach = 2 * n.blocks + 1;
-  plan.receptiveField = n.stride() + 2 * (coarseReach * n.stride() + fineReach * n.fold);
+  plan.receptiveField = n.stride() + 2 * reach;
   plan.operationsPerVoxel = 3 * 2 * products / fold; // forward, and twice that backward
-  plan.voxelsPerStep = std::llround(options.batchSize * std::pow(options.patchSize, n.dimensions));
+  plan.voxelsPerStep = std::llround(options.batch() * std::pow(options.patch(), n.dimensions));
   plan.modelMemory = 4. * 4 * static_cast<double>(plan.parameters);
-  // Beside those of the blocks: stem, up, down; data, logits and their gradients in float32.
-  const double rest = 2 * w + 4 * w * coarse + folded;
+  // Beside those of the blocks: the stem; data, logits and their gradients in float32.
+  const double rest = 2. * n.width + folded;
   plan.batchMemory = static_cast<double>(plan.voxelsPerStep) / fold *
     (bytes * (2 * stored + rest) + 4. * 4 * folded);
   return plan;

@@ -149,8 +149,9 @@ void Session::publish(std::shared_ptr<const Model> model)
 }
 
 std::string Session::fingerprintOf(
-  const std::vector<Volume>& volumes, const TrainOptions& options, const Model* initial)
+  const std::vector<Volume>& volumes, const TrainOptions& asked, const Model* initial)
 {
+  const TrainOptions options = backend().complete(asked);
   const auto summaries = summarise(volumes);
   const std::string plain = vae::fingerprint(volumes, summaries, options);
   if (!initial)

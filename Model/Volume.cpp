@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace vae
 {
@@ -52,10 +53,11 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
   // Mean and standard deviation about the first finite value: no cancellation for data far
   // from zero, one pass.
   double origin = 0, sum = 0, squares = 0, low = 0, high = 0;
-  std::int64_t finite = 0, upper = 0;
-  bool two = true;
-  double first = 0, second = 0;
-  int distinct = 0;
+  std::int64_t finite = 0;
+  std::vector<double> values; // in the order of their appearance
+  std::vector<std::int64_t> counts;
+  std::size_t last = 0; // index of the value before
+  bool few = true;
   std::uint64_t word = 0;
   for (std::int64_t i = 0; i < count; ++i)
   {
@@ -86,37 +88,32 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
     }
     if (finite++ == 0)
     {
-      origin = low = high = first = v;
-      distinct = 1;
+      origin = low = high = v;
     }
     const double d = v - origin;
     sum += d;
     squares += d * d;
     low = std::min(low, v);
     high = std::max(high, v);
-    if (two && v != first)
+    if (few && (last >= values.size() || values[last] != v))
     {
-      if (distinct == 1)
+      last = static_cast<std::size_t>(std::find(values.begin(), values.end(), v) - values.begin());
+      if (last == values.size())
       {
-        second = v;
-        distinct = 2;
+        values.push_back(v);
+        counts.push_back(0);
+        few = values.size() <= MostPhases;
       }
-      if (v == second)
-      {
-        ++upper;
-      }
-      else
-      {
-        distinct = 3;
-        two = false;
-      }
+    }
+    if (few)
+    {
+      ++counts[last];
     }
   }
   hash.add(word);
   hash.add(static_cast<std::uint64_t>(count));
   s.notFinite = count - finite;
   s.hash = hash.value();
-  s.distinct = distinct;
   if (finite > 0)
   {
     const double n = static_cast<double>(finite);
@@ -124,12 +121,17 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
     s.maximum = high;
     s.mean = origin + sum / n;
     s.stddev = std::sqrt(std::max(0., squares / n - (sum / n) * (sum / n)));
-    if (distinct == 2)
+    if (few)
     {
-      s.values[0] = std::min(first, second);
-      s.values[1] = std::max(first, second);
-      const double fraction = static_cast<double>(upper) / n;
-      s.upperFraction = second > first ? fraction : 1 - fraction;
+      std::vector<std::size_t> order(values.size());
+      std::iota(order.begin(), order.end(), 0u);
+      std::sort(order.begin(), order.end(),
+        [&](std::size_t i, std::size_t j) { return values[i] < values[j]; });
+      for (const std::size_t i : order)
+      {
+        s.values.push_back(values[i]);
+        s.fractions.push_back(static_cast<double>(counts[i]) / n);
+      }
     }
   }
   return s;

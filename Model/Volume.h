@@ -91,14 +91,16 @@ struct Volume
 /// "64 x 64 x 93"
 std::string toString(const Dims& dims);
 
+/// Data with more distinct values than these have no phases.
+constexpr std::size_t MostPhases = 16;
+
 /// What is in one channel.
 struct ChannelSummary
 {
   double minimum = 0, maximum = 0, mean = 0, stddev = 0;
   std::int64_t notFinite = 0;  ///< NaN and infinite values
-  int distinct = 0;            ///< 1, 2, or 3 for "more than two" values
-  double values[2] = { 0, 0 }; ///< the distinct values, ascending, when there are two
-  double upperFraction = 0;    ///< fraction of the larger one, when there are two
+  std::vector<double> values;  ///< the distinct ones, ascending; empty if more than MostPhases
+  std::vector<double> fractions; ///< of each of them
   std::uint64_t hash = 0;      ///< of all values, for fingerprints
 };
 ChannelSummary summarise(const Channel& channel, std::int64_t count);

@@ -28,12 +28,12 @@ PhaseChoice choosePhase(
   switch (phase)
   {
     case Phase::Automatic:
-      if (summary.distinct != 2)
+      if (summary.values.size() != 2)
       {
         throw std::invalid_argument("Phase is Automatic, which needs an array of exactly two "
                                     "values, but '" +
           channel.array + "' has " +
-          (summary.distinct < 2
+          (summary.values.size() == 1
               ? "only one"
               : "more (" + number(summary.minimum) + " to " + number(summary.maximum) + ")") +
           "; choose Label, Below or At Or Above and set Value");

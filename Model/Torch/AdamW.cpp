@@ -37,7 +37,7 @@ double AdamW::step(double learningRate, double clip)
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& p : this->Parameters)
   {
-    gradients.push_back(p.grad());
+    gradients.push_back(p.grad().defined() ? p.grad() : at::zeros_like(p));
   }
   const double norm =
     at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients))).item<double>();

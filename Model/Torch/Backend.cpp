@@ -7,6 +7,7 @@
 #include "Speed.h"
 #include "TorchModel.h"
 #include "TorchTrainer.h"
+#include "TrainingData.h"
 
 #include <ATen/Context.h>
 #include <torch/version.h>
@@ -24,6 +25,12 @@ public:
   {
     return std::make_unique<TorchTrainer>(
       std::move(volumes), options, std::dynamic_pointer_cast<const TorchModel>(initial));
+  }
+  TrainOptions complete(TrainOptions options) override
+  {
+    completeOptions(options);
+    checkOptions(options);
+    return options;
   }
   double measureSpeed(
     const std::string& device, Precision precision, int threads, const Monitor& monitor) override

@@ -30,23 +30,14 @@ Frame::Frame(
     this->size[a] = dims[source];
     this->stride[a] = strides[source];
     this->spacing[a] = gridSpacing[source];
-    this->fold[a] = a == 0 && this->dimensions == 2 ? 1 : network.fold;
+    this->fold[a] = this->used(a) ? network.fold() : 1;
+    this->cell[a] = this->used(a) ? network.stride() : 1;
   }
-}
-
-Index3 Frame::cell() const
-{
-  Index3 c;
-  for (int a = 0; a < 3; ++a)
-  {
-    c[a] = this->fold[a] == 1 ? 1 : 2 * this->fold[a];
-  }
-  return c;
 }
 
 Index3 Frame::cells() const
 {
-  const Index3 c = this->cell();
+  const Index3& c = this->cell;
   return { (this->size[0] + c[0] - 1) / c[0], (this->size[1] + c[1] - 1) / c[1],
     (this->size[2] + c[2] - 1) / c[2] };
 }
@@ -94,6 +85,13 @@ std::int64_t reflect(std::int64_t i, std::int64_t n)
   return i < n ? i : period - i;
 }
 
+/// Index of the value in `phases`, which are ascending, that is nearest to v.
+double nearest(const std::vector<double>& phases, double v)
+{
+  const auto above = std::lower_bound(phases.begin() + 1, phases.end() - 1, v);
+  return static_cast<double>(above - phases.begin()) - (v - *(above - 1) < *above - v ? 1 : 0);
+}
+
 template <typename T>
 void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
   const std::array<std::vector<std::ptrdiff_t>, 3>& offsets, std::int64_t cellValues,
@@ -103,6 +101,7 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
   const std::ptrdiff_t step = channel.stride;
   const double offset = info.offset;
   const double factor = 1 / info.scale;
+  const bool many = info.phases.size() > 2; // two are 0 and 1 by offset and scale
   const auto nz = static_cast<std::int64_t>(offsets[0].size());
   const auto ny = static_cast<std::int64_t>(offsets[1].size());
   const auto nx = static_cast<std::int64_t>(offsets[2].size());
@@ -121,7 +120,8 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
       {
         for (std::int64_t i = 0; i < fx; ++i)
         {
-          to[i] = static_cast<float>((static_cast<double>(from[x[i] * step]) - offset) * factor);
+          const auto v = static_cast<double>(from[x[i] * step]);
+          to[i] = static_cast<float>(many ? nearest(info.phases, v) : (v - offset) * factor);
         }
       }
     }
@@ -200,7 +200,11 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
   {
     using T = decltype(t);
     T* data = static_cast<T*>(out.data);
-    const T labels[2] = { toScalar<T>(info.offset), toScalar<T>(info.offset + info.scale) };
+    std::vector<T> labels;
+    for (const double phase : info.phases)
+    {
+      labels.push_back(toScalar<T>(phase));
+    }
     at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
       [&](std::int64_t first, std::int64_t last)
     {
@@ -221,11 +225,17 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
             case Decode::Value:
               target = toScalar<T>(std::clamp(v * info.scale + info.offset, low, high));
               break;
-            case Decode::Label:
+            case Decode::Phase:
+              target = labels[static_cast<std::size_t>(v)];
+              break;
+            case Decode::Likelier:
               target = labels[v > 0];
               break;
-            case Decode::Probability:
+            case Decode::Sigmoid:
               target = toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v))));
+              break;
+            case Decode::Plain:
+              target = toScalar<T>(v);
               break;
           }
         }

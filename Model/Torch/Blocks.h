@@ -22,13 +22,14 @@ struct Frame
   Index3 size{};   ///< voxels
   Index3 stride{}; ///< in the array, from one voxel to the next
   Index3 fold{};   ///< voxels folded into channels; 1 along an unused axis
+  Index3 cell{};   ///< voxels a latent cell; 1 along an unused axis
   std::array<double, 3> spacing{};
 
   Frame() = default;
   Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
 
-  Index3 cell() const;  ///< voxels a latent cell
   Index3 cells() const; ///< latent cells that cover the volume
+  bool used(int axis) const { return this->dimensions == 3 || axis > 0; }
 };
 
 struct Box
@@ -45,7 +46,8 @@ struct Orientation
 Orientation randomOrientation(
   const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random);
 
-/// Read a box (in the volume, before orientation), normalise it and fold it into `out`, which
+/// Read a box (in the volume, before orientation), normalise it (a label becomes the index of its
+/// phase, that of the nearest phase if it is none) and fold it into `out`, which
 /// holds [z][y][x][channel][fold z][fold y][fold x] values: a channels-last tensor. Parts
 /// outside the volume are filled by reflection.
 void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
@@ -54,9 +56,11 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
 /// What a folded value becomes on its way to the user's array.
 enum class Decode
 {
-  Value,      ///< grey: value * scale + offset, within the training data's range
-  Label,      ///< a logit: the likelier label
-  Probability ///< a logit: sigmoid
+  Value,    ///< grey: value * scale + offset, within the training data's range
+  Phase,    ///< the index of a phase: its label
+  Likelier, ///< a logit: the likelier of two labels
+  Sigmoid,  ///< a logit: the probability of the larger of two labels
+  Plain     ///< itself
 };
 
 /// The reverse of readFolded for the part of `box` that lies in the volume. `folded` covers

@@ -15,30 +15,18 @@ namespace
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
 
 /// The network itself on the CPU, a copy on a GPU.
-Network on(const Place& place, const Network& network, const NetworkOptions& options)
+NetworkPtr on(const Place& place, const NetworkPtr& network, const NetworkOptions& options)
 {
   if (place.device.is_cpu())
   {
     return network;
   }
-  Network copy = copyOf(network, options);
+  NetworkPtr copy = copyOf(*network, options);
   copy->to(place.device);
   return copy;
 }
 
 } // namespace
-
-Network copyOf(const Network& network, const NetworkOptions& options)
-{
-  const c10::NoGradGuard guard;
-  Network copy(options);
-  const auto from = network->named_parameters();
-  for (auto& item : copy->named_parameters())
-  {
-    item.value().copy_(from[item.key()]);
-  }
-  return copy;
-}
 
 Index3 LatentGrid::high() const
 {
@@ -47,19 +35,21 @@ Index3 LatentGrid::high() const
 }
 
 Inference::Inference(
-  const ModelInfo& info, const Network& network, const Frame& frame, const RunOptions& run)
+  const ModelInfo& info, const NetworkPtr& network, const Frame& frame, const RunOptions& run)
   : Info(info)
   , Where(choosePlace(run.device, run.precision, run.threads))
   , Grid(frame)
   , Limit(budgetOf(run, this->Where))
   , Scope(this->Where, false)
   , Net(on(this->Where, network, info.network))
+  , There(makeObservation(info, this->Where.device))
+  , Here(makeObservation(info, at::kCPU))
 {
 }
 
 Index3 Inference::tile(const Index3& cells, int halo, double bytes) const
 {
-  return tileSize(cells, this->Grid.cell(), halo, this->Limit.bytes / bytes);
+  return tileSize(cells, this->Grid.cell, halo, this->Limit.bytes / bytes);
 }
 
 Index3 Inference::encodeTile(const Index3& cells) const
@@ -74,14 +64,35 @@ Index3 Inference::decodeTile(const Index3& cells, double more) const
     cells, this->Net->decodeHalo(), bytesPerVoxel(this->Info.network, this->Where) + more);
 }
 
-NetworkImpl::Posterior Inference::encode(const Volume& volume, const Box& box)
+void Inference::reserveFor(const Box& wide) const
+{
+  if (this->Where.device.is_cpu())
+  {
+    constexpr double kernels = 64e6; // compiled at run time
+    const Box voxels = toVoxels(wide, this->Grid.cell);
+    reserve(kernels +
+      static_cast<double>(voxels.size[0] * voxels.size[1] * voxels.size[2]) *
+        bytesPerVoxel(this->Info.network, this->Where));
+  }
+}
+
+at::Tensor Inference::read(const Volume& volume, const Box& box) const
+{
+  const Box voxels = toVoxels(box, this->Grid.cell);
+  const at::Tensor x =
+    emptyFolded(1, this->Grid, voxels.size, static_cast<int>(this->Info.channels.size()));
+  readFolded(volume, this->Grid, this->Info.channels, voxels, {}, x.mutable_data_ptr<float>());
+  return x;
+}
+
+Posterior Inference::encode(const Volume& volume, const Box& box)
 {
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
-  const Box read = toVoxels(wide, this->Grid.cell());
-  at::Tensor x = emptyFolded(1, this->Grid, read.size, this->Info.network.channels);
-  readFolded(volume, this->Grid, this->Info.channels, read, {}, x.mutable_data_ptr<float>());
-  x = x.to(this->Where.device, this->Where.compute);
-  const NetworkImpl::Posterior q = this->Net->encode(x);
+  this->reserveFor(wide);
+  at::Tensor x = this->read(volume, wide);
+  x = this->There->input(x.to(this->Where.device)).to(this->Where.compute);
+  Posterior q = this->Net->encode(x);
+  q.mean = this->Net->quantise(q.mean);
   const Index3 from = minus(box.origin, wide.origin);
   const auto part = [&](const at::Tensor& t)
   { return slice(fromNetworkShape(t), from, box.size).to(at::kCPU); };
@@ -91,15 +102,16 @@ NetworkImpl::Posterior Inference::encode(const Volume& volume, const Box& box)
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
 {
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
+  this->reserveFor(wide);
   const at::Tensor z = toNetworkShape(
     slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0), this->Grid.dimensions);
   const auto format =
     z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-  const at::Tensor y =
-    this->Net->decode(z.to(this->Where.device, this->Where.compute).contiguous(format));
+  const at::Tensor y = this->Net->decode(
+    this->Net->quantise(z.to(this->Where.device)).to(this->Where.compute).contiguous(format));
   // Only what is wanted becomes float32. Folded cells are finer than latent ones.
   Index3 from, size;
-  const Index3 cell = this->Grid.cell();
+  const Index3 cell = this->Grid.cell;
   for (int a = 0; a < 3; ++a)
   {
     const std::int64_t finer = cell[a] / this->Grid.fold[a];
@@ -111,10 +123,55 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
     .contiguous(format);
 }
 
+void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,
+  std::size_t channel, Decode what, const OutputChannel& to) const
+{
+  if (to.data)
+  {
+    const auto format =
+      folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+    const at::Tensor values = folded.to(at::kFloat).contiguous(format);
+    const Box voxels = toVoxels(box, this->Grid.cell);
+    writeFolded(values.const_data_ptr<float>(), voxels, voxels, this->Grid,
+      static_cast<int>(channels), static_cast<int>(channel),
+      this->Info.channels[std::min(channel, this->Info.channels.size() - 1)], what, to);
+  }
+}
+
+void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& outputs) const
+{
+  const std::size_t channels = this->Info.channels.size();
+  const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
+  const at::Tensor value = two ? decoded : this->Here->value(decoded);
+  const Decode what = two    ? Decode::Likelier
+    : this->Info.hasPhases() ? Decode::Phase
+                             : Decode::Value;
+  for (std::size_t c = 0; c < outputs.values.size(); ++c)
+  {
+    this->write(box, value, channels, c, what, outputs.values[c]);
+  }
+  if (two)
+  {
+    for (std::size_t c = 0; c < outputs.probability.size(); ++c)
+    {
+      this->write(box, decoded, channels, c, Decode::Sigmoid, outputs.probability[c]);
+    }
+  }
+  else if (this->Info.hasPhases() && !outputs.probability.empty())
+  {
+    const at::Tensor probabilities = this->Here->probabilities(decoded);
+    for (std::size_t phase = 0; phase < outputs.probability.size(); ++phase)
+    {
+      this->write(box, probabilities.select(1, static_cast<std::int64_t>(phase)), 1, 0,
+        Decode::Plain, outputs.probability[phase]);
+    }
+  }
+}
+
 std::string Inference::plan() const
 {
   const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
-  const Index3 cell = this->Grid.cell();
+  const Index3 cell = this->Grid.cell;
   std::int64_t tiles = 1;
   Dims voxels{};
   double bytes = bytesPerVoxel(this->Info.network, this->Where);

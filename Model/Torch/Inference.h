@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "Likelihood.h"
 #include "Network.h"
 #include "Tiles.h"
 
@@ -24,7 +25,8 @@ struct LatentGrid
 class Inference
 {
 public:
-  Inference(const ModelInfo& info, const Network& network, const Frame& frame, const RunOptions& run);
+  Inference(
+    const ModelInfo& info, const NetworkPtr& network, const Frame& frame, const RunOptions& run);
 
   ///@{
   /// Cells of a tile. `more`: bytes a voxel that are used beside the network's own.
@@ -33,17 +35,30 @@ public:
   ///@}
 
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
-  NetworkImpl::Posterior encode(const Volume& volume, const Box& box);
+  Posterior encode(const Volume& volume, const Box& box);
 
   /// What a box of cells decodes to, float32 on the CPU, folded, channels last.
   at::Tensor decode(const LatentGrid& field, const Box& box);
+
+  /// The data of a box of cells, normalised and folded, on the CPU.
+  at::Tensor read(const Volume& volume, const Box& box) const;
+
+  /// Write what was decoded as values and probabilities.
+  void write(const Box& box, const at::Tensor& decoded, const Outputs& outputs) const;
+
+  /// Write one of `channels` values a voxel, which are folded alike.
+  void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,
+    Decode what, const OutputChannel& to) const;
 
   /// Tiles and memory, in words.
   std::string plan() const;
 
   const Frame& frame() const { return this->Grid; }
+  int decodeHalo() const { return this->Net->decodeHalo(); }
 
 private:
+  /// \throws std::bad_alloc if there is no memory for a box of cells
+  void reserveFor(const Box& wide) const;
   Index3 tile(const Index3& cells, int halo, double bytes) const;
 
   const ModelInfo& Info;
@@ -52,10 +67,8 @@ private:
   Budget Limit;
   RunScope Scope;
   c10::InferenceMode Mode;
-  Network Net;
+  NetworkPtr Net;
+  std::unique_ptr<Observation> There, Here; ///< on the network's device, on the CPU
 };
-
-/// The same weights in a network of their own.
-Network copyOf(const Network& network, const NetworkOptions& options);
 
 } // namespace vae

@@ -4,90 +4,68 @@
 
 #include "../Options.h"
 
+#include <ATen/core/Generator.h>
+
 #include <torch/nn/module.h>
-#include <torch/nn/pimpl.h>
 
 namespace vae
 {
 
-/// A convolution in two or three dimensions. It computes in the type of its input; its
-/// weights stay float32.
-class ConvImpl : public torch::nn::Module
+/// q(z|x) = N(mean, exp(logVariance)), both [batch, latent, cells...], float32.
+struct Posterior
 {
-public:
-  /// kernel 3: same size. kernel 2: half the size, or twice when transposed.
-  ConvImpl(int dimensions, int in, int out, int kernel, bool transposed = false);
-  at::Tensor forward(const at::Tensor& x);
-  /// As PyTorch does: uniform, bound 1/sqrt(fan in).
-  void initialise(const at::Generator& generator);
-
-  at::Tensor weight, bias;
-
-private:
-  std::vector<std::int64_t> Stride, Padding;
-  bool Transposed;
+  at::Tensor mean, logVariance;
 };
-TORCH_MODULE(Conv);
 
-/// Layer normalisation over the channels of each cell (Ba, Kiros and Hinton 2016). It knows
-/// nothing of other cells, so tiles stay exact; without it training with large steps diverges.
-class CellNormImpl : public torch::nn::Module
+/// An encoder and a decoder. Data are folded: [batch, channels * fold^d, size / fold...]; latents
+/// are [batch, latent, size / stride...].
+class Network : public torch::nn::Module
 {
 public:
-  explicit CellNormImpl(int channels);
-  at::Tensor forward(const at::Tensor& x);
+  explicit Network(const NetworkOptions& options); ///< all weights zero
 
-  at::Tensor weight, bias;
-};
-TORCH_MODULE(CellNorm);
+  virtual void initialise(const at::Generator& generator);
+  virtual Posterior encode(const at::Tensor& folded) = 0;
+  virtual at::Tensor decode(const at::Tensor& latent) = 0; ///< in the type of the input
 
-/// x + conv(silu(conv(silu(norm(x))))), identity at the start of training.
-class ResidualImpl : public torch::nn::Module
-{
-public:
-  ResidualImpl(int dimensions, int channels);
-  at::Tensor forward(const at::Tensor& x);
+  ///@{
+  /// Cells of the latent field beyond which a voxel has no influence on a latent vector, or a
+  /// latent vector on a voxel.
+  virtual int encodeHalo() const = 0;
+  virtual int decodeHalo() const = 0;
+  ///@}
 
-  CellNorm Norm;
-  Conv First, Second;
-};
-TORCH_MODULE(Residual);
+  /// Each latent vector replaced by the nearest of the codebook, where there is one (van den Oord,
+  /// Vinyals and Kavukcuoglu 2017, Eq. 1-2).
+  at::Tensor quantise(const at::Tensor& latent) const;
+  /// Indices into the codebook of [rows, latent].
+  at::Tensor nearestCodes(const at::Tensor& rows) const;
+  at::Tensor codebook; ///< [codes, latent], or undefined
+  at::Tensor codeUse;  ///< [codes]: moving average of how often each is the nearest
+  at::Tensor codeSum;  ///< [codes, latent]: of the sum of the latent vectors that it is nearest to
 
-/// Fully convolutional encoder and decoder over folded space, without normalisation over
-/// space, so that blocks with the true halo equal the whole. Input and output are
-/// [batch, channels * fold^d, size / fold...], latents [batch, latent, size / (2 fold)...].
-class NetworkImpl : public torch::nn::Module
-{
-public:
-  explicit NetworkImpl(const NetworkOptions& options); ///< all weights zero
-  void initialise(const at::Generator& generator);
+  /// Everything a copy or a file must hold: parameters and buffers.
+  std::vector<std::pair<std::string, at::Tensor>> tensors() const;
 
-  struct Posterior
-  {
-    at::Tensor mean, logVariance; ///< float32
-  };
-  Posterior encode(const at::Tensor& folded);
-  at::Tensor decode(const at::Tensor& latent); ///< in the type of the input
+protected:
+  /// Means and log variances from the encoder's last layer, which gives both.
+  Posterior split(const at::Tensor& both) const;
 
-  /// Cells of the latent field within which an input voxel, or a latent cell, has influence.
-  int encodeHalo() const
-  {
-    return (1 + 2 * this->Options.blocks + 1) / 2 + 2 * this->Options.blocks + 1;
-  }
-  int decodeHalo() const
-  {
-    return 1 + 2 * this->Options.blocks + (2 * this->Options.blocks + 3 + 1) / 2;
-  }
-
-private:
   NetworkOptions Options;
-  Conv Stem, Down, Head, Foot, Up, Out;
-  std::vector<Residual> EncodeFine, EncodeCoarse, DecodeCoarse, DecodeFine;
 };
-TORCH_MODULE(Network);
+using NetworkPtr = std::shared_ptr<Network>;
+
+NetworkPtr makeNetwork(const NetworkOptions& options); ///< of the architecture that they name
+NetworkPtr copyOf(const Network& network, const NetworkOptions& options);
+
+/// Latent vectors as rows: [batch, latent, cells...] to [batch * cells, latent]. Cells of the same
+/// patch follow each other.
+at::Tensor rowsOf(const at::Tensor& latent);
 
 /// Largest and smallest log variance a posterior may have.
 constexpr double MinimumLogVariance = -12, MaximumLogVariance = 6;
+/// Posteriors start narrow: while the KL term is still ramped up, noise of unit variance would
+/// teach the decoder to ignore the latents, and small batches then never recover.
 constexpr double InitialLogVariance = -4;
 
 } // namespace vae

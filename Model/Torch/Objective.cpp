@@ -4,57 +4,145 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <c10/core/GradMode.h>
 
-#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <numbers>
+#include <stdexcept>
 
 namespace vae
 {
-
-at::Tensor klDivergence(const at::Tensor& mean, const at::Tensor& logVariance)
+namespace
 {
-  return 0.5 * (mean.square() + logVariance.exp() - logVariance - 1).sum();
+
+std::map<std::string, ObjectiveKind>& registry()
+{
+  static std::map<std::string, ObjectiveKind> all;
+  return all;
 }
 
-at::Tensor bernoulliLoss(const at::Tensor& logits, const at::Tensor& x)
+std::string inWords(const std::string& name)
 {
-  return at::binary_cross_entropy_with_logits(logits, x, {}, {}, at::Reduction::Sum);
+  std::string words;
+  for (std::size_t i = 0; i < name.size(); ++i)
+  {
+    const auto capital = [&](std::size_t k) { return name[k] >= 'A' && name[k] <= 'Z'; };
+    if (i > 0 && capital(i) && (!capital(i - 1) || (i + 1 < name.size() && !capital(i + 1))))
+    {
+      words += ' ';
+    }
+    words += name[i];
+  }
+  return words;
 }
 
-at::Tensor meanSquaredError(const at::Tensor& mean, const at::Tensor& x, std::int64_t channels)
+std::string number(double v)
 {
-  // Folded channels of one data channel are neighbours: [batch, channels, fold^d, cells...].
-  return (mean - x).square().unflatten(1, { channels, -1 }).transpose(0, 1).flatten(1).mean(1);
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", v);
+  return text;
 }
 
-at::Tensor gaussianLoss(
-  const at::Tensor& meanSquares, std::int64_t count, const at::Tensor& logSigma)
+} // namespace
+
+const std::map<std::string, ObjectiveKind>& objectives() { return registry(); }
+
+RegisterObjective::RegisterObjective(ObjectiveKind kind)
 {
-  return (0.5 * meanSquares * at::exp(-2 * logSigma) + logSigma +
-           0.5 * std::log(2 * std::numbers::pi))
-           .sum() *
-    static_cast<double>(count);
+  const std::string name = kind.name;
+  if (!registry().emplace(name, std::move(kind)).second)
+  {
+    throw std::logic_error("two objectives are named " + name);
+  }
 }
 
-at::Tensor softClip(const at::Tensor& logSigma)
+void completeObjective(TrainOptions& options)
 {
-  constexpr double minimum = -6;
-  return minimum + at::softplus(logSigma - minimum);
+  const auto found = registry().find(options.objective);
+  if (found == registry().end())
+  {
+    std::string names;
+    for (const auto& [name, kind] : registry())
+    {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    throw std::invalid_argument(
+      "Objective is '" + options.objective + "'; it must be one of " + names);
+  }
+  Parameters all;
+  for (const Parameter& p : found->second.parameters)
+  {
+    const auto given = options.parameters.find(p.name);
+    const double v = given == options.parameters.end() ? p.value : given->second;
+    if (!(v >= p.low && v <= p.high))
+    {
+      throw std::invalid_argument(inWords(p.name) + " is " + number(v) + "; it must be in [" +
+        number(p.low) + ", " + number(p.high) + "]");
+    }
+    all[p.name] = v;
+  }
+  options.parameters = std::move(all);
 }
 
-double klWeightAt(const TrainOptions& o, double progress)
+std::unique_ptr<Objective> makeObjective(const TrainOptions& options)
 {
-  return o.klWeight * (o.klRamp > 0 ? std::min(1., progress / o.klRamp) : 1.);
+  TrainOptions complete = options;
+  completeObjective(complete);
+  return registry().at(complete.objective).make(complete.parameters);
 }
 
-double learningRateAt(const TrainOptions& o, std::int64_t step, double progress)
+at::Tensor Objective::draw(const Posterior& q, Network&, const at::Generator& noise)
 {
-  constexpr double warmUpSteps = 30, floor = 1. / 200;
-  const double warm = std::min(1., static_cast<double>(step) / warmUpSteps);
-  const double cosine = 0.5 * (1 + std::cos(std::numbers::pi * std::clamp(progress, 0., 1.)));
-  return o.learningRate * warm * (floor + (1 - floor) * cosine);
+  return q.mean + noiseLike(q.mean, noise) * (0.5 * q.logVariance).exp();
+}
+
+at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise)
+{
+  return at::randn(t.sizes(), noise).contiguous(t.suggest_memory_format()).to(t.options());
+}
+
+at::Tensor klOfElements(const Posterior& q)
+{
+  return 0.5 * (q.mean.square() + q.logVariance.exp() - q.logVariance - 1);
+}
+
+at::Tensor klDivergence(const Posterior& q, double freeBits)
+{
+  const auto batch = static_cast<double>(q.mean.size(0));
+  if (freeBits == 0)
+  {
+    return klOfElements(q).sum() / batch;
+  }
+  const at::Tensor rows = rowsOf(klOfElements(q));
+  const double cells = static_cast<double>(rows.size(0)) / batch;
+  return cells * rows.mean(0).clamp_min(freeBits).sum();
+}
+
+at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance)
+{
+  return -0.5 *
+    ((z - mean).square() * (-logVariance).exp() + logVariance + std::log(2 * std::numbers::pi));
+}
+
+std::vector<at::Tensor> someRows(
+  const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise)
+{
+  std::vector<at::Tensor> rows;
+  at::Tensor chosen;
+  for (const at::Tensor& t : latents)
+  {
+    at::Tensor all = rowsOf(t);
+    if (all.size(0) > most)
+    {
+      chosen = chosen.defined() ? chosen
+                                : at::randperm(all.size(0), noise, at::kLong)
+                                    .slice(0, 0, most)
+                                    .to(all.device());
+      all = all.index_select(0, chosen);
+    }
+    rows.push_back(all);
+  }
+  return rows;
 }
 
 } // namespace vae

@@ -48,7 +48,7 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
   , Last(network.dimensions == 2 ? 1 : 0)
   , Turned(options.symmetry)
   , Balance(options.classBalance)
-  , Batch(options.batchSize)
+  , Batch(options.batch())
 {
   const std::int64_t stride = network.stride();
   for (const Volume& v : this->Volumes)
@@ -65,10 +65,10 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
       s.sampled[this->Last] = n - std::clamp(wanted, stride, n / 2);
     }
   }
-  this->Cell = this->Sources.front().grid.cell();
+  this->Cell = this->Sources.front().grid.cell;
   for (int a = 0; a < 3; ++a)
   {
-    std::int64_t room = options.patchSize;
+    std::int64_t room = options.patch();
     for (const Source& s : this->Sources)
     {
       room = std::min(room, s.sampled[a]);
@@ -84,7 +84,9 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
     double fraction = 0;
     for (const Volume& v : this->Volumes)
     {
-      fraction += summarise(v.channels[0], voxels(v.dims)).upperFraction;
+      const ChannelSummary s = summarise(v.channels[0], voxels(v.dims));
+      // A volume of one phase has it whole.
+      fraction += s.values.back() == this->Channels[0].maximum ? s.fractions.back() : 0;
     }
     upper = fraction < 0.5 * static_cast<double>(this->Volumes.size());
   }
@@ -119,6 +121,21 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
   {
     share /= total;
   }
+}
+
+double PatchSampler::vectors() const
+{
+  double sum = 0;
+  for (const Source& s : this->Sources)
+  {
+    double cells = 1;
+    for (int a = 0; a < 3; ++a)
+    {
+      cells *= static_cast<double>(s.sampled[a]) / static_cast<double>(this->Cell[a]);
+    }
+    sum += cells;
+  }
+  return sum;
 }
 
 void PatchSampler::limitTo(const Volume& volume, Source& s) const

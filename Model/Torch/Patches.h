@@ -23,6 +23,9 @@ public:
   PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo> channels,
     const NetworkOptions& network, const TrainOptions& options);
 
+  /// Latent vectors in all that is sampled.
+  double vectors() const;
+
   Patch draw(std::mt19937_64& random) const;
 
   /// Up to a batch of patches of the held-out slabs, spread evenly; empty if none is held out.

@@ -8,10 +8,12 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <new>
 
 #include <dlfcn.h>
+#include <sys/mman.h>
 
 namespace vae
 {
@@ -79,14 +81,24 @@ Budget budgetOf(const RunOptions& run, const Place& place)
 
 double bytesPerVoxel(const NetworkOptions& n, const Place& place)
 {
-  // About six activations of the finest level live at once, and two float32 copies of the data.
-  double folded = 1;
-  for (int a = 0; a < n.dimensions; ++a)
-  {
-    folded *= n.fold;
-  }
+  // About six activations of the finest level live at once, data and what is decoded in the
+  // network's type, and two float32 copies of either.
+  const bool convolves =
+    n.architecture == Architecture::Field || n.architecture == Architecture::Vector;
+  const double cell = std::pow(convolves ? n.fold() : n.blockSize, n.dimensions);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
-  return 6 * bytes * std::max(n.width / folded, 1. * n.channels) + 8. * n.channels;
+  return 6 * bytes * (convolves ? n.width : n.hiddenUnits) / cell + (2 * bytes + 8) * n.channels;
+}
+
+void reserve(double bytes)
+{
+  void* memory = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+  {
+    throw std::bad_alloc();
+  }
+  munmap(memory, static_cast<std::size_t>(bytes));
 }
 
 Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVoxels)

@@ -4,6 +4,7 @@
 
 #include "../ModelFile.h"
 #include "Inference.h"
+#include "Reconstruction.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -19,8 +20,9 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-1";
+constexpr const char* Format = "vae-paraview-2";
 constexpr const char* PriorPrefix = "prior.random_field.";
+constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
 constexpr const char* TrainingPrefix = "training.";
 
 NamedTensor store(const at::Tensor& t)
@@ -67,7 +69,7 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
     {
       box.origin[a] += part.origin[a];
     }
-    const NetworkImpl::Posterior q = inference.encode(volume, box);
+    const Posterior q = inference.encode(volume, box);
     slice(mean, tile.origin, tile.size).copy_(q.mean[0]);
     slice(logVariance, tile.origin, tile.size).copy_(q.logVariance[0]);
   });
@@ -96,33 +98,32 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
   std::vector<std::int64_t> shape{ latent.channels };
   for (int a = 0; a < 3; ++a)
   {
-    field.low[a] = frame.fold[a] == 1 ? 0 : -margin;
+    field.low[a] = frame.used(a) ? -margin : 0;
     shape.push_back(cells[a] - 2 * field.low[a]);
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
   forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
   {
-    const at::Tensor y = inference.decode(field, box);
-    const Box voxels = toVoxels(box, frame.cell());
-    const bool phases = this->Info.likelihood == Likelihood::Bernoulli;
-    for (int c = 0; c < this->Info.network.channels; ++c)
-    {
-      const auto index = static_cast<std::size_t>(c);
-      const auto write = [&](const std::vector<OutputChannel>& list, Decode what)
-      {
-        if (index < list.size() && list[index].data)
-        {
-          writeFolded(y.const_data_ptr<float>(), voxels, voxels, frame, this->Info.network.channels,
-            c, this->Info.channels[index], what, list[index]);
-        }
-      };
-      write(outputs.values, phases ? Decode::Label : Decode::Value);
-      if (phases)
-      {
-        write(outputs.probability, Decode::Probability);
-      }
-    }
+    inference.write(box, inference.decode(field, box), outputs);
   });
+}
+
+void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,
+  const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor) const
+{
+  // Encoding takes about as long as decoding, sampling many times that.
+  Monitor encoding = monitor, decoding = monitor;
+  if (monitor.progress)
+  {
+    encoding.progress = [&](double fraction) { monitor.progress(0.4 * fraction); };
+    decoding.progress = [&](double fraction) { monitor.progress(0.4 + 0.6 * fraction); };
+  }
+  const Latent latent = this->encode(volume, run, encoding);
+  Inference inference(
+    this->Info, this->Net, { volume.dims, volume.spacing, this->Info.network }, run);
+  Reconstruction(inference, this->Info, volume, latent, options, outputs,
+    this->Anomalies ? &*this->Anomalies : nullptr)
+    .run(decoding);
 }
 
 std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) const
@@ -184,7 +185,7 @@ void TorchModel::fitPrior(
   if (most > 0)
   {
     const double edge =
-      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / frame.cell()[2];
+      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / static_cast<double>(frame.cell[2]);
     for (int a = 0; a < 3; ++a)
     {
       const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
@@ -200,6 +201,38 @@ void TorchModel::fitPrior(
       { latent.channels, part.size[0], part.size[1], part.size[2] });
   };
   this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
+  if (most == 0)
+  {
+    this->fitAnomalies(volume, frame, latent, run, monitor);
+  }
+}
+
+void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
+  const RunOptions& run, const Monitor& monitor)
+{
+  // A block in the middle is enough for the distribution of a score.
+  constexpr double most = 1 << 22;
+  const Index3 cells = frame.cells();
+  const double edge = std::pow(most, 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
+  Box part{ { 0, 0, 0 }, cells };
+  for (int a = 0; a < 3; ++a)
+  {
+    part.size[a] = std::clamp<std::int64_t>(std::lround(edge), 1, cells[a]);
+    part.origin[a] = (cells[a] - part.size[a]) / 2;
+  }
+  Inference inference(this->Info, this->Net, frame, run);
+  Reconstruction reconstruction(inference, this->Info, volume, latent, {}, {}, nullptr);
+  AnomalyScale scale;
+  forEachTile(part.size, inference.decodeTile(part.size), monitor, [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    reconstruction.measure(box, scale);
+  });
+  scale.finish();
+  this->Anomalies = std::move(scale);
 }
 
 void TorchModel::save(const std::string& path) const
@@ -207,9 +240,9 @@ void TorchModel::save(const std::string& path) const
   ModelFile file;
   file.metadata["format"] = Format;
   file.metadata["model"] = toJson(this->Info);
-  for (const auto& item : this->Net->named_parameters())
+  for (const auto& [name, tensor] : this->Net->tensors())
   {
-    file.tensors[item.key()] = store(item.value());
+    file.tensors[name] = store(tensor);
   }
   if (this->Field)
   {
@@ -217,6 +250,10 @@ void TorchModel::save(const std::string& path) const
     {
       file.tensors[PriorPrefix + name] = store(tensor);
     }
+  }
+  if (this->Anomalies)
+  {
+    file.tensors[AnomalyQuantiles] = store(this->Anomalies->quantiles());
   }
   if (this->Training)
   {
@@ -242,20 +279,20 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
   try
   {
     ModelInfo info = modelInfoFromJson(file.metadata.at("model"));
-    Network network(info.network);
+    NetworkPtr network = makeNetwork(info.network);
     const c10::NoGradGuard guard;
-    for (auto& item : network->named_parameters())
+    for (const auto& [name, tensor] : network->tensors())
     {
-      const auto found = file.tensors.find(item.key());
+      const auto found = file.tensors.find(name);
       if (found == file.tensors.end())
       {
-        throw std::runtime_error("tensor \"" + item.key() + "\" is missing");
+        throw std::runtime_error("tensor \"" + name + "\" is missing");
       }
-      if (item.value().sizes() != at::IntArrayRef(found->second.shape))
+      if (tensor.sizes() != at::IntArrayRef(found->second.shape))
       {
-        throw std::runtime_error("tensor \"" + item.key() + "\" has the wrong shape");
+        throw std::runtime_error("tensor \"" + name + "\" has the wrong shape");
       }
-      item.value().copy_(restore(found->second));
+      at::Tensor(tensor).copy_(restore(found->second));
     }
     auto model = std::make_shared<TorchModel>(std::move(info), std::move(network));
     const auto quantiles = file.tensors.find(std::string(PriorPrefix) + "quantiles");
@@ -266,6 +303,10 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
       model->Field =
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
           variance != file.tensors.end() ? restore(variance->second) : at::Tensor());
+    }
+    if (const auto found = file.tensors.find(AnomalyQuantiles); found != file.tensors.end())
+    {
+      model->Anomalies = AnomalyScale::fromTensor(restore(found->second));
     }
     if (const auto training = file.metadata.find("training"); training != file.metadata.end())
     {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Model.h"
+#include "AnomalyScale.h"
 #include "Blocks.h"
 #include "Device.h"
 #include "LatentField.h"
@@ -21,15 +22,16 @@ struct TrainingState
 class TorchModel : public Model
 {
 public:
-  TorchModel(ModelInfo info, Network network) : Info(std::move(info)), Net(std::move(network)) {}
+  TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
   static std::shared_ptr<const TorchModel> load(const std::string& path);
 
-  /// Measure the latent field of the training volume, for sample(): of all of it, or of a block
-  /// in its middle with about `most` voxels where that is not 0.
+  /// Measure the latent field of the training volume, for sample(), and its anomaly scores: of all
+  /// of it, or, without the scores, of a block in its middle with about `most` voxels where that is
+  /// not 0.
   void fitPrior(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
 
-  const Network& network() const { return this->Net; }
+  const NetworkPtr& network() const { return this->Net; }
   const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
   void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
 
@@ -38,19 +40,26 @@ public:
   Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;
+  void reconstruct(const Volume& volume, const ReconstructOptions& options,
+    const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
+  bool hasAnomalyScale() const override { return this->Anomalies.has_value(); }
   Prior bestPrior() const override;
 
 private:
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
+  void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
+    const RunOptions& run, const Monitor& monitor);
+
   ModelInfo Info;
-  Network Net;
+  NetworkPtr Net;
   std::optional<LatentField> Field;
+  std::optional<AnomalyScale> Anomalies;
   std::shared_ptr<const TrainingState> Training;
 };
 

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TorchTrainer.h"
 
-#include "../Json.h"
-#include "Inference.h"
-#include "Objective.h"
+#include "LatentUse.h"
+#include "Schedule.h"
 #include "TrainingData.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -16,7 +15,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <sstream>
 
 namespace vae
 {
@@ -30,30 +28,6 @@ void copy(const std::vector<at::Tensor>& from, const std::vector<at::Tensor>& to
   {
     to[i].copy_(from[i]);
   }
-}
-
-std::string toHex(const at::Tensor& bytes)
-{
-  std::string text;
-  const auto* data = bytes.const_data_ptr<std::uint8_t>();
-  char two[3];
-  for (std::int64_t i = 0; i < bytes.numel(); ++i)
-  {
-    std::snprintf(two, sizeof two, "%02x", data[i]);
-    text += two;
-  }
-  return text;
-}
-
-at::Tensor fromHex(const std::string& text)
-{
-  at::Tensor bytes = at::empty({ static_cast<std::int64_t>(text.size() / 2) }, at::kByte);
-  auto* data = bytes.mutable_data_ptr<std::uint8_t>();
-  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
-  {
-    data[i / 2] = static_cast<std::uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16));
-  }
-  return bytes;
 }
 
 std::string number(double v)
@@ -74,17 +48,22 @@ void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
         "; to go on from a model they must be equal");
     }
   };
+  const auto kind = [](const NetworkOptions& o) { return static_cast<int>(o.architecture); };
+  compare("Network", kind(wanted), kind(given));
   compare("Dimensions", wanted.dimensions, given.dimensions);
   compare("Channels", wanted.channels, given.channels);
   compare("Width", wanted.width, given.width);
   compare("Blocks", wanted.blocks, given.blocks);
   compare("Latent Channels", wanted.latentChannels, given.latentChannels);
+  compare("Latent Stride", wanted.latentStride, given.latentStride);
+  compare("Block Size", wanted.blockSize, given.blockSize);
+  compare("Hidden Units", wanted.hiddenUnits, given.hiddenUnits);
+  compare("Codes", wanted.codes, given.codes);
 }
 
 } // namespace
 
-void TorchTrainer::Snapshot::take(
-  const std::vector<at::Tensor>& from, const std::vector<double>& errors)
+void TorchTrainer::Snapshot::take(const std::vector<at::Tensor>& from)
 {
   if (this->tensors.empty())
   {
@@ -94,7 +73,6 @@ void TorchTrainer::Snapshot::take(
     }
   }
   copy(from, this->tensors);
-  this->squaredError = errors;
 }
 
 TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& options,
@@ -108,27 +86,37 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   ModelInfo& info = this->Info;
   info.device = this->Where.reason;
   const RunScope scope(this->Where, true);
-  this->Patches.emplace(this->Data, info.channels, info.network, options);
+  this->Patches.emplace(this->Data, info.channels, info.network, info.options);
+  this->Vectors = this->Patches->vectors();
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
   {
     this->HeldOut = this->Patches->read(heldOut).to(this->Where.device);
   }
-  this->Net = Network(info.network);
+  this->Net = makeNetwork(info.network);
   this->Net->initialise(this->Noise);
   this->Net->to(this->Where.device);
-  for (const at::Tensor& p : this->Net->parameters())
+  this->Goal = makeObjective(info.options);
+  this->Seen = makeObservation(info, this->Where.device);
+  std::vector<at::Tensor> learnt = this->Net->parameters();
+  for (const at::Tensor& p : learnt)
   {
     info.parameters += p.numel();
   }
-  this->Optimiser = std::make_unique<AdamW>(this->Net->parameters(), options.weightDecay);
-  this->SquaredError.assign(info.sigma.size(), 1.);
+  const auto& scale = this->Seen->tensors();
+  learnt.insert(learnt.end(), scale.begin(),
+    scale.begin() + static_cast<std::ptrdiff_t>(this->Seen->parameters()));
+  this->Optimiser = std::make_unique<AdamW>(learnt, options.weightDecay);
   if (initial)
   {
     const ModelInfo& from = initial->info();
     checkSameNetwork(info.network, from.network);
-    copy(initial->network()->parameters(), this->Net->parameters());
+    const auto given = initial->network()->tensors(), mine = this->Net->tensors();
+    for (std::size_t i = 0; i < mine.size(); ++i)
+    {
+      copy({ given[i].second }, { mine[i].second });
+    }
     const std::string same =
-      fingerprint(this->Data, summarise(this->Data), withLimitsOf(options, from.options));
+      fingerprint(this->Data, summarise(this->Data), withLimitsOf(info.options, from.options));
     if (initial->trainingState() && same == from.fingerprint)
     {
       info.history = from.history;
@@ -141,12 +129,24 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
       info.fingerprint = fineTuned(info.fingerprint, from);
     }
   }
-  this->Good.take(this->everything(), this->SquaredError);
+  this->Good.take(this->everything());
+}
+
+std::vector<at::Tensor> TorchTrainer::weights() const
+{
+  std::vector<at::Tensor> all;
+  for (const auto& [name, tensor] : this->Net->tensors())
+  {
+    all.push_back(tensor);
+  }
+  const auto& scale = this->Seen->tensors();
+  all.insert(all.end(), scale.begin(), scale.end());
+  return all;
 }
 
 std::vector<at::Tensor> TorchTrainer::everything() const
 {
-  std::vector<at::Tensor> all = this->Net->parameters();
+  std::vector<at::Tensor> all = this->weights();
   const std::vector<at::Tensor> state = this->Optimiser->state();
   all.insert(all.end(), state.begin(), state.end());
   return all;
@@ -160,27 +160,6 @@ double TorchTrainer::progress(double seconds) const
     ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
     : 0;
   return std::min(1., std::max(time, steps));
-}
-
-at::Tensor TorchTrainer::reconstructionLoss(const at::Tensor& decoded, const at::Tensor& x)
-{
-  if (this->Info.likelihood == Likelihood::Bernoulli)
-  {
-    return bernoulliLoss(decoded, x);
-  }
-  // The best sigma for a batch is its root mean squared error (Rybkin et al. 2021, Eq. 8);
-  // there the loss does not change with sigma, so no gradient flows through it.
-  const auto channels = static_cast<std::int64_t>(this->SquaredError.size());
-  const at::Tensor squares = meanSquaredError(decoded, x, channels);
-  const at::Tensor onHost = squares.detach().to(at::kCPU, at::kDouble);
-  for (std::size_t c = 0; c < this->SquaredError.size(); ++c)
-  {
-    const double value = onHost[static_cast<std::int64_t>(c)].item<double>();
-    this->SquaredError[c] = this->Step == 0 ? value : 0.95 * this->SquaredError[c] + 0.05 * value;
-    this->Info.sigma[c] = std::sqrt(this->SquaredError[c]);
-  }
-  return gaussianLoss(
-    squares, x.numel() / channels, softClip(0.5 * at::log(squares.detach() + 1e-12)));
 }
 
 void TorchTrainer::setThreads(int threads)
@@ -200,7 +179,6 @@ StepRecord TorchTrainer::step()
   }
   const auto begin = std::chrono::steady_clock::now();
   const RunScope scope(this->Where, true);
-  const double klWeight = klWeightAt(o, before);
   const double rate = this->RateFactor * learningRateAt(o, this->Step + 1, before);
 
   std::vector<Patch> patches;
@@ -208,17 +186,30 @@ StepRecord TorchTrainer::step()
   {
     patches.push_back(this->Patches->draw(this->Random));
   }
-  const at::Tensor x = this->Patches->read(patches).to(this->Where.device);
-  const auto count = static_cast<double>(x.numel() / this->Info.network.channels);
-  const NetworkImpl::Posterior q = this->Net->encode(x.to(this->Where.compute));
-  const at::Tensor noise =
-    at::randn(q.mean.sizes(), this->Noise).contiguous(q.mean.suggest_memory_format());
-  const at::Tensor z =
-    q.mean + noise.to(this->Where.device) * (0.5 * q.logVariance).exp(); // Z = mu + sigma * eps
-  const at::Tensor decoded = this->Net->decode(z.to(this->Where.compute)).to(at::kFloat);
-  const at::Tensor reconstruction = this->reconstructionLoss(decoded, x) / count;
-  const at::Tensor kl = klDivergence(q.mean, q.logVariance) / count;
-  const at::Tensor loss = reconstruction + klWeight * kl;
+  Batch batch;
+  batch.x = this->Patches->read(patches).to(this->Where.device);
+  const Posterior q =
+    this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
+  const auto patchCount = static_cast<double>(o.batch());
+  batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
+  batch.q = q;
+  at::Tensor x = batch.x;
+  if (const int samples = this->Goal->samples(); samples > 1)
+  {
+    const auto repeat = [&](const at::Tensor& t) { return t.repeat_interleave(samples, 0); };
+    batch.q = { repeat(q.mean), repeat(q.logVariance) };
+    x = repeat(x);
+  }
+  batch.z = this->Goal->draw(batch.q, *this->Net, this->Noise);
+  batch.decoded = this->Net->decode(batch.z.to(this->Where.compute)).to(at::kFloat);
+  batch.likelihood = this->Seen->loss(batch.decoded, x, true);
+  const Situation situation{ klScheduleAt(o, before), o.freeBits, this->Vectors, this->Noise };
+  const Terms terms = this->Goal->terms(batch, *this->Seen, *this->Net, situation);
+  // Learning rates and the clip are those of a loss a voxel.
+  const auto count =
+    static_cast<double>(batch.x.numel()) / static_cast<double>(this->Info.channels.size());
+  const double aVoxel = patchCount / count;
+  const at::Tensor loss = terms.loss * aVoxel;
   loss.backward();
   const double norm = this->Optimiser->step(rate, o.gradientClip);
 
@@ -226,11 +217,15 @@ StepRecord TorchTrainer::step()
   record.step = ++this->Step;
   record.epoch = static_cast<int>((this->Step - 1) / o.stepsPerEpoch) + 1;
   record.loss = loss.item<double>();
-  record.reconstruction = reconstruction.item<double>();
-  record.kl = kl.item<double>();
+  record.reconstruction = terms.reconstruction.item<double>() * aVoxel;
+  record.kl = terms.kl.defined() ? terms.kl.item<double>() * aVoxel : 0;
   this->Running.loss += record.loss;
   this->Running.reconstruction += record.reconstruction;
   this->Running.kl += record.kl;
+  for (const auto& [name, value] : terms.measures)
+  {
+    this->Running.measures[name] += value.item<double>();
+  }
 
   const auto elapsed = [&]
   { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
@@ -252,7 +247,9 @@ StepRecord TorchTrainer::step()
   }
   if (this->Step % o.stepsPerEpoch == 0 || this->progress(this->Seconds + spent) >= 1)
   {
-    this->endEpoch(record, q.mean.detach().transpose(0, 1).flatten(1), klWeight, rate);
+    this->Running.klWeight = situation.schedule * this->Goal->klWeight();
+    this->Running.learningRate = rate;
+    this->endEpoch(record, q);
     spent = elapsed();
     this->Info.history.back().seconds = this->Seconds + spent;
   }
@@ -267,8 +264,7 @@ StepRecord TorchTrainer::step()
   return record;
 }
 
-void TorchTrainer::endEpoch(
-  StepRecord& record, const at::Tensor& means, double klWeight, double rate)
+void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
 {
   const TrainOptions& o = this->Info.options;
   const auto steps = static_cast<double>((this->Step - 1) % o.stepsPerEpoch + 1);
@@ -279,14 +275,17 @@ void TorchTrainer::endEpoch(
   row.loss /= steps;
   row.reconstruction /= steps;
   row.kl /= steps;
+  for (auto& [name, value] : row.measures)
+  {
+    value /= steps;
+  }
   row.voxelsPerSecond /= row.seconds;
-  row.klWeight = klWeight;
-  row.learningRate = rate;
+  this->Info.sigma = this->Seen->scales();
   for (const double sigma : this->Info.sigma)
   {
     row.sigma += sigma / static_cast<double>(this->Info.sigma.size());
   }
-  row.activeLatents = (means.var(1) > 0.01).sum().item<int>();
+  measureLatents(last, this->Goal->stochastic(), row);
   this->validate(row);
   const bool first = this->Info.history.empty();
   this->FirstLoss = first ? row.loss : this->FirstLoss;
@@ -294,12 +293,12 @@ void TorchTrainer::endEpoch(
   this->Info.history.push_back(row);
   record.epochEnded = true;
 
-  this->Good.take(this->everything(), this->SquaredError);
+  this->Good.take(this->everything());
   if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || row.validationLoss < this->BestLoss))
   {
     this->BestLoss = row.validationLoss;
     this->Info.bestEpoch = row.epoch;
-    this->Best.take(this->Net->parameters(), this->SquaredError);
+    this->Best.take(this->weights());
   }
   if (o.patience > 0 && row.epoch - this->Info.bestEpoch >= o.patience)
   {
@@ -312,15 +311,16 @@ void TorchTrainer::watchForCollapse(const EpochRecord& row)
 {
   const TrainOptions& o = this->Info.options;
   constexpr const char* sign = "The posterior has collapsed";
-  const bool collapsed = row.activeLatents == 0 && row.klWeight >= o.klWeight && o.klWeight > 0;
+  const bool collapsed = row.activeLatents == 0 && this->Goal->klWeight() > 0 &&
+    row.klWeight >= this->Goal->klWeight();
   if (collapsed)
   {
     this->Info.warning = std::string(sign) + ": none of " +
       std::to_string(o.network.latentChannels) +
-      " latent channels is active and the KL divergence "
-      "is " +
-      number(row.kl) + " nats a voxel. Choose a smaller KL Weight than " + number(o.klWeight) +
-      " or a longer KL Ramp than " + number(o.klRamp) + ".";
+      " latent channels is active and the KL divergence is " + number(row.kl) +
+      " nats a voxel. Choose the Objective Fisher-VAE, or beta-VAE with a smaller Beta than " +
+      number(this->Goal->klWeight()) + ", Free Bits above " + number(o.freeBits) +
+      ", or a longer KL Ramp than " + number(o.klRamp) + ".";
   }
   else if (this->Info.warning.rfind(sign, 0) == 0)
   {
@@ -332,11 +332,7 @@ void TorchTrainer::retreat(StepRecord& record)
 {
   const TrainOptions& o = this->Info.options;
   copy(this->Good.tensors, this->everything());
-  this->SquaredError = this->Good.squaredError;
-  for (std::size_t c = 0; c < this->SquaredError.size(); ++c)
-  {
-    this->Info.sigma[c] = std::sqrt(this->SquaredError[c]);
-  }
+  this->Info.sigma = this->Seen->scales();
   const std::string what = "The loss diverged at step " + std::to_string(this->Step) + " (" +
     number(record.loss) + "); the weights of epoch " +
     std::to_string(this->Info.history.empty() ? 0 : this->Info.history.back().epoch) +
@@ -363,47 +359,36 @@ void TorchTrainer::validate(EpochRecord& row)
   }
   const c10::NoGradGuard guard;
   const at::Tensor& x = this->HeldOut;
-  const auto count = static_cast<double>(x.numel() / this->Info.network.channels);
-  const NetworkImpl::Posterior q = this->Net->encode(x.to(this->Where.compute));
-  const at::Tensor y = this->Net->decode(q.mean.to(this->Where.compute)).to(at::kFloat);
-  double reconstruction = 0;
-  if (this->Info.likelihood == Likelihood::Bernoulli)
-  {
-    reconstruction = bernoulliLoss(y, x).item<double>();
-    row.validationQuality = ((y > 0) == (x > 0.5)).to(at::kFloat).mean().item<double>();
-  }
-  else
-  {
-    const auto channels = static_cast<std::int64_t>(this->Info.sigma.size());
-    const at::Tensor sigma = at::tensor(this->Info.sigma, at::kDouble).to(y.device(), at::kFloat);
-    const at::Tensor squares = meanSquaredError(y, x, channels);
-    reconstruction = gaussianLoss(squares, x.numel() / channels, sigma.log()).item<double>();
-    const at::Tensor onHost = squares.cpu();
-    double quality = 0;
-    for (std::int64_t c = 0; c < channels; ++c)
-    {
-      const ChannelInfo& info = this->Info.channels[static_cast<std::size_t>(c)];
-      const double range = (info.maximum - info.minimum) / info.scale;
-      quality += 10 * std::log10(range * range / onHost[c].item<double>());
-    }
-    row.validationQuality = quality / static_cast<double>(channels);
-  }
-  const double kl = klDivergence(q.mean, q.logVariance).item<double>();
-  row.validationLoss = (reconstruction + this->Info.options.klWeight * kl) / count;
+  const auto count =
+    static_cast<double>(x.numel()) / static_cast<double>(this->Info.channels.size());
+  const Posterior q = this->Net->encode(this->Seen->input(x).to(this->Where.compute));
+  const at::Tensor z = this->Net->quantise(q.mean);
+  const at::Tensor y = this->Net->decode(z.to(this->Where.compute)).to(at::kFloat);
+  const double reconstruction = this->Seen->loss(y, x, false).sum().item<double>();
+  row.validationQuality = this->Seen->quality(y, x);
+  const double weight = this->Goal->klWeight();
+  const double kl = weight > 0 ? klOfElements(q).sum().item<double>() : 0;
+  row.validationLoss = (reconstruction + weight * kl) / count;
 }
 
 std::shared_ptr<const Model> TorchTrainer::model(
   const ModelRequest& request, const Monitor& monitor) const
 {
   ModelInfo info = this->Info;
-  Network network = copyOf(this->Net, info.network);
+  NetworkPtr network = copyOf(*this->Net, info.network);
   if (request.best && info.bestEpoch > 0)
   {
-    copy(this->Best.tensors, network->parameters());
-    for (std::size_t c = 0; c < info.sigma.size(); ++c)
+    const auto tensors = network->tensors();
+    for (std::size_t i = 0; i < tensors.size(); ++i)
     {
-      info.sigma[c] = std::sqrt(this->Best.squaredError[c]);
+      copy({ this->Best.tensors[i] }, { tensors[i].second });
     }
+    // The width of the likelihood that belongs to them.
+    const std::unique_ptr<Observation> seen = makeObservation(info, this->Where.device);
+    copy({ this->Best.tensors.begin() + static_cast<std::ptrdiff_t>(tensors.size()),
+           this->Best.tensors.end() },
+      seen->tensors());
+    info.sigma = seen->scales();
   }
   else
   {
@@ -424,114 +409,6 @@ std::shared_ptr<const Model> TorchTrainer::model(
     model->setTrainingState(this->state());
   }
   return model;
-}
-
-std::shared_ptr<const TrainingState> TorchTrainer::state() const
-{
-  auto state = std::make_shared<TrainingState>();
-  const auto names = this->Net->named_parameters();
-  const auto store = [&](const std::string& kind, const std::vector<at::Tensor>& tensors)
-  {
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-    {
-      const std::string key = kind + '.' + names[i % names.size()].key() +
-        (i < names.size() ? "" : '.' + std::to_string(i / names.size()));
-      state->tensors[key] = tensors[i].detach().to(at::kCPU).clone();
-    }
-  };
-  store("weights", this->Net->parameters());
-  store("best", this->Best.tensors);
-  store("optimizer", this->Optimiser->state());
-  const auto numbers = [](const std::vector<double>& values)
-  { return Json::Array(values.begin(), values.end()); };
-  std::ostringstream random;
-  random << this->Random;
-  state->json =
-    Json(Json::Object{
-           { "step", static_cast<long>(this->Step) },
-           { "seconds", this->Seconds },
-           { "running",
-             Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
-               this->Running.seconds, this->Running.voxelsPerSecond } },
-           { "squared_error", numbers(this->SquaredError) },
-           { "best_loss", this->BestLoss },
-           { "best_squared_error", numbers(this->Best.squaredError) },
-           { "first_loss", this->FirstLoss },
-           { "lowest_loss", this->LowestLoss },
-           { "rate_factor", this->RateFactor },
-           { "random", random.str() },
-           { "noise", toHex(this->Noise.get_state()) },
-         })
-      .dump();
-  return state;
-}
-
-void TorchTrainer::restore(const TrainingState& state)
-{
-  const auto names = this->Net->named_parameters();
-  const auto load = [&](const std::string& kind, const std::vector<at::Tensor>& tensors)
-  {
-    const c10::NoGradGuard guard;
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-    {
-      const std::string key = kind + '.' + names[i % names.size()].key() +
-        (i < names.size() ? "" : '.' + std::to_string(i / names.size()));
-      const auto found = state.tensors.find(key);
-      if (found == state.tensors.end() || found->second.sizes() != tensors[i].sizes())
-      {
-        throw std::invalid_argument(
-          "Initial Model cannot be gone on from: its training state lacks "
-          "tensor \"" +
-          key + "\"");
-      }
-      tensors[i].copy_(found->second);
-    }
-  };
-  const Json json = Json::parse(state.json);
-  const auto numbers = [&](const char* key)
-  {
-    std::vector<double> values;
-    for (const Json& v : json.at(key).array())
-    {
-      values.push_back(v.number());
-    }
-    return values;
-  };
-  load("weights", this->Net->parameters());
-  load("optimizer", this->Optimiser->state());
-  this->Step = json.at("step").integer();
-  this->Seconds = json.at("seconds").number();
-  const std::vector<double> running = numbers("running");
-  this->SquaredError = numbers("squared_error");
-  if (running.size() != 5 || this->SquaredError.size() != this->Info.sigma.size())
-  {
-    throw std::invalid_argument(
-      "Initial Model cannot be gone on from: a list in its training state has the wrong length");
-  }
-  this->Running.loss = running[0];
-  this->Running.reconstruction = running[1];
-  this->Running.kl = running[2];
-  this->Running.seconds = running[3];
-  this->Running.voxelsPerSecond = running[4];
-  this->BestLoss = json.at("best_loss").number();
-  this->FirstLoss = json.at("first_loss").number();
-  this->LowestLoss = json.at("lowest_loss").number();
-  this->RateFactor = json.at("rate_factor").number();
-  for (std::size_t c = 0; c < this->SquaredError.size(); ++c)
-  {
-    this->Info.sigma[c] = std::sqrt(this->SquaredError[c]);
-  }
-  if (state.tensors.count("best." + names[0].key()))
-  {
-    this->Best.take(this->Net->parameters(), numbers("best_squared_error"));
-    load("best", this->Best.tensors);
-  }
-  else
-  {
-    this->Info.bestEpoch = 0;
-  }
-  std::istringstream(json.at("random").string()) >> this->Random;
-  this->Noise.set_state(fromHex(json.at("noise").string()));
 }
 
 } // namespace vae

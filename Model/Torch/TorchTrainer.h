@@ -4,6 +4,7 @@
 
 #include "../Trainer.h"
 #include "AdamW.h"
+#include "Objective.h"
 #include "Patches.h"
 #include "TorchModel.h"
 
@@ -27,17 +28,16 @@ private:
   struct Snapshot
   {
     std::vector<at::Tensor> tensors;
-    std::vector<double> squaredError;
-    void take(const std::vector<at::Tensor>& from, const std::vector<double>& errors);
+    void take(const std::vector<at::Tensor>& from);
   };
 
-  at::Tensor reconstructionLoss(const at::Tensor& decoded, const at::Tensor& x);
   void validate(EpochRecord& record);
-  void endEpoch(StepRecord& record, const at::Tensor& means, double klWeight, double rate);
+  void endEpoch(StepRecord& record, const Posterior& last);
   void watchForCollapse(const EpochRecord& row);
   /// Back to the last good weights at half the learning rate, or, the second time, the end.
   void retreat(StepRecord& record);
   double progress(double seconds) const;      ///< 0..1, after so many seconds
+  std::vector<at::Tensor> weights() const;    ///< the network's, then the likelihood's
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
@@ -47,7 +47,10 @@ private:
   Place Where;
   std::optional<PatchSampler> Patches;
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
-  Network Net{ nullptr };
+  NetworkPtr Net;
+  std::unique_ptr<Objective> Goal;
+  std::unique_ptr<Observation> Seen;
+  double Vectors = 0; ///< latent vectors in the training data
   std::unique_ptr<AdamW> Optimiser;
   std::mt19937_64 Random;
   at::Generator Noise;
@@ -55,7 +58,6 @@ private:
   std::int64_t Step = 0;
   double Seconds = 0;
   EpochRecord Running;                  ///< sums over the epoch so far
-  std::vector<double> SquaredError;     ///< Gaussian: smoothed, a data channel, normalised units
   double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
   Snapshot Best;                        ///< weights of Info.bestEpoch
   Snapshot Good;                        ///< weights and optimiser of the last epoch that went well

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TrainingData.h"
 
+#include "Objective.h"
+
 #include <torch/version.h>
 
 #include <algorithm>
@@ -62,8 +64,8 @@ int dimensionsOf(const std::vector<Volume>& volumes)
   return dimensions;
 }
 
-/// One channel over all volumes. \return whether it holds exactly two values
-bool describeChannel(const std::vector<Volume>& volumes,
+/// One channel over all volumes; its phases are the distinct values, where they are few.
+void describeChannel(const std::vector<Volume>& volumes,
   const std::vector<std::vector<ChannelSummary>>& summaries, std::size_t index, ChannelInfo& out)
 {
   const Channel& c = volumes[0].channels[index];
@@ -72,8 +74,8 @@ bool describeChannel(const std::vector<Volume>& volumes,
   out.components = c.components;
   out.type = c.type;
   double count = 0, sum = 0;
-  std::set<double> values; // of volumes with one or two
-  bool many = false;
+  std::set<double> values;
+  bool few = true;
   for (std::size_t i = 0; i < volumes.size(); ++i)
   {
     const ChannelSummary& s = summaries[i][index];
@@ -87,8 +89,8 @@ bool describeChannel(const std::vector<Volume>& volumes,
     sum += n * s.mean;
     out.minimum = i == 0 ? s.minimum : std::min(out.minimum, s.minimum);
     out.maximum = i == 0 ? s.maximum : std::max(out.maximum, s.maximum);
-    many = many || s.distinct > 2;
-    values.insert({ s.minimum, s.maximum });
+    values.insert(s.values.begin(), s.values.end());
+    few = few && !s.values.empty() && values.size() <= MostPhases;
   }
   out.mean = sum / count;
   double squares = 0;
@@ -98,31 +100,137 @@ bool describeChannel(const std::vector<Volume>& volumes,
     squares += static_cast<double>(voxels(volumes[i].dims)) *
       (s.stddev * s.stddev + (s.mean - out.mean) * (s.mean - out.mean));
   }
-  if (values.size() < 2)
+  if (few && values.size() < 2)
   {
     throw std::invalid_argument("Array " + nameOf(c) + " is constant (" +
       std::to_string(out.minimum) + " everywhere); there is nothing to learn");
   }
   out.offset = out.mean;
   out.scale = std::sqrt(squares / count);
-  return !many && values.size() == 2;
+  if (few)
+  {
+    out.phases.assign(values.begin(), values.end());
+  }
+}
+
+bool whole(double v) { return v == std::nearbyint(v); }
+
+/// The likelihood that fits the channels, each of which has its phases where its values are few.
+Likelihood fitting(const std::vector<ChannelInfo>& channels, std::string& reason)
+{
+  const auto two = [](const ChannelInfo& c) { return c.phases.size() == 2; };
+  const ChannelInfo& first = channels[0];
+  if (std::all_of(channels.begin(), channels.end(), two))
+  {
+    reason = "every channel holds exactly two values";
+    return Likelihood::Bernoulli;
+  }
+  if (channels.size() == 1 && !first.phases.empty() &&
+    std::all_of(first.phases.begin(), first.phases.end(), whole))
+  {
+    reason = "'" + first.array + "' holds " + std::to_string(first.phases.size()) +
+      " different whole numbers, taken for the labels of phases";
+    return Likelihood::Categorical;
+  }
+  const auto grey =
+    std::find_if(channels.begin(), channels.end(), [](auto& c) { return c.phases.size() != 2; });
+  reason = "'" + grey->array + "' holds " +
+    (grey->phases.empty() ? "more than " + std::to_string(MostPhases)
+                          : std::to_string(grey->phases.size())) +
+    " different values" +
+    (!grey->phases.empty() && channels.size() > 1 ? " and there are further channels" : "");
+  return Likelihood::Gaussian;
+}
+
+/// \throws std::invalid_argument if the likelihood that was chosen does not fit the data
+void checkLikelihood(Likelihood likelihood, const std::vector<ChannelInfo>& channels)
+{
+  if (likelihood == Likelihood::Bernoulli)
+  {
+    for (const ChannelInfo& c : channels)
+    {
+      if (c.phases.size() != 2)
+      {
+        throw std::invalid_argument(
+          "Likelihood is Bernoulli, but the data ('" + c.array + "') has more than two values; "
+          "choose another, or Automatic");
+      }
+    }
+  }
+  if (likelihood == Likelihood::Categorical && channels.size() != 1)
+  {
+    throw std::invalid_argument("Likelihood is Categorical, but the data has " +
+      std::to_string(channels.size()) + " channels; labels of phases are one channel");
+  }
+  if (likelihood == Likelihood::Categorical && channels[0].phases.empty())
+  {
+    throw std::invalid_argument("Likelihood is Categorical, but '" + channels[0].array +
+      "' has more than " + std::to_string(MostPhases) + " different values");
+  }
 }
 
 } // namespace
+
+void completeOptions(TrainOptions& o)
+{
+  completeObjective(o);
+  // What the architecture does not use does not count as a difference.
+  const NetworkOptions defaults;
+  NetworkOptions& n = o.network;
+  const auto only = [&](std::initializer_list<Architecture> users, auto member)
+  {
+    if (std::find(users.begin(), users.end(), n.architecture) == users.end())
+    {
+      n.*member = defaults.*member;
+    }
+  };
+  using enum Architecture;
+  only({ Field, Vector }, &NetworkOptions::width);
+  only({ Field, Vector }, &NetworkOptions::blocks);
+  only({ Field }, &NetworkOptions::latentStride);
+  only({ Vector, Dense, TorchScript }, &NetworkOptions::blockSize);
+  only({ Dense }, &NetworkOptions::hiddenUnits);
+  only({ TorchScript }, &NetworkOptions::encoderFile);
+  only({ TorchScript }, &NetworkOptions::decoderFile);
+}
 
 void checkOptions(const TrainOptions& o)
 {
   require("Latent Channels", o.network.latentChannels, 1, 64);
   require("Width", o.network.width, 8, 512);
   require("Blocks", o.network.blocks, 1, 8);
-  require("KL Weight", o.klWeight, 0., 1000.);
+  require("Block Size", o.network.blockSize, 2, 128);
+  require("Hidden Units", o.network.hiddenUnits, 0, 65536);
+  const int stride = o.network.latentStride;
+  if (stride != 4 && stride != 8 && stride != 16 && stride != 32)
+  {
+    throw std::invalid_argument(
+      "Latent Stride is " + std::to_string(stride) + "; it must be 4, 8, 16 or 32");
+  }
+  if (o.network.architecture == Architecture::Vector && o.network.blockSize % 4 != 0)
+  {
+    throw std::invalid_argument("Block Size is " + std::to_string(o.network.blockSize) +
+      "; the network Vector needs a multiple of 4 in [4, 128]");
+  }
+  if (o.network.architecture == Architecture::TorchScript && !o.allowTorchScript)
+  {
+    throw std::invalid_argument(
+      "Network is TorchScript, but Allow TorchScript is off; switch it on only if you trust the "
+      "authors of Encoder File and Decoder File, because TorchScript is code");
+  }
   require("KL Ramp", o.klRamp, 0., 1.);
+  require("KL Cycles", o.klCycles, 1, 1000);
+  require("Free Bits", o.freeBits, 0., 10.);
+  require("Fixed Scale", o.fixedScale, 1e-3, 1e3);
   require("Time Budget", o.timeBudget, 0., 1e7);
   require("Epochs", o.epochs, 0, 10000000);
   require("Patience", o.patience, 0, 10000000);
   require("Steps Per Epoch", o.stepsPerEpoch, 1, 100000);
-  require("Patch Size", o.patchSize, o.network.stride(), 512);
-  require("Batch Size", o.batchSize, 1, 1024);
+  if (o.network.architecture == Architecture::Field)
+  {
+    require("Patch Size", o.patchSize, o.network.stride(), 512);
+  }
+  require("Batch Size", o.batchSize, 0, 4096);
   require("Learning Rate", o.learningRate, 1e-7, 1.);
   require("Validation Fraction", o.validationFraction, 0., 0.5);
   require("Class Balance", o.classBalance, 0., 1.);
@@ -138,8 +246,10 @@ void checkOptions(const TrainOptions& o)
   }
 }
 
-ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& options)
+ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& asked)
 {
+  TrainOptions options = asked;
+  completeOptions(options);
   checkOptions(options);
   if (volumes.empty() || volumes[0].channels.empty())
   {
@@ -148,40 +258,48 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
   ModelInfo info;
   info.options = options;
   info.network = options.network;
-  info.network.channels = static_cast<int>(volumes[0].channels.size());
   info.network.dimensions = dimensionsOf(volumes);
+  info.network.codes = makeObjective(options)->codes();
   const auto summaries = summarise(volumes);
-  bool twoPhase = true;
   for (std::size_t c = 0; c < volumes[0].channels.size(); ++c)
   {
-    const bool two = describeChannel(volumes, summaries, c, info.channels.emplace_back());
-    twoPhase = twoPhase && two;
+    describeChannel(volumes, summaries, c, info.channels.emplace_back());
   }
-  if (options.likelihood == Likelihood::Bernoulli && !twoPhase)
+  const Likelihood fits = fitting(info.channels, info.likelihoodReason);
+  info.likelihood = fits;
+  if (options.likelihood != Likelihood::Automatic)
   {
-    throw std::invalid_argument("Likelihood is Bernoulli, but the data has more than two values; "
-                                "choose Gaussian or Automatic");
+    checkLikelihood(options.likelihood, info.channels);
+    info.likelihood = options.likelihood;
+    info.likelihoodReason = "chosen by hand";
   }
-  if (options.classBalance > 0 && !twoPhase)
+  if (options.classBalance > 0 && fits != Likelihood::Bernoulli)
   {
     throw std::invalid_argument("Class Balance is " + std::to_string(options.classBalance) +
-      ", but the data has more than two values; for grey data it must be 0");
+      ", but the data has more than two values; for such data it must be 0");
   }
-  info.likelihood = options.likelihood != Likelihood::Automatic ? options.likelihood
-    : twoPhase                                                  ? Likelihood::Bernoulli
-                                                                : Likelihood::Gaussian;
-  if (info.likelihood == Likelihood::Bernoulli)
+  const bool phases =
+    info.likelihood == Likelihood::Bernoulli || info.likelihood == Likelihood::Categorical;
+  for (ChannelInfo& c : info.channels)
   {
-    for (ChannelInfo& c : info.channels)
+    if (phases)
     {
       c.offset = c.minimum;
       c.scale = c.maximum - c.minimum;
     }
+    else
+    {
+      c.phases.clear();
+    }
   }
-  else
+  if (!phases)
   {
-    info.sigma.assign(info.channels.size(), 1.);
+    info.sigma.assign(
+      info.channels.size(), options.scale == Scale::Fixed ? options.fixedScale : 1.);
   }
+  info.network.channels = static_cast<int>(info.likelihood == Likelihood::Categorical
+      ? info.channels[0].phases.size()
+      : info.channels.size());
   info.spacing = volumes[0].spacing;
   info.trainingDims = volumes[0].dims;
   info.cellData = volumes[0].cellData;

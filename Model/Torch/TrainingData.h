@@ -7,6 +7,11 @@
 namespace vae
 {
 
+/// The objective's parameters with their defaults, and nothing that the choices made do not use:
+/// options that differ only there train the same.
+/// \throws std::invalid_argument as completeObjective
+void completeOptions(TrainOptions& options);
+
 /// \throws std::invalid_argument naming the option, its value and the allowed range
 void checkOptions(const TrainOptions& options);
 

@@ -14,7 +14,8 @@ TEST(Reconstruct, KeepsTheGridAndAddsTheArrays)
   direction->SetElement(1, 1, 0);
   image->SetDirectionMatrix(direction);
   Pipeline p(image, 100);
-  p.Train->SetKLWeight(0.3);
+  p.Train->SetObjective("beta-VAE");
+  p.Train->SetObjectiveParameter("Beta", 0.3);
   p.Train->SetWidth(32);
   p.Train->SetPatchSize(32);
   p.Train->SetValidationFraction(0); // the slab of so small a rock is not like the rest

@@ -164,13 +164,17 @@ TEST(ModelInfo, ComesBackFromJson)
   channel.array = "Pore \"space\"";
   channel.type = ScalarType::UInt16;
   channel.scale = 0.1;
+  channel.phases = { 3, 5 };
   info.channels = { channel };
+  info.options.parameters["Beta"] = 0.7;
   info.options.symmetry = Symmetry::Flips;
   info.fingerprint = "00ff";
   EpochRecord row;
   row.epoch = 3;
   row.validationLoss = std::nan("");
   row.loss = 1. / 3;
+  row.klOfLatents = { 0.1, std::nan("") };
+  row.measures["Total Correlation"] = 2. / 3;
   info.history = { row, row };
   const ModelInfo back = modelInfoFromJson(toJson(info));
   EXPECT_EQ(toJson(back), toJson(info));
@@ -178,12 +182,15 @@ TEST(ModelInfo, ComesBackFromJson)
   EXPECT_EQ(back.channels[0].scale, 0.1); // exactly
   EXPECT_TRUE(std::isnan(back.history[1].validationLoss));
   EXPECT_EQ(back.history[1].loss, 1. / 3);
+  EXPECT_EQ(back.history[1].measures.at("Total Correlation"), 2. / 3);
+  EXPECT_EQ(back.options.parameters.at("Beta"), 0.7);
 }
 
 TEST(ModelInfo, ImpossibleNetworksAreRefused)
 {
   ModelInfo info;
   info.channels.resize(1);
+  info.channels[0].phases = { 0, 1 };
   for (const char* text : { R"("width":32)", R"("latent_channels":8)", R"("blocks":1)",
          R"("dimensions":3)", R"("likelihood":"bernoulli")" })
   {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/Network.h"
 #include "Torch/TorchModel.h"
-#include "Volumes.h"
+#include "RandomModel.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -12,55 +12,25 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <fstream>
+
+#include <malloc.h>
+#include <sys/resource.h>
 
 using namespace vae;
+using test::noise;
+using test::randomModel;
 
 namespace
 {
-
-/// A model with random weights, the residual branches included.
-std::shared_ptr<TorchModel> randomModel(
-  const Volume& volume, int dimensions, int blocks, Likelihood likelihood)
-{
-  ModelInfo info;
-  info.network.dimensions = dimensions;
-  info.network.width = 16;
-  info.network.blocks = blocks;
-  info.network.latentChannels = 3;
-  info.network.channels = static_cast<int>(volume.channels.size());
-  info.likelihood = likelihood;
-  for (const Channel& c : volume.channels)
-  {
-    ChannelInfo channel;
-    channel.array = c.array;
-    channel.type = c.type;
-    channel.minimum = -100;
-    channel.maximum = 100;
-    info.channels.push_back(channel);
-    info.sigma.push_back(1);
-  }
-  Network network(info.network);
-  const c10::NoGradGuard guard;
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(5);
-  for (at::Tensor& p : network->parameters())
-  {
-    p.uniform_(-0.08, 0.08, generator);
-  }
-  return std::make_shared<TorchModel>(std::move(info), std::move(network));
-}
-
-std::vector<float> noise(std::int64_t n)
-{
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
-  const at::Tensor t = at::randn({ n }, generator);
-  return { t.const_data_ptr<float>(), t.const_data_ptr<float>() + n };
-}
 
 struct Size
 {
   Dims dims;
   int blocks;
   double budget; ///< MiB a tile
+  int stride = 8;
 };
 
 class Tiles : public testing::TestWithParam<Size>
@@ -71,14 +41,14 @@ class Tiles : public testing::TestWithParam<Size>
 
 TEST_P(Tiles, EqualTheWhole)
 {
-  const auto& [dims, blocks, budget] = GetParam();
+  const auto& [dims, blocks, budget, stride] = GetParam();
   int used = 0;
   for (const auto n : dims)
   {
     used += n > 1;
   }
   const Volume volume = test::volume(noise(voxels(dims)), dims);
-  const auto model = randomModel(volume, used, blocks, Likelihood::Gaussian);
+  const auto model = randomModel(volume, used, blocks, stride);
   RunOptions whole, tiled;
   whole.precision = tiled.precision = Precision::Float32;
   whole.memoryBudget = 1e6;
@@ -116,7 +86,9 @@ TEST_P(Tiles, EqualTheWhole)
 
 INSTANTIATE_TEST_SUITE_P(Network, Tiles,
   testing::Values(Size{ { 32, 40, 144 }, 1, 4 }, Size{ { 97, 131, 64 }, 1, 24 },
-    Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 }),
+    Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 },
+    Size{ { 33, 45, 170 }, 1, 4, 4 }, Size{ { 70, 75, 300 }, 1, 24, 16 },
+    Size{ { 601, 403, 1 }, 1, 2, 32 }),
   [](const auto& test)
 {
   const Dims& d = test.param.dims;
@@ -128,7 +100,7 @@ TEST(Network, MarginCellsAreContextOnly)
   // A field with a margin decodes to what the inner part of a larger volume decodes to.
   const Dims large{ 128, 128, 128 }, inner{ 32, 32, 32 };
   const Volume volume = test::volume(noise(voxels({ 8, 8, 8 })), { 8, 8, 8 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   RunOptions run;
   run.precision = Precision::Float32;
   Latent field;
@@ -160,7 +132,7 @@ TEST(Network, MarginCellsAreContextOnly)
 TEST(Network, LatentSizesAreChecked)
 {
   const Volume volume = test::volume(noise(512), { 8, 8, 8 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   Latent wrong;
   wrong.dims = { 2, 2, 3 };
   wrong.channels = 3;
@@ -178,10 +150,54 @@ TEST(Network, LatentSizesAreChecked)
   }
 }
 
+// In a process of its own, whose address space is limited: the tile that is asked for does not fit.
+TEST(NetworkDeathTest, HalvesTheTileWhereMemoryReallyRunsOut)
+{
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto child = []
+  {
+    const Dims dims{ 160, 160, 160 };
+    Volume volume = test::volume(noise(voxels(dims)), dims);
+    volume.channels.resize(8, volume.channels[0]); // 131 MB of float32
+    const auto model = randomModel(volume, 3, 1);
+    RunOptions run;
+    run.precision = Precision::Float32;
+    run.threads = 1;
+    run.memoryBudget = 1e6; // MiB: one tile
+    std::vector<float> whole(static_cast<std::size_t>(voxels(dims))), tight(whole.size());
+    Outputs outputs;
+    outputs.values = { test::output(whole) };
+    const Latent a = model->encode(volume, run, {});
+    model->decode(a, dims, 0, outputs, run, {});
+
+    malloc_trim(0);
+    double pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    rlimit limit{};
+    getrlimit(RLIMIT_AS, &limit);
+    limit.rlim_cur = static_cast<rlim_t>(pages * 4096 + 300e6);
+    setrlimit(RLIMIT_AS, &limit);
+    std::vector<double> tiles;
+    Monitor monitor;
+    monitor.progress = [&](double f) { tiles.push_back(f); };
+    const Latent b = model->encode(volume, run, {});
+    outputs.values = { test::output(tight) };
+    model->decode(b, dims, 0, outputs, run, monitor);
+    double difference = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i)
+    {
+      difference = std::max<double>(difference, std::abs(whole[i] - tight[i]));
+    }
+    std::fprintf(stderr, "%zu reports, difference %g\n", tiles.size(), difference);
+    std::exit(tiles.size() > 3 && difference < 1e-5 ? 0 : 1);
+  };
+  EXPECT_EXIT(child(), testing::ExitedWithCode(0), "reports, difference");
+}
+
 TEST(Network, StopEndsALongCall)
 {
   const Volume volume = test::volume(noise(64 * 64 * 64), { 64, 64, 64 });
-  const auto model = randomModel(volume, 3, 1, Likelihood::Gaussian);
+  const auto model = randomModel(volume, 3, 1);
   std::stop_source stop;
   int calls = 0;
   const Monitor monitor{ [&](double) { ++calls, stop.request_stop(); }, stop.get_token() };

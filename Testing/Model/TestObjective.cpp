@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/Objective.h"
+#include "Torch/Schedule.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -15,11 +16,10 @@ using namespace vae;
 namespace
 {
 
-/// The loss of a reconstruction, as the trainer composes it.
+/// The loss of a reconstruction with the width's logarithm, over the batch.
 at::Tensor gaussian(const at::Tensor& mean, const at::Tensor& x, const at::Tensor& logSigma)
 {
-  const auto channels = logSigma.size(0);
-  return gaussianLoss(meanSquaredError(mean, x, channels), x.numel() / channels, logSigma);
+  return gaussianLoss(mean, x, logSigma.exp()).sum();
 }
 
 at::Tensor scalar(double v) { return at::full({ 1, 1 }, v, at::kDouble); }
@@ -51,7 +51,7 @@ void expectGradient(const std::function<at::Tensor(const at::Tensor&)>& f, const
 TEST(Objective, KLDivergenceHasItsClosedFormValues)
 {
   const auto kl = [](double mean, double variance)
-  { return klDivergence(scalar(mean), scalar(std::log(variance))).item<double>(); };
+  { return klDivergence({ scalar(mean), scalar(std::log(variance)) }).item<double>(); };
   EXPECT_NEAR(kl(0, 1), 0, 1e-12);
   EXPECT_NEAR(kl(1, 1), 0.5, 1e-12);
   EXPECT_NEAR(kl(0, 4), 0.806853, 1e-6);
@@ -90,25 +90,27 @@ TEST(Objective, GradientsAgreeWithFiniteDifferences)
 {
   const at::Tensor at = at::linspace(-1.5, 1.2, 12, at::kDouble).view({ 2, 2, 3 });
   const at::Tensor other = at::linspace(0.1, 0.9, 12, at::kDouble).view({ 2, 2, 3 });
-  expectGradient([&](const at::Tensor& m) { return klDivergence(m, other); }, at);
-  expectGradient([&](const at::Tensor& lv) { return klDivergence(other, lv); }, at);
-  expectGradient([&](const at::Tensor& l) { return bernoulliLoss(l, other); }, at);
+  expectGradient([&](const at::Tensor& m) { return klDivergence({ m, other }); }, at);
+  expectGradient([&](const at::Tensor& lv) { return klDivergence({ other, lv }); }, at);
+  expectGradient([&](const at::Tensor& l) { return bernoulliLoss(l, other).sum(); }, at);
   const at::Tensor logSigma = at::tensor({ 0.2, -0.4 }, at::kDouble);
   expectGradient([&](const at::Tensor& m) { return gaussian(m, other, logSigma); }, at);
   expectGradient([&](const at::Tensor& s) { return gaussian(at, other, softClip(s)); }, logSigma);
 }
 
-TEST(Objective, SchedulesStartAndEndWhereTheySay)
+TEST(Schedule, KLTermRisesOnceOrInCycles)
 {
   TrainOptions o;
-  o.klWeight = 2;
-  o.klRamp = 0.3;
-  EXPECT_EQ(klWeightAt(o, 0), 0);
-  EXPECT_DOUBLE_EQ(klWeightAt(o, 0.15), 1);
-  EXPECT_DOUBLE_EQ(klWeightAt(o, 0.9), 2);
+  EXPECT_EQ(klScheduleAt(o, 0), 0);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.15), 0.5);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.9), 1);
   o.klRamp = 0;
-  EXPECT_DOUBLE_EQ(klWeightAt(o, 0), 2);
-  EXPECT_LT(learningRateAt(o, 1, 0), 0.1 * o.learningRate);
-  EXPECT_DOUBLE_EQ(learningRateAt(o, 100, 0), o.learningRate);
-  EXPECT_NEAR(learningRateAt(o, 1000, 1), o.learningRate / 200, 1e-12);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0), 1);
+  o.klRamp = 0.5;
+  o.klSchedule = KLSchedule::Cyclical;
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.0625), 0.5);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.2), 1);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.25), 0); // the second of four cycles
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 0.3125), 0.5);
+  EXPECT_DOUBLE_EQ(klScheduleAt(o, 1), 1);
 }

@@ -164,7 +164,7 @@ TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
   TrainOptions o = quick(60);
   o.network.width = 32;
   o.network.latentChannels = 16;
-  o.klWeight = 0;
+  o.objective = "Autoencoder";
   o.symmetry = Symmetry::None;
   o.patchSize = 32;
   o.batchSize = 1;
@@ -196,16 +196,24 @@ TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
   TrainOptions o = quick(50);
   o.learningRate = 1;
   o.gradientClip = 1e9;
+  o.objective = "Autoencoder"; // nothing that could calm it
   const Volume v = test::rockVolume(32);
-  TorchTrainer trainer({ v }, o);
+  // Not every start ends so: the first that does.
+  std::unique_ptr<TorchTrainer> last;
   bool retried = false;
-  StepRecord record;
-  do
+  for (; o.seed < 5 && (!last || last->info().ending != Ending::Diverged); ++o.seed)
   {
-    record = trainer.step();
-    retried =
-      retried || trainer.info().warning.find("half the Learning Rate of 1.") != std::string::npos;
-  } while (!record.finished);
+    last = std::make_unique<TorchTrainer>(std::vector<Volume>{ v }, o);
+    retried = false;
+    StepRecord record;
+    do
+    {
+      record = last->step();
+      retried =
+        retried || last->info().warning.find("half the Learning Rate of 1.") != std::string::npos;
+    } while (!record.finished);
+  }
+  const TorchTrainer& trainer = *last;
   EXPECT_TRUE(retried) << trainer.info().warning;
   EXPECT_EQ(trainer.info().ending, Ending::Diverged);
   EXPECT_NE(
@@ -220,51 +228,64 @@ TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
 TEST(Ending, ACollapsedPosteriorIsSaidWithItsCure)
 {
   TrainOptions o = quick(30);
-  o.klWeight = 300;
+  o.objective = "beta-VAE";
+  o.parameters["Beta"] = 300;
   o.klRamp = 0.1;
   TorchTrainer trainer({ test::rockVolume(32) }, o);
   steps(trainer, 300);
   EXPECT_EQ(trainer.info().history.back().activeLatents, 0);
-  EXPECT_NE(trainer.info().warning.find("Choose a smaller KL Weight than 300 or a longer KL Ramp "
-                                        "than 0.1."),
+  EXPECT_NE(trainer.info().warning.find("beta-VAE with a smaller Beta than 300, Free Bits above 0, "
+                                        "or a longer KL Ramp than 0.1."),
     std::string::npos)
     << trainer.info().warning;
 }
 
 TEST(Plan, IsThatOfTheNetwork)
 {
-  for (const int dimensions : { 2, 3 })
+  struct Case
   {
-    for (const int blocks : { 1, 2 })
+    Architecture architecture;
+    int dimensions, blocks, stride, blockSize, hidden;
+  };
+  using enum Architecture;
+  for (const Case& c : { Case{ Field, 2, 1, 8, 32, 0 }, Case{ Field, 2, 2, 8, 32, 0 },
+         Case{ Field, 3, 1, 8, 32, 0 }, Case{ Field, 3, 2, 4, 32, 0 }, Case{ Field, 2, 1, 4, 32, 0 },
+         Case{ Field, 2, 1, 16, 32, 0 }, Case{ Field, 2, 2, 32, 32, 0 },
+         Case{ Vector, 2, 1, 8, 64, 0 }, Case{ Vector, 3, 2, 8, 28, 0 },
+         Case{ Dense, 2, 1, 8, 28, 40 }, Case{ Dense, 3, 1, 8, 6, 0 } })
+  {
+    TrainOptions o;
+    o.network.architecture = c.architecture;
+    o.network.dimensions = c.dimensions;
+    o.network.blocks = c.blocks;
+    o.network.latentStride = c.stride;
+    o.network.blockSize = c.blockSize;
+    o.network.hiddenUnits = c.hidden;
+    o.network.width = 16;
+    o.network.channels = 3;
+    const NetworkPtr network = makeNetwork(o.network);
+    std::int64_t count = 0;
+    for (const at::Tensor& p : network->parameters())
     {
-      TrainOptions o;
-      o.network.dimensions = dimensions;
-      o.network.blocks = blocks;
-      o.network.width = 16;
-      o.network.channels = 3;
-      Network network(o.network);
-      std::int64_t count = 0;
-      for (const at::Tensor& p : network->parameters())
-      {
-        count += p.numel();
-      }
-      const Plan plan = planOf(o);
-      EXPECT_EQ(plan.parameters, count);
+      count += p.numel();
+    }
+    const Plan plan = planOf(o);
+    EXPECT_EQ(plan.parameters, count)
+      << name(c.architecture) << ' ' << c.dimensions << ' ' << c.blocks << ' ' << c.stride;
 
-      // Which voxels a latent cell in the middle depends on, by its gradient.
-      if (dimensions == 2)
+    // Which voxels a latent cell in the middle depends on, by its gradient.
+    if (c.architecture == Field && c.dimensions == 2)
+    {
+      for (at::Tensor& p : network->parameters())
       {
-        for (at::Tensor& p : network->parameters())
-        {
-          p.detach().normal_();
-        }
-        const std::int64_t cells = 41;
-        at::Tensor x = at::rand({ 1, 3 * 16, 2 * cells, 2 * cells }).requires_grad_();
-        network->encode(x).mean.select(2, cells / 2).select(2, cells / 2).sum().backward();
-        const at::Tensor rows = (x.grad().abs().amax({ 0, 1, 3 }) > 0).nonzero();
-        const int fine = static_cast<int>((rows.max() - rows.min() + 1).item<std::int64_t>());
-        EXPECT_EQ(fine * 4, plan.receptiveField);
+        p.detach().normal_();
       }
+      const std::int64_t cells = 41, fine = cells * c.stride / 4;
+      at::Tensor x = at::rand({ 1, 3 * 16, fine, fine }).requires_grad_();
+      network->encode(x).mean.select(2, cells / 2).select(2, cells / 2).sum().backward();
+      const at::Tensor rows = (x.grad().abs().amax({ 0, 1, 3 }) > 0).nonzero();
+      EXPECT_EQ((rows.max() - rows.min() + 1).item<std::int64_t>() * 4, plan.receptiveField);
+      EXPECT_GE(network->encodeHalo() * c.stride * 2 + c.stride, plan.receptiveField);
     }
   }
 }

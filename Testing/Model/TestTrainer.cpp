@@ -94,7 +94,8 @@ TEST(Trainer, LearnsAndReportsARowAnEpoch)
 {
   const Volume v = test::rockVolume(48, 1, 14);
   TrainOptions o = quick(60);
-  o.klWeight = 0.3;
+  o.objective = "beta-VAE";
+  o.parameters["Beta"] = 0.3;
   o.network.width = 32;
   o.batchSize = 2;
   o.precision = Precision::Automatic;
@@ -150,7 +151,8 @@ TEST(Trainer, AnyTwoLabelsComeBack)
   }
   const Volume v = test::volume(voxels, { 32, 32, 32 });
   TrainOptions o = quick(60);
-  o.klWeight = 0.1;
+  o.objective = "beta-VAE";
+  o.parameters["Beta"] = 0.1;
   const auto model = train(v, o)->model();
   EXPECT_EQ(model->info().likelihood, Likelihood::Bernoulli);
   std::vector<std::uint8_t> out(voxels.size());
@@ -262,7 +264,7 @@ TEST(Trainer, BadInputIsRefusedInOneSentence)
   EXPECT_EQ(with([](TrainOptions& t) { t.learningRate = -1; }),
     "Learning Rate is -1.0; it must be in [0.0, 1.0]");
   EXPECT_EQ(
-    with([](TrainOptions& t) { t.batchSize = 0; }), "Batch Size is 0; it must be in [1, 1024]");
+    with([](TrainOptions& t) { t.batchSize = -1; }), "Batch Size is -1; it must be in [0, 4096]");
   EXPECT_EQ(with([](TrainOptions& t) { t.device = "gpu"; }),
     "Device is 'gpu'; it must be auto, cpu, cuda or cuda:N");
   EXPECT_EQ(with([](TrainOptions& t) { t.epochs = 0; }),

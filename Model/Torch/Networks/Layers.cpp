@@ -1,0 +1,134 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Layers.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+
+namespace vae
+{
+
+ConvImpl::ConvImpl(int dimensions, int in, int out, int kernel, bool transposed)
+  : Stride(static_cast<std::size_t>(dimensions), kernel == 2 ? 2 : 1)
+  , Padding(static_cast<std::size_t>(dimensions), kernel == 3 ? 1 : 0)
+  , Transposed(transposed)
+{
+  std::vector<std::int64_t> shape{ transposed ? in : out, transposed ? out : in };
+  shape.insert(shape.end(), static_cast<std::size_t>(dimensions), kernel);
+  const auto format =
+    dimensions == 3 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  this->weight = this->register_parameter("weight", at::zeros(shape).contiguous(format));
+  this->bias = this->register_parameter("bias", at::zeros({ out }));
+}
+
+at::Tensor ConvImpl::forward(const at::Tensor& x)
+{
+  const std::vector<std::int64_t> ones(this->Stride.size(), 1), zeros(this->Stride.size(), 0);
+  return at::convolution(x, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()),
+    this->Stride, this->Padding, ones, this->Transposed, zeros, 1);
+}
+
+void ConvImpl::initialise(const at::Generator& generator)
+{
+  const c10::NoGradGuard guard;
+  // The fan in that torch.nn.init counts: second extent times the kernel.
+  const double fan = static_cast<double>(this->weight[0].numel());
+  const double bound = 1 / std::sqrt(fan);
+  this->weight.uniform_(-bound, bound, generator);
+  this->bias.uniform_(-bound, bound, generator);
+}
+
+DenseImpl::DenseImpl(std::int64_t in, std::int64_t out)
+  : weight(this->register_parameter("weight", at::zeros({ out, in })))
+  , bias(this->register_parameter("bias", at::zeros({ out })))
+{
+}
+
+at::Tensor DenseImpl::forward(const at::Tensor& x)
+{
+  return at::linear(x, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()));
+}
+
+void DenseImpl::initialise(const at::Generator& generator)
+{
+  const c10::NoGradGuard guard;
+  const double bound = 1 / std::sqrt(static_cast<double>(this->weight.size(1)));
+  this->weight.uniform_(-bound, bound, generator);
+  this->bias.uniform_(-bound, bound, generator);
+}
+
+CellNormImpl::CellNormImpl(int channels)
+  : weight(this->register_parameter("weight", at::ones({ channels })))
+  , bias(this->register_parameter("bias", at::zeros({ channels })))
+{
+}
+
+at::Tensor CellNormImpl::forward(const at::Tensor& x)
+{
+  // Channels last in memory, so that this is a view and the kernel runs over neighbours.
+  const at::Tensor last = x.movedim(1, -1);
+  return at::layer_norm(
+    last, { last.size(-1) }, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()))
+    .movedim(-1, 1);
+}
+
+ResidualImpl::ResidualImpl(int dimensions, int channels)
+  : Norm(this->register_module("norm", CellNorm(channels)))
+  , First(this->register_module("first", Conv(dimensions, channels, channels, 3)))
+  , Second(this->register_module("second", Conv(dimensions, channels, channels, 3)))
+{
+}
+
+at::Tensor ResidualImpl::forward(const at::Tensor& x)
+{
+  return x +
+    this->Second->forward(at::silu(this->First->forward(at::silu(this->Norm->forward(x)))));
+}
+
+Stack::Stack(
+  torch::nn::Module& owner, const std::string& name, int dimensions, int channels, int count)
+{
+  for (int i = 0; i < count; ++i)
+  {
+    this->Blocks.push_back(
+      owner.register_module(name + std::to_string(i), Residual(dimensions, channels)));
+  }
+}
+
+at::Tensor Stack::forward(at::Tensor x)
+{
+  for (Residual& block : this->Blocks)
+  {
+    x = block->forward(x);
+  }
+  return x;
+}
+
+void initialiseLayers(torch::nn::Module& module, const at::Generator& generator)
+{
+  for (const auto& layer : module.modules(/*include_self=*/false))
+  {
+    if (auto* conv = layer->as<ConvImpl>())
+    {
+      conv->initialise(generator);
+    }
+    else if (auto* dense = layer->as<DenseImpl>())
+    {
+      dense->initialise(generator);
+    }
+  }
+  const c10::NoGradGuard guard;
+  for (const auto& layer : module.modules(/*include_self=*/false))
+  {
+    if (auto* residual = layer->as<ResidualImpl>())
+    {
+      residual->Second->weight.zero_();
+      residual->Second->bias.zero_();
+    }
+  }
+}
+
+} // namespace vae

@@ -1,0 +1,132 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Networks.h"
+
+#include <ATen/Functions.h>
+#include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/serialization/import.h>
+
+#include <stdexcept>
+
+namespace vae
+{
+namespace
+{
+
+torch::jit::Module loadScript(const std::string& label, const std::string& path)
+{
+  if (path.empty())
+  {
+    throw std::invalid_argument("Network is TorchScript, but " + label + " is empty");
+  }
+  try
+  {
+    return torch::jit::load(path, at::kCPU);
+  }
+  catch (const std::exception& e)
+  {
+    const std::string what = e.what();
+    throw std::invalid_argument(label + " is '" + path +
+      "', which is not a TorchScript module: " + what.substr(0, what.find('\n')));
+  }
+}
+
+class ScriptNetwork : public Network
+{
+public:
+  explicit ScriptNetwork(const NetworkOptions& o)
+    : Network(o)
+    , Encoder(loadScript("Encoder File", o.encoderFile))
+    , Decoder(loadScript("Decoder File", o.decoderFile))
+  {
+    this->adopt("encoder", this->Encoder);
+    this->adopt("decoder", this->Decoder);
+    std::vector<std::int64_t> shape{ 1, o.channels };
+    shape.insert(shape.end(), static_cast<std::size_t>(o.dimensions), o.blockSize);
+    // One block through both, so that a wrong shape is told now and not in the middle of a step.
+    const at::Tensor both = this->call("Encoder File", this->Encoder, at::zeros(shape));
+    this->require("Encoder File", both, { 1, 2 * o.latentChannels });
+    const at::Tensor back =
+      this->call("Decoder File", this->Decoder, at::zeros({ 1, o.latentChannels }));
+    this->require("Decoder File", back, shape);
+  }
+
+  void initialise(const at::Generator&) override {} // the files hold the first weights
+
+  Posterior encode(const at::Tensor& x) override
+  {
+    std::vector<std::int64_t> cells{ x.size(0) };
+    for (std::int64_t a = 2; a < x.dim(); ++a)
+    {
+      cells.push_back(x.size(a) / this->Options.blockSize);
+    }
+    const at::Tensor blocks = cutBlocks(x, this->Options.blockSize).to(at::kFloat);
+    return this->split(joinBlocks(this->call("Encoder File", this->Encoder, blocks), cells));
+  }
+
+  at::Tensor decode(const at::Tensor& z) override
+  {
+    std::vector<std::int64_t> cells(z.sizes().begin() + 2, z.sizes().end());
+    cells.insert(cells.begin(), z.size(0));
+    const at::Tensor rows = rowsOf(z).to(at::kFloat);
+    return joinBlocks(this->call("Decoder File", this->Decoder, rows), cells);
+  }
+
+  int encodeHalo() const override { return 0; }
+  int decodeHalo() const override { return 0; }
+
+private:
+  /// The module's parameters as this network's own: trained, copied and saved as any.
+  void adopt(const std::string& prefix, const torch::jit::Module& module)
+  {
+    const auto add = [&](const std::string& name, const at::Tensor& t, bool trained)
+    {
+      std::string key = prefix + '_' + name;
+      std::replace(key.begin(), key.end(), '.', '_');
+      trained ? this->register_parameter(key, t) : this->register_buffer(key, t);
+    };
+    for (const auto& p : module.named_parameters())
+    {
+      add(p.name, p.value, true);
+    }
+    for (const auto& b : module.named_buffers())
+    {
+      add(b.name, b.value, false);
+    }
+  }
+
+  at::Tensor call(const char* label, torch::jit::Module& module, const at::Tensor& x) const
+  {
+    try
+    {
+      return module.forward({ x }).toTensor();
+    }
+    catch (const std::exception& e)
+    {
+      const std::string what = e.what();
+      throw std::invalid_argument(std::string(label) + ": the module failed on a tensor of " +
+        c10::str(x.sizes()) + ": " + what.substr(0, what.find('\n')));
+    }
+  }
+
+  void require(
+    const char* label, const at::Tensor& t, const std::vector<std::int64_t>& wanted) const
+  {
+    if (t.sizes() != at::IntArrayRef(wanted))
+    {
+      throw std::invalid_argument(std::string(label) + ": the module gives " + c10::str(t.sizes()) +
+        " for one block; it must give " + c10::str(at::IntArrayRef(wanted)));
+    }
+  }
+
+  torch::jit::Module Encoder, Decoder;
+};
+
+} // namespace
+
+NetworkPtr makeScriptNetwork(const NetworkOptions& options)
+{
+  return std::make_shared<ScriptNetwork>(options);
+}
+
+} // namespace vae

@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace vae
+{
+
+/// The three parts of the mean KL divergence, nats a latent vector (Chen et al. 2018, Eq. 2):
+/// E KL(q(z|x) || p(z)) = mutual information + total correlation + KL of each dimension.
+struct Decomposition
+{
+  at::Tensor mutualInformation, totalCorrelation, dimensionKL;
+};
+
+/// Estimated from M samples z of M posteriors, all [M, latent], which were drawn from `vectors`
+/// vectors of data, by minibatch stratified sampling (Chen et al. 2018, appendix C.2): in the sum
+/// over j that stands for q(z_i), a sample's own posterior has the weight 1/N and the other M - 1
+/// share the rest, so that the estimate of q(z_i) is unbiased. With `vectors` no larger than M the
+/// batch is the whole data and the sum is exact.
+Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
+  const at::Tensor& logVariance, double vectors);
+
+} // namespace vae

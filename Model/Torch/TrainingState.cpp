@@ -1,0 +1,147 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "TorchTrainer.h"
+
+#include "../Json.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <cstdio>
+#include <sstream>
+
+// What a training needs to go on exactly where it stopped, as a model file stores it.
+namespace vae
+{
+namespace
+{
+
+std::string toHex(const at::Tensor& bytes)
+{
+  std::string text;
+  const auto* data = bytes.const_data_ptr<std::uint8_t>();
+  char two[3];
+  for (std::int64_t i = 0; i < bytes.numel(); ++i)
+  {
+    std::snprintf(two, sizeof two, "%02x", data[i]);
+    text += two;
+  }
+  return text;
+}
+
+at::Tensor fromHex(const std::string& text)
+{
+  at::Tensor bytes = at::empty({ static_cast<std::int64_t>(text.size() / 2) }, at::kByte);
+  auto* data = bytes.mutable_data_ptr<std::uint8_t>();
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2)
+  {
+    data[i / 2] = static_cast<std::uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16));
+  }
+  return bytes;
+}
+
+} // namespace
+
+std::shared_ptr<const TrainingState> TorchTrainer::state() const
+{
+  auto state = std::make_shared<TrainingState>();
+  const auto store = [&](const std::string& kind, const std::vector<at::Tensor>& tensors)
+  {
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+    {
+      state->tensors[kind + '.' + std::to_string(i)] = tensors[i].detach().to(at::kCPU).clone();
+    }
+  };
+  store("weights", this->weights());
+  store("best", this->Best.tensors);
+  store("optimizer", this->Optimiser->state());
+  std::ostringstream random;
+  random << this->Random;
+  state->json =
+    Json(Json::Object{
+           { "step", static_cast<long>(this->Step) },
+           { "seconds", this->Seconds },
+           { "running",
+             Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
+               this->Running.seconds, this->Running.voxelsPerSecond } },
+           { "measures",
+             Json::Object(this->Running.measures.begin(), this->Running.measures.end()) },
+           { "best_loss", this->BestLoss },
+           { "first_loss", this->FirstLoss },
+           { "lowest_loss", this->LowestLoss },
+           { "rate_factor", this->RateFactor },
+           { "random", random.str() },
+           { "noise", toHex(this->Noise.get_state()) },
+         })
+      .dump();
+  return state;
+}
+
+void TorchTrainer::restore(const TrainingState& state)
+{
+  const auto load = [&](const std::string& kind, const std::vector<at::Tensor>& tensors)
+  {
+    const c10::NoGradGuard guard;
+    for (std::size_t i = 0; i < tensors.size(); ++i)
+    {
+      const std::string key = kind + '.' + std::to_string(i);
+      const auto found = state.tensors.find(key);
+      if (found == state.tensors.end() || found->second.sizes() != tensors[i].sizes())
+      {
+        throw std::invalid_argument(
+          "Initial Model cannot be gone on from: its training state lacks tensor \"" + key +
+          "\"");
+      }
+      at::Tensor(tensors[i]).copy_(found->second);
+    }
+  };
+  const Json json = Json::parse(state.json);
+  const auto numbers = [&](const char* key)
+  {
+    std::vector<double> values;
+    for (const Json& v : json.at(key).array())
+    {
+      values.push_back(v.number());
+    }
+    return values;
+  };
+  load("weights", this->weights());
+  load("optimizer", this->Optimiser->state());
+  this->Step = json.at("step").integer();
+  this->Seconds = json.at("seconds").number();
+  const std::vector<double> running = numbers("running");
+  if (running.size() != 5)
+  {
+    throw std::invalid_argument(
+      "Initial Model cannot be gone on from: a list in its training state has the wrong length");
+  }
+  this->Running.loss = running[0];
+  this->Running.reconstruction = running[1];
+  this->Running.kl = running[2];
+  this->Running.seconds = running[3];
+  this->Running.voxelsPerSecond = running[4];
+  for (const auto& [name, value] : json.at("measures").object())
+  {
+    this->Running.measures[name] = value.number();
+  }
+  this->BestLoss = json.at("best_loss").number();
+  this->FirstLoss = json.at("first_loss").number();
+  this->LowestLoss = json.at("lowest_loss").number();
+  this->RateFactor = json.at("rate_factor").number();
+  this->Info.sigma = this->Seen->scales();
+  if (state.tensors.count("best.0"))
+  {
+    this->Best.take(this->weights());
+    load("best", this->Best.tensors);
+  }
+  else
+  {
+    this->Info.bestEpoch = 0;
+  }
+  std::istringstream(json.at("random").string()) >> this->Random;
+  this->Noise.set_state(fromHex(json.at("noise").string()));
+}
+
+} // namespace vae
