@@ -364,23 +364,6 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
 }
 
 //----------------------------------------------------------------------------
-std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
-  const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views)
-{
-  std::vector<vtkSmartPointer<vtkDataArray>> arrays;
-  if (info.likelihood == vae::Likelihood::Bernoulli)
-  {
-    return NewArrays(info, "_probability", VTK_FLOAT, tuples, views);
-  }
-  for (const double label : info.channels[0].phases)
-  {
-    const std::string suffix = "_probability_" + vtkVariant(label).ToString();
-    arrays.push_back(NewArrays(info, suffix, VTK_FLOAT, tuples, views)[0]);
-  }
-  return arrays;
-}
-
-//----------------------------------------------------------------------------
 const vae::Model& ModelOf(vtkDataObject* object)
 {
   if (!object)

@@ -342,10 +342,10 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   auto arrays =
     vtkVAEBridge::NewArrays(info, "", VTK_VOID, vae::voxels(dims), wanted.values);
   const vtkSmartPointer<vtkDataArray> scalars = arrays[0];
-  if (probability && info.likelihood == vae::Likelihood::Bernoulli)
+  if (probability)
   {
-    for (auto& array : vtkVAEBridge::NewArrays(
-           info, "_probability", VTK_FLOAT, vae::voxels(dims), wanted.probability))
+    for (auto& array :
+      vtkVAEBridge::NewProbabilities(info, vae::voxels(dims), wanted.probability))
     {
       arrays.push_back(array);
     }

@@ -460,11 +460,11 @@ int vtkVAETrain::RequestInformation(
   out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
   out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
 
-  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
+  vae::ModelInfo expected;
+  expected.network = this->Internal->Options.network;
+  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
   {
     vtkInformation* array = this->GetInputArrayInformation(0);
-    vae::ModelInfo expected;
-    expected.network = this->Internal->Options.network;
     expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
       array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
     const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
@@ -473,8 +473,8 @@ int vtkVAETrain::RequestInformation(
     const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
       [](std::int64_t n) { return n > 1; });
     expected.network.dimensions = axes == 2 ? 2 : 3;
-    vtkVAEForecast::Tell(out, expected);
   }
+  vtkVAEForecast::Tell(out, expected);
   return 1;
 }
 
