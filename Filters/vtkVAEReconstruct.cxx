@@ -246,8 +246,8 @@ int vtkVAEReconstruct::RequestData(
       if (asked)
       {
         std::vector<vae::OutputChannel> views;
-        made.Arrays.push_back(vtkVAEBridge::NewArray(
-          info.channels[0].array + suffix, VTK_FLOAT, 1, count, views));
+        made.Arrays.push_back(
+          vtkVAEBridge::NewArray(info.channels[0].array + suffix, VTK_FLOAT, 1, count, views));
         view = views[0];
       }
     };
@@ -277,10 +277,9 @@ int vtkVAEReconstruct::RequestData(
          ratio = NewField("Compression Ratio");
     vae::statistics::Comparison what;
     what.ssim = this->ComputeSSIM;
-    vtkDataArray* ghosts =
-      (made.CellData ? static_cast<vtkDataSetAttributes*>(input->GetCellData())
-                     : input->GetPointData())
-        ->GetArray(vtkDataSetAttributes::GhostArrayName());
+    vtkDataArray* ghosts = (made.CellData ? static_cast<vtkDataSetAttributes*>(input->GetCellData())
+                                          : input->GetPointData())
+                             ->GetArray(vtkDataSetAttributes::GhostArrayName());
     const vae::Volume ghostVolume =
       ghosts ? vtkVAEBridge::VolumeOf(input, { ghosts }, made.CellData) : vae::Volume();
     if (ghosts)
@@ -295,10 +294,10 @@ int vtkVAEReconstruct::RequestData(
       const auto components = static_cast<std::size_t>(layout.Components);
       what.range = RangeOf(info, layout.Name);
       const double all = static_cast<double>(volume.channels.size());
-      const vae::statistics::Quality quality = Compare(volume, wanted.values, channel, components,
-        what, errors, absolutes,
-        work.part(static_cast<double>(channel) / all,
-          static_cast<double>(channel + components) / all));
+      const vae::statistics::Quality quality =
+        Compare(volume, wanted.values, channel, components, what, errors, absolutes,
+          work.part(
+            static_cast<double>(channel) / all, static_cast<double>(channel + components) / all));
       accuracy->InsertNextValue(quality.equal);
       psnr->InsertNextValue(quality.psnr);
       ssim->InsertNextValue(quality.ssim);

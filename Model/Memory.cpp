@@ -60,7 +60,8 @@ double leftInControlGroups()
       if (limit < Unlimited)
       {
         // The page cache counts as used, and is given back.
-        left = std::min(left, limit - number(folder + "/memory.current") +
+        left = std::min(left,
+          limit - number(folder + "/memory.current") +
             entry(folder + "/memory.stat", "inactive_file", 0));
       }
       if (group.rfind('/') == std::string::npos)

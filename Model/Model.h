@@ -49,7 +49,7 @@ struct LatentStatistics
 /// size. Empty vectors, or null data, mean that it is not wanted.
 struct Outputs
 {
-  std::vector<OutputChannel> values;      ///< labels (the likelier one), or grey values
+  std::vector<OutputChannel> values; ///< labels (the likelier one), or grey values
   /// 0..1. Bernoulli: of the larger label, one a channel. Categorical: one a phase.
   std::vector<OutputChannel> probability;
 };
@@ -97,11 +97,12 @@ public:
     const RunOptions& run, const Monitor& monitor = {}) const = 0;
 
   /// Encode, and decode the means; in the same tiles, whatever else is wanted. With a strength
-  /// below 1 values are mixed with the data: grey values linearly, phases by their probabilities, so
-  /// that a label changes where the network is sure.
+  /// below 1 values are mixed with the data: grey values linearly, phases by their probabilities,
+  /// so that a label changes where the network is sure.
   /// \throws std::invalid_argument if the volume, or what is wanted, does not fit the model
   virtual void reconstruct(const Volume& volume, const ReconstructOptions& options,
-    const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor = {}) const = 0;
+    const ReconstructOutputs& outputs, const RunOptions& run,
+    const Monitor& monitor = {}) const = 0;
 
   /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
   virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const = 0;

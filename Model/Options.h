@@ -133,8 +133,9 @@ struct TrainOptions
   }
   int batch() const
   {
-    return this->batchSize > 0                                   ? this->batchSize
-      : this->network.architecture == Architecture::Field ? 2 : 64;
+    return this->batchSize > 0                            ? this->batchSize
+      : this->network.architecture == Architecture::Field ? 2
+                                                          : 64;
   }
 };
 
@@ -167,7 +168,8 @@ struct RunOptions
 };
 
 /// What makes a place unlike the training volume. Zimmerer et al. 2019 (arXiv 1907.02796) multiply
-/// the reconstruction error by the KL term's gradient; here the term itself, which needs no way back.
+/// the reconstruction error by the KL term's gradient; here the term itself, which needs no way
+/// back.
 enum class AnomalyMeasure
 {
   ReconstructionError = 0, ///< -log p(x|z) above its least possible value, nats
@@ -179,7 +181,7 @@ enum class AnomalyMeasure
 struct ReconstructOptions
 {
   double strength = 1; ///< 0: the input, 1: the reconstruction; [0, 1]
-  int samples = 16;    ///< of the posterior, for standard deviation, entropy, exceedance; [2, 10000]
+  int samples = 16; ///< of the posterior, for standard deviation, entropy, exceedance; [2, 10000]
   std::int64_t seed = 0;
   double threshold = 0; ///< of the exceedance, in the data's unit
   AnomalyMeasure anomalyMeasure = AnomalyMeasure::ReconstructionError;

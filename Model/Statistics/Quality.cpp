@@ -24,7 +24,8 @@ void read(const Channel& channel, std::int64_t begin, std::int64_t count, double
   });
 }
 
-void write(const OutputChannel& channel, std::int64_t begin, std::int64_t count, const double* values)
+void write(
+  const OutputChannel& channel, std::int64_t begin, std::int64_t count, const double* values)
 {
   dispatch(channel.type, [&](auto t)
   {
@@ -62,7 +63,8 @@ struct Sums
   std::int64_t equal = 0, counted = 0, windows = 0;
 };
 
-/// Sums over `window` neighbours along an axis, in place: element i becomes that of [i, i + window).
+/// Sums over `window` neighbours along an axis, in place: element i becomes that of [i, i +
+/// window).
 void boxSums(std::vector<double>& values, const Dims& size, int axis, std::int64_t window)
 {
   const std::int64_t step = axis == 0 ? 1 : axis == 1 ? size[0] : size[0] * size[1];
@@ -87,7 +89,8 @@ void boxSums(std::vector<double>& values, const Dims& size, int axis, std::int64
 /// Structural similarity of all windows, block by block.
 void similarity(const Comparison& what, const Dims& dims, const Work& work, std::vector<Sums>& sums)
 {
-  constexpr std::int64_t edge = 32; // windows of a block along an axis: all of it stays in the cache
+  constexpr std::int64_t edge =
+    32; // windows of a block along an axis: all of it stays in the cache
   Dims window, blocks;
   for (std::size_t a = 0; a < 3; ++a)
   {
@@ -115,8 +118,7 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
     {
       for (std::int64_t row = 0; row < size[1]; ++row)
       {
-        const std::int64_t from =
-          ((begin[2] + z) * dims[1] + begin[1] + row) * dims[0] + begin[0];
+        const std::int64_t from = ((begin[2] + z) * dims[1] + begin[1] + row) * dims[0] + begin[0];
         const std::int64_t to = (z * size[1] + row) * size[0];
         read(what.before, from, size[0], x.data() + to);
         read(what.after, from, size[0], y.data() + to);
@@ -137,8 +139,7 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
       }
     }
     Sums& sum = sums[static_cast<std::size_t>(thread)];
-    const std::int64_t centre =
-      (window[2] / 2 * size[1] + window[1] / 2) * size[0] + window[0] / 2;
+    const std::int64_t centre = (window[2] / 2 * size[1] + window[1] / 2) * size[0] + window[0] / 2;
     for (std::int64_t z = 0; z < count[2]; ++z)
     {
       for (std::int64_t row = 0; row < count[1]; ++row)
@@ -153,8 +154,8 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
           const double mx = x[at] / n, my = y[at] / n;
           const double vx = sample * (xx[at] / n - mx * mx), vy = sample * (yy[at] / n - my * my);
           const double cov = sample * (xy[at] / n - mx * my);
-          sum.similarity += (2 * mx * my + c1) * (2 * cov + c2) /
-            ((mx * mx + my * my + c1) * (vx + vy + c2));
+          sum.similarity +=
+            (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2));
           ++sum.windows;
         }
       }

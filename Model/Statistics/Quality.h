@@ -25,8 +25,8 @@ struct Comparison
 };
 
 /// One pass over the volume, a second one for the structural similarity: of Wang et al. 2004, with
-/// a cube of 7 voxels (a square in 2-D) as the window, sample covariances, K1 = 0.01, K2 = 0.03, the
-/// mean over all windows that lie within the volume.
+/// a cube of 7 voxels (a square in 2-D) as the window, sample covariances, K1 = 0.01, K2 = 0.03,
+/// the mean over all windows that lie within the volume.
 Quality compare(const Comparison& what, const Dims& dims, const Work& work);
 
 } // namespace vae::statistics

@@ -54,8 +54,7 @@ Index3 Inference::tile(const Index3& cells, int halo, double bytes) const
 
 Index3 Inference::encodeTile(const Index3& cells) const
 {
-  return this->tile(
-    cells, this->Net->encodeHalo(), bytesPerVoxel(this->Info.network, this->Where));
+  return this->tile(cells, this->Net->encodeHalo(), bytesPerVoxel(this->Info.network, this->Where));
 }
 
 Index3 Inference::decodeTile(const Index3& cells, double more) const
@@ -103,8 +102,9 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
 {
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
   this->reserveFor(wide);
-  const at::Tensor z = toNetworkShape(
-    slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0), this->Grid.dimensions);
+  const at::Tensor z =
+    toNetworkShape(slice(field.values, minus(wide.origin, field.low), wide.size).unsqueeze(0),
+      this->Grid.dimensions);
   const auto format =
     z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
   const at::Tensor y = this->Net->decode(
@@ -179,11 +179,12 @@ std::string Inference::plan() const
   {
     tiles *= (cells[a] + tile[a] - 1) / tile[a];
     voxels[2 - a] = tile[a] * cell[a];
-    bytes *= static_cast<double>(
-      std::min(tile[a] + 2 * this->Net->decodeHalo(), cells[a]) * cell[a]);
+    bytes *=
+      static_cast<double>(std::min(tile[a] + 2 * this->Net->decodeHalo(), cells[a]) * cell[a]);
   }
   char text[200];
-  std::snprintf(text, sizeof text, "%lld tile%s of %s voxels, about %.0f MiB each on %s; limit %.0f MiB (%s)",
+  std::snprintf(text, sizeof text,
+    "%lld tile%s of %s voxels, about %.0f MiB each on %s; limit %.0f MiB (%s)",
     static_cast<long long>(tiles), tiles > 1 ? "s" : "", toString(voxels).c_str(), bytes / 1048576,
     this->Where.device.str().c_str(), this->Limit.bytes / 1048576, this->Limit.reason.c_str());
   return text;

@@ -32,7 +32,10 @@ public:
   {
     return at::binary_cross_entropy_with_logits(decoded, x, {}, {}, at::Reduction::None);
   }
-  at::Tensor value(const at::Tensor& decoded) const override { return (decoded > 0).to(at::kFloat); }
+  at::Tensor value(const at::Tensor& decoded) const override
+  {
+    return (decoded > 0).to(at::kFloat);
+  }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {
     const at::Tensor p = decoded.sigmoid();
@@ -64,8 +67,7 @@ public:
   }
   at::Tensor excess(const at::Tensor& decoded, const at::Tensor& x) const override
   {
-    return at::cross_entropy_loss(
-      this->split(decoded), x.to(at::kLong), {}, at::Reduction::None);
+    return at::cross_entropy_loss(this->split(decoded), x.to(at::kLong), {}, at::Reduction::None);
   }
   at::Tensor value(const at::Tensor& decoded) const override
   {
@@ -161,8 +163,10 @@ public:
 
   double quality(const at::Tensor& decoded, const at::Tensor& x) const override
   {
-    const at::Tensor squares =
-      byChannel(decoded - x, this->Channels).square().mean(at::IntArrayRef({ 0, 2 })).to(at::kCPU, at::kDouble);
+    const at::Tensor squares = byChannel(decoded - x, this->Channels)
+                                 .square()
+                                 .mean(at::IntArrayRef({ 0, 2 }))
+                                 .to(at::kCPU, at::kDouble);
     double sum = 0;
     for (std::int64_t c = 0; c < this->Channels; ++c)
     {
@@ -181,13 +185,12 @@ public:
   }
 
 private:
-  /// The best width for a batch, its mean error (Rybkin et al. 2021, Eq. 8): there the loss does not
-  /// change with it, so no gradient flows through it. What is kept is smoothed.
+  /// The best width for a batch, its mean error (Rybkin et al. 2021, Eq. 8): there the loss does
+  /// not change with it, so no gradient flows through it. What is kept is smoothed.
   at::Tensor follow(const at::Tensor& difference)
   {
     const at::Tensor d = byChannel(difference, this->Channels);
-    const at::Tensor error =
-      (this->Laplace ? d.abs() : d.square()).mean(at::IntArrayRef({ 0, 2 }));
+    const at::Tensor error = (this->Laplace ? d.abs() : d.square()).mean(at::IntArrayRef({ 0, 2 }));
     const at::Tensor kept = 0.95 * this->State[1];
     this->State[0].mul_(kept).add_(error * (1 - kept));
     this->State[1].fill_(1);
@@ -195,9 +198,9 @@ private:
   }
   at::Tensor width() const
   {
-    return this->From == Scale::Learned                      ? softClip(this->State[0]).exp()
+    return this->From == Scale::Learned             ? softClip(this->State[0]).exp()
       : this->From == Scale::Fixed || this->Laplace ? this->State[0]
-                                                             : this->State[0].sqrt();
+                                                    : this->State[0].sqrt();
   }
   at::Tensor at(const at::Tensor& decoded, const at::Tensor& x, const at::Tensor& width) const
   {

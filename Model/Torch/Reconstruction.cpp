@@ -110,8 +110,8 @@ at::Tensor posteriorNoise(const Box& box, const Index3& cells, std::int64_t chan
           // Box and Muller (1958); 53 bits, and never the logarithm of 0.
           const double u = (static_cast<double>(a >> 11) + 0.5) * 0x1p-53;
           const double v = static_cast<double>(b >> 11) * 0x1p-53;
-          *to++ = static_cast<float>(
-            std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v));
+          *to++ =
+            static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v));
         }
       }
     }
@@ -180,7 +180,8 @@ void Reconstruction::run(const Monitor& monitor)
     this->Info.hasPhases() ? static_cast<double>(this->Info.channels[0].phases.size()) : 1;
   const auto channels = static_cast<double>(this->Info.channels.size());
   const double more = 4 * channels *
-    ((o.strength < 1 ? 1 + 2 * values : 0) + (samples ? 5 * values : 0) + (anomaly ? 6 + values : 0));
+    ((o.strength < 1 ? 1 + 2 * values : 0) + (samples ? 5 * values : 0) +
+      (anomaly ? 6 + values : 0));
   const Index3 cells = this->Runner.frame().cells();
   forEachTile(cells, this->Runner.decodeTile(cells, more), monitor, [&](const Box& box)
   {
@@ -225,7 +226,8 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   const ReconstructOptions& o = this->Options;
   const bool phases = this->Info.hasPhases();
   const std::size_t channels = this->Info.channels.size();
-  const auto observed = [&](const at::Tensor& y) { return phases ? this->Seen->probabilities(y) : y; };
+  const auto observed = [&](const at::Tensor& y)
+  { return phases ? this->Seen->probabilities(y) : y; };
 
   // Grey values: P(x > threshold) about each sample's mean.
   const bool laplace = this->Info.likelihood == Likelihood::Laplace;
@@ -251,8 +253,7 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
     return at::where(t > 0, tail, 1 - tail);
   };
 
-  const Box wide =
-    widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
+  const Box wide = widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
   const auto latents = [&](const LatentGrid& grid)
   { return slice(grid.values, minus(wide.origin, grid.low), wide.size); };
   const at::Tensor mean = latents(this->Mean), sigma = (0.5 * latents(this->LogVariance)).exp();
@@ -261,8 +262,8 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   at::Tensor sum = at::zeros_like(first), squares = at::zeros_like(first), exceed;
   for (int k = 0; k < o.samples; ++k)
   {
-    const at::Tensor noise = posteriorNoise(
-      wide, this->Runner.frame().cells(), mean.size(0), o.seed, k)[0];
+    const at::Tensor noise =
+      posteriorNoise(wide, this->Runner.frame().cells(), mean.size(0), o.seed, k)[0];
     const at::Tensor y = this->Runner.decode({ mean + sigma * noise, wide.origin }, box);
     const at::Tensor d = observed(y) - first;
     sum += d;
@@ -273,8 +274,7 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
     }
   }
   const at::Tensor average = first + sum / o.samples;
-  const at::Tensor variance =
-    ((squares - sum.square() / o.samples) / (o.samples - 1)).clamp_min(0);
+  const at::Tensor variance = ((squares - sum.square() / o.samples) / (o.samples - 1)).clamp_min(0);
 
   if (phases)
   {
@@ -286,9 +286,10 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
     for (std::size_t c = 0; c < this->Out.exceedance.size(); ++c)
     {
       const std::vector<double>& labels = this->Info.channels[c].phases;
-      const auto below = std::upper_bound(labels.begin(), labels.end(), o.threshold) - labels.begin();
-      this->Runner.write(box, average.slice(1, below).sum(1).clamp(0, 1), channels, c, Decode::Plain,
-        this->Out.exceedance[c]);
+      const auto below =
+        std::upper_bound(labels.begin(), labels.end(), o.threshold) - labels.begin();
+      this->Runner.write(box, average.slice(1, below).sum(1).clamp(0, 1), channels, c,
+        Decode::Plain, this->Out.exceedance[c]);
     }
     return;
   }
@@ -297,8 +298,8 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   this->writeEach(box, deviation, this->Out.stddev);
   if (anyData(this->Out.entropy))
   {
-    this->writeEach(box,
-      deviation.log() + 0.5 * std::log(2 * std::numbers::pi * std::numbers::e), this->Out.entropy);
+    this->writeEach(box, deviation.log() + 0.5 * std::log(2 * std::numbers::pi * std::numbers::e),
+      this->Out.entropy);
   }
   if (exceed.defined())
   {
@@ -340,7 +341,8 @@ void Reconstruction::writeAnomaly(const Box& box, const at::Tensor& decoded, con
 {
   const AnomalyMeasure measure = this->Options.anomalyMeasure;
   const AnomalyScores scores = this->anomaly(box, decoded, x, measure);
-  const auto both = [&](const AnomalyScores& s, const OutputChannel& voxels, const OutputChannel& cells)
+  const auto both =
+    [&](const AnomalyScores& s, const OutputChannel& voxels, const OutputChannel& cells)
   {
     this->writeEach(box, s.voxels, { voxels });
     if (cells.data)

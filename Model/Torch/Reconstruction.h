@@ -36,8 +36,8 @@ private:
   const ModelInfo& Info;
   const Volume& Data;
   LatentGrid Mean, LogVariance;
-  const ReconstructOptions& Options;
-  const ReconstructOutputs& Out;
+  ReconstructOptions Options;
+  ReconstructOutputs Out;
   const AnomalyScale* Scale;
   std::unique_ptr<Observation> Seen; ///< on the CPU
 };

@@ -41,8 +41,9 @@ bool isOutOfMemory(const std::exception& e)
   }
   // LibTorch's allocator for the CPU, and oneDNN, only say so in words.
   const std::string what = e.what();
-  for (const char* words : { "not enough memory", "can't allocate memory", "out of memory",
-         "could not create a memory", "could not create a primitive", "could not execute a primitive" })
+  for (const char* words :
+    { "not enough memory", "can't allocate memory", "out of memory", "could not create a memory",
+      "could not create a primitive", "could not execute a primitive" })
   {
     if (what.find(words) != std::string::npos)
     {
@@ -229,8 +230,7 @@ void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor
     }
     catch (const std::exception& e)
     {
-      const auto longest =
-        std::max_element(box.size.begin(), box.size.end()) - box.size.begin();
+      const auto longest = std::max_element(box.size.begin(), box.size.end()) - box.size.begin();
       if (!isOutOfMemory(e))
       {
         throw;

@@ -23,8 +23,9 @@ Budget budgetOf(const RunOptions& run, const Place& place);
 /// Bytes that a voxel of a tile takes while the network runs.
 double bytesPerVoxel(const NetworkOptions& network, const Place& place);
 
-/// Whether so many bytes of the CPU's memory can be had, without keeping or touching them. Ask before
-/// a network runs: oneDNN and OpenBLAS end the process where an allocation of their own fails.
+/// Whether so many bytes of the CPU's memory can be had, without keeping or touching them. Ask
+/// before a network runs: oneDNN and OpenBLAS end the process where an allocation of their own
+/// fails.
 /// \throws std::bad_alloc
 void reserve(double bytes);
 

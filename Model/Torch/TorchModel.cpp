@@ -102,10 +102,8 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
     shape.push_back(cells[a] - 2 * field.low[a]);
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
-  forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
-  {
-    inference.write(box, inference.decode(field, box), outputs);
-  });
+  forEachTile(cells, inference.decodeTile(cells), monitor,
+    [&](const Box& box) { inference.write(box, inference.decode(field, box), outputs); });
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,
@@ -184,8 +182,8 @@ void TorchModel::fitPrior(
   Box part{ { 0, 0, 0 }, frame.cells() };
   if (most > 0)
   {
-    const double edge =
-      std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) / static_cast<double>(frame.cell[2]);
+    const double edge = std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) /
+      static_cast<double>(frame.cell[2]);
     for (int a = 0; a < 3; ++a)
     {
       const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);

@@ -41,7 +41,8 @@ public:
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;
   void reconstruct(const Volume& volume, const ReconstructOptions& options,
-    const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor) const override;
+    const ReconstructOutputs& outputs, const RunOptions& run,
+    const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }

@@ -182,7 +182,7 @@ StepRecord TorchTrainer::step()
   const double rate = this->RateFactor * learningRateAt(o, this->Step + 1, before);
 
   std::vector<Patch> patches;
-  for (int i = 0; i < o.batchSize; ++i)
+  for (int i = 0; i < o.batch(); ++i)
   {
     patches.push_back(this->Patches->draw(this->Random));
   }

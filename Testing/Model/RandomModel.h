@@ -14,9 +14,8 @@ namespace test
 {
 
 /// A model with random weights, the residual branches included.
-inline std::shared_ptr<vae::TorchModel> randomModel(
-  const vae::Volume& volume, int dimensions, int blocks, int stride = 8,
-  vae::Likelihood likelihood = vae::Likelihood::Gaussian)
+inline std::shared_ptr<vae::TorchModel> randomModel(const vae::Volume& volume, int dimensions,
+  int blocks, int stride = 8, vae::Likelihood likelihood = vae::Likelihood::Gaussian)
 {
   vae::ModelInfo info;
   info.network.dimensions = dimensions;

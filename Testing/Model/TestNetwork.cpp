@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "RandomModel.h"
 #include "Torch/Network.h"
 #include "Torch/TorchModel.h"
-#include "RandomModel.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -175,7 +175,7 @@ TEST(NetworkDeathTest, HalvesTheTileWhereMemoryReallyRunsOut)
     std::ifstream("/proc/self/statm") >> pages;
     rlimit limit{};
     getrlimit(RLIMIT_AS, &limit);
-    limit.rlim_cur = static_cast<rlim_t>(pages * 4096 + 300e6);
+    limit.rlim_cur = static_cast<rlim_t>(pages * 4096 + 480e6);
     setrlimit(RLIMIT_AS, &limit);
     std::vector<double> tiles;
     Monitor monitor;

@@ -101,9 +101,8 @@ TEST(Reconstruction, EveryOutputIsTheSameInTiles)
   for (const Likelihood likelihood : { Likelihood::Bernoulli, Likelihood::Gaussian })
   {
     const Dims dims{ 97, 131, 64 };
-    const Volume volume = likelihood == Likelihood::Bernoulli
-      ? labels(dims)
-      : test::volume(noise(voxels(dims)), dims);
+    const Volume volume =
+      likelihood == Likelihood::Bernoulli ? labels(dims) : test::volume(noise(voxels(dims)), dims);
     const auto model = randomModel(volume, 3, 1, 8, likelihood);
     ReconstructOptions options;
     options.samples = 2;
@@ -176,10 +175,10 @@ TEST(Reconstruction, SamplesAreThoseOfThePosterior)
       {
         mean += s[i] / 5.;
         const double t = options.threshold - s[i]; // the width of the likelihood is 1
-        above += (two                      ? s[i]
-                   : likelihood == Likelihood::Gaussian ? 0.5 * std::erfc(t / std::sqrt(2.))
-                   : t > 0                 ? 0.5 * std::exp(-t)
-                                           : 1 - 0.5 * std::exp(t)) /
+        above += (two                                     ? s[i]
+                     : likelihood == Likelihood::Gaussian ? 0.5 * std::erfc(t / std::sqrt(2.))
+                     : t > 0                              ? 0.5 * std::exp(-t)
+                                                          : 1 - 0.5 * std::exp(t)) /
           5.;
       }
       for (const Floats& s : samples)
@@ -301,10 +300,12 @@ TEST(Reconstruction, StrengthMixesInputAndReconstruction)
   EXPECT_GT(kept, 0);
 
   options.strength = 1.5;
-  EXPECT_THROW(phases->reconstruct(two, options, plain.outputs, exact(), {}), std::invalid_argument);
+  EXPECT_THROW(
+    phases->reconstruct(two, options, plain.outputs, exact(), {}), std::invalid_argument);
   options.strength = 1;
   options.samples = 1;
-  EXPECT_THROW(phases->reconstruct(two, options, plain.outputs, exact(), {}), std::invalid_argument);
+  EXPECT_THROW(
+    phases->reconstruct(two, options, plain.outputs, exact(), {}), std::invalid_argument);
 }
 
 TEST(AnomalyScale, GivesPercentiles)
@@ -319,8 +320,7 @@ TEST(AnomalyScale, GivesPercentiles)
   scale.finish();
   const AnomalyScale loaded = AnomalyScale::fromTensor(scale.quantiles().clone());
   const at::Tensor some = at::tensor({ 0.f, 0.67449f, 1.95996f, 3.29053f, 100.f });
-  const at::Tensor p =
-    loaded.percentiles(AnomalyMeasure::KLDivergence, { some * 2, some }).voxels;
+  const at::Tensor p = loaded.percentiles(AnomalyMeasure::KLDivergence, { some * 2, some }).voxels;
   const double expected[5] = { 0, 50, 95, 99.9, 100 }, tolerance[5] = { 0.01, 0.6, 0.3, 0.03, 0 };
   for (int i = 0; i < 5; ++i)
   {

@@ -27,8 +27,8 @@ struct Calls
   std::vector<std::int64_t> tried; ///< cells of each call
   std::vector<double> progress;
 
-  void operator()(const Index3& cells, const Index3& size, std::int64_t most,
-    const std::function<void()>& fail)
+  void operator()(
+    const Index3& cells, const Index3& size, std::int64_t most, const std::function<void()>& fail)
   {
     Monitor monitor;
     monitor.progress = [&](double f) { this->progress.push_back(f); };
@@ -65,7 +65,8 @@ TEST(TileSize, FitsAndProcessesLittleTwice)
 {
   const Index3 cell{ 8, 8, 8 };
   EXPECT_EQ(tileSize({ 32, 32, 32 }, cell, 6, 256. * 256 * 256), (Index3{ 32, 32, 32 }));
-  for (const Index3& cells : { Index3{ 128, 128, 128 }, Index3{ 9, 200, 31 }, Index3{ 1, 77, 300 } })
+  for (const Index3& cells :
+    { Index3{ 128, 128, 128 }, Index3{ 9, 200, 31 }, Index3{ 1, 77, 300 } })
   {
     for (const double most : { 4e6, 2e7, 4e8 })
     {
@@ -77,8 +78,8 @@ TEST(TileSize, FitsAndProcessesLittleTwice)
         double along = 0;
         for (std::int64_t b = 0; b < cells[a]; b += size[a])
         {
-          along += static_cast<double>(8 *
-            (std::min(b + size[a] + 6, cells[a]) - std::max<std::int64_t>(b - 6, 0)));
+          along += static_cast<double>(
+            8 * (std::min(b + size[a] + 6, cells[a]) - std::max<std::int64_t>(b - 6, 0)));
         }
         all *= along / static_cast<double>(8 * cells[a]);
       }
@@ -126,8 +127,8 @@ TEST(ForEachTile, OneCellTooLargeIsTheEndAndOtherErrorsPass)
   Calls run;
   EXPECT_THROW(run({ 4, 4, 4 }, { 4, 4, 4 }, 0, [] { throw std::bad_alloc(); }), std::bad_alloc);
   EXPECT_EQ(run.tried.back(), 1);
-  EXPECT_THROW(run({ 4, 4, 4 }, { 4, 4, 4 }, 0, [] { throw std::range_error("x"); }),
-    std::range_error);
+  EXPECT_THROW(
+    run({ 4, 4, 4 }, { 4, 4, 4 }, 0, [] { throw std::range_error("x"); }), std::range_error);
 }
 
 TEST(Memory, FreeMemoryKnowsTheLimitOfTheAddressSpace)
