@@ -22,7 +22,7 @@ def options():
     parser.add_argument("--model")
     parser.add_argument("--time-budget", type=float, default=60)
     parser.add_argument("--folder", default=".")
-    parser.add_argument("--block-size", type=int, default=1, help="latent cells")
+    parser.add_argument("--block-size", type=int, default=4, help="latent cells")
     return parser.parse_args()
 
 
@@ -47,6 +47,7 @@ def scatter(volume, model, block_size, path):
     points.SeriesMarkerSize = ["PCA 1", "4"]
     points.SeriesLineStyle = ["PCA 1", "0"]
     view = CreateView("RenderView", OrientationAxesVisibility=0, **BACKGROUND)
+    SetActiveView(view)
     shown = Show(volume, view)
     shown.SetRepresentationType("Slice")
     shown.SliceMode = "XY Plane"
@@ -55,10 +56,10 @@ def scatter(volume, model, block_size, path):
     outline = Show(blocks, view)
     outline.SetRepresentationType("Outline")
     layout = CreateLayout("latents")
-    AssignViewToLayout(view=chart, layout=layout, hint=0)
-    right = layout.SplitHorizontal(0, 0.5)
-    AssignViewToLayout(view=view, layout=layout, hint=right)
-    layout.SetSize(1200, 600)
+    left = layout.SplitHorizontal(0, 0.5)
+    layout.AssignView(left, chart)
+    layout.AssignView(left + 1, view)
+    layout.SetSize(1000, 500)
     # One selection, of a port: both views have it.
     column = table.GetColumnByName("PCA 0")
     rows = sorted(range(table.GetNumberOfRows()), key=column.GetValue)
@@ -67,7 +68,9 @@ def scatter(volume, model, block_size, path):
         blocks.Port,
         IDSelectionSource(IDs=[v for r in chosen for v in (0, r)], FieldType="CELL").SMProxy, 0)
     ResetCamera(view)
-    view.CameraParallelProjection = 0
+    GetActiveCamera().Azimuth(30)
+    GetActiveCamera().Elevation(20)
+    ResetCamera(view)
     Render(chart)
     Render(view)
     SaveScreenshot(path, layout)
@@ -80,13 +83,15 @@ def walk(model, path, **settings):
     walked = VAELatentWalk(Input=model, Steps=5, Dimensions=[64, 64, 64], **settings)
     walked.UpdatePipeline()
     layout = CreateLayout("walk")
-    views, cell = [], 0
+    cell = 0
     for step in range(5):
         view = CreateView("RenderView", OrientationAxesVisibility=0, **BACKGROUND)
-        view.UseCache = 0
-        AssignViewToLayout(view=view, layout=layout, hint=cell)
         if step < 4:
-            cell = layout.SplitHorizontal(cell, 1 / (5 - step))
+            left = layout.SplitHorizontal(cell, 1 / (5 - step))
+            layout.AssignView(left, view)
+            cell = left + 1
+        else:
+            layout.AssignView(cell, view)
         walked.UpdatePipeline(step)
         # Each view has a step of its own, so each shows a copy.
         copy = TrivialProducer()
@@ -99,8 +104,7 @@ def walk(model, path, **settings):
         view.CameraPosition, view.CameraFocalPoint = [300, 240, 280], [0, 0, 0]
         ResetCamera(view)
         Render(view)
-        views.append(view)
-    layout.SetSize(1500, 320)
+    layout.SetSize(1300, 270)
     SaveScreenshot(path, layout)
 
 

@@ -32,15 +32,18 @@ def picture(name):
 
 
 def model():
-    rock = simple.OpenDataFile(os.environ["VAE_GUI_VOLUME"] or data)
-    rock.UpdatePipeline()
-    train = simple.VAETrain(Input=rock, Execution="Blocking", PatchSize=32, KLWeight=0.05,
-                            TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0,
-                            ModelFile=os.path.join(folder, "model.safetensors"))
-    train.UpdatePipeline()
-    train.UpdatePropertyInformation()
-    print("VAE GUI:", train.Status, flush=True)
-    simple.SetActiveSource(train)
+    """Trained in a moment, or else that of the file VAE_GUI_MODEL."""
+    if "VAE_GUI_MODEL" in os.environ:
+        source = simple.OpenDataFile(os.environ["VAE_GUI_MODEL"])
+    else:
+        rock = simple.OpenDataFile(os.environ["VAE_GUI_VOLUME"] or data)
+        rock.UpdatePipeline()
+        source = simple.VAETrain(Input=rock, Execution="Blocking", PatchSize=32, KLWeight=0.05,
+                                 TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0,
+                                 ModelFile=os.path.join(folder, "model.safetensors"))
+    source.UpdatePipeline()
+    kept.model = source.GetXMLName()
+    simple.SetActiveSource(source)
 
 
 def settings():
@@ -97,7 +100,7 @@ def again():
 def sent():
     explorer, decode = only("VAELatentExplorer"), only("VAEDecode")
     assert decode.LatentOffsets[:2] == [2.5, -1.2], decode.LatentOffsets
-    assert decode.Model == only("VAETrain")
+    assert decode.Model == only(kept.model)
     source = decode.SMProxy.GetProperty("Input")
     assert source.GetProxy(0) == explorer.SMProxy and source.GetOutputPortForConnection(0) == 1
     whole, block = servermanager.Fetch(decode), servermanager.Fetch(explorer)
