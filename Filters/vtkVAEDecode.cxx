@@ -23,8 +23,9 @@ struct vtkVAEDecode::State
 {
   std::vector<double> LatentOffsets;
 
-  /// What a result depends on. It is not decoded again where only the pipeline above has moved, not the
-  /// latents: so it is below a VAE Latent Explorer, whose sliders leave its latent image as it is.
+  /// What a result depends on. It is not decoded again where only the pipeline above has moved, not
+  /// the latents: so it is below a VAE Latent Explorer, whose sliders leave its latent image as it
+  /// is.
   struct Key
   {
     std::shared_ptr<const vae::Model> Model;
@@ -103,7 +104,8 @@ int vtkVAEDecode::RequestInformation(
   vtkInformation* in = inputVector[0]->GetInformationObject(0);
   const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[1]);
   const Grid* volume = vtkVAEForecast::Volume(inputVector[0]);
-  Grid grid = volume ? *volume : Grid(); // cells of a latent image, as Threshold leaves them, have no extent
+  Grid grid =
+    volume ? *volume : Grid(); // cells of a latent image, as Threshold leaves them, have no extent
   if (info && in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT()))
   {
     grid = vtkVAELatentImage::Decoded(Grid::Of(in, true), volume, *info);

@@ -7,8 +7,8 @@
  * Port 0: the latent image, of vtkVAEEncode or edited, or cells of one that vtkThreshold or
  * vtkExtractSelection has left over (the others then take the mean of each channel). Port 1: a
  * vtkVAEModel. Output: image data with the training data's arrays, on the grid that the latent
- * image's field data tell, or, where it has other cells than that grid needs, stride voxels for each
- * cell. What vtkVAEEncode has made decodes to exactly what vtkVAEReconstruct gives.
+ * image's field data tell, or, where it has other cells than that grid needs, stride voxels for
+ * each cell. What vtkVAEEncode has made decodes to exactly what vtkVAEReconstruct gives.
  */
 #ifndef vtkVAEDecode_h
 #define vtkVAEDecode_h

@@ -105,8 +105,7 @@ std::vector<vtkSmartPointer<vtkDoubleArray>> BlockMeans(
       {
         for (std::int64_t x = 0; x < cells[0]; ++x)
         {
-          const vtkIdType block =
-            (z / size * blocks[1] + y / size) * blocks[0] + x / size;
+          const vtkIdType block = (z / size * blocks[1] + y / size) * blocks[0] + x / size;
           *column->GetPointer(block) += *value++;
           counts[static_cast<std::size_t>(block)] += 1;
         }
@@ -126,13 +125,13 @@ double VarianceOf(vtkDoubleArray* column)
   const double* begin = column->GetPointer(0);
   const vtkIdType n = column->GetNumberOfTuples();
   const double mean = std::accumulate(begin, begin + n, 0.) / static_cast<double>(n);
-  const double squares = std::accumulate(begin, begin + n, 0.,
-    [mean](double sum, double v) { return sum + (v - mean) * (v - mean); });
+  const double squares = std::accumulate(
+    begin, begin + n, 0., [mean](double sum, double v) { return sum + (v - mean) * (v - mean); });
   return n > 1 ? squares / static_cast<double>(n - 1) : 0;
 }
 
-/// Scores of the first two principal components. Where there is just one channel, or one block, there
-/// is nothing to turn: its deviation from the mean, and nothing.
+/// Scores of the first two principal components. Where there is just one channel, or one block,
+/// there is nothing to turn: its deviation from the mean, and nothing.
 std::vector<vtkSmartPointer<vtkDoubleArray>> PrincipalComponents(
   const std::vector<vtkSmartPointer<vtkDoubleArray>>& columns)
 {
@@ -147,8 +146,9 @@ std::vector<vtkSmartPointer<vtkDoubleArray>> PrincipalComponents(
   }
   if (columns.size() == 1 || rows < 2)
   {
-    const double mean = std::accumulate(columns[0]->GetPointer(0),
-                          columns[0]->GetPointer(0) + rows, 0.) / static_cast<double>(rows);
+    const double mean =
+      std::accumulate(columns[0]->GetPointer(0), columns[0]->GetPointer(0) + rows, 0.) /
+      static_cast<double>(rows);
     std::transform(columns[0]->GetPointer(0), columns[0]->GetPointer(0) + rows,
       scores[0]->GetPointer(0), [mean](double v) { return v - mean; });
     return scores;
@@ -197,8 +197,7 @@ int vtkVAEFeatures::RequestInformation(
   Grid grid;
   if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[1]))
   {
-    const Grid volume =
-      Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData);
+    const Grid volume = Grid::Of(inputVector[0]->GetInformationObject(0), info->cellData);
     const vae::Dims cells = vae::latentDims(volume.Dims(), info->network);
     grid = BlockGrid(vtkVAELatentImage::LatentGrid(volume, info->network), cells,
       BlocksOf(cells, this->BlockSize), this->BlockSize);
@@ -234,9 +233,8 @@ int vtkVAEFeatures::RequestData(
       vtkVAEBridge::VolumeOf(input, arrays, cellData), this->Run(), encoding.Monitor());
 
     const vae::Dims blocks = BlocksOf(latent.dims, this->BlockSize);
-    const Grid grid =
-      BlockGrid(vtkVAELatentImage::LatentGrid(Grid::Of(input, cellData), network), latent.dims,
-        blocks, this->BlockSize);
+    const Grid grid = BlockGrid(vtkVAELatentImage::LatentGrid(Grid::Of(input, cellData), network),
+      latent.dims, blocks, this->BlockSize);
     grid.ApplyTo(image);
 
     const vtkIdType rows = vae::voxels(blocks);

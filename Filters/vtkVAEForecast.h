@@ -4,10 +4,10 @@
  * @class   vtkVAEForecast
  * @brief   what the pipeline can know of a model, or of a latent image, before there is one
  *
- * The extent of a latent image follows from the model, that of a decoded one from the volume which was
- * encoded. VTK asks for extents before it makes data, and crops to the answer. So what yields a model, or
- * a latent image, tells its facts with the information that runs ahead of the data, under keys that every
- * filter between passes on. Private to this module.
+ * The extent of a latent image follows from the model, that of a decoded one from the volume which
+ * was encoded. VTK asks for extents before it makes data, and crops to the answer. So what yields a
+ * model, or a latent image, tells its facts with the information that runs ahead of the data, under
+ * keys that every filter between passes on. Private to this module.
  */
 #ifndef vtkVAEForecast_h
 #define vtkVAEForecast_h

@@ -21,7 +21,7 @@ struct vtkVAELatentExplorer::Options : vae::ExplorerOptions
 {
   std::vector<double> Offsets;
   vtkVAELatentImage::Start Start;
-  int Written = 0; // version of the base field that LastLatent holds
+  int Written = 0;                         // version of the base field that LastLatent holds
   std::shared_ptr<const vae::Model> Model; // that the channel arrays tell of
 };
 
@@ -46,8 +46,8 @@ vae::Latent Part(const vae::Latent& field, const vae::Dims& begin, const vae::Di
     {
       for (std::int64_t y = begin[1]; y < end[1]; ++y)
       {
-        const auto row = field.mean.begin() +
-          ((c * field.dims[2] + z) * field.dims[1] + y) * field.dims[0];
+        const auto row =
+          field.mean.begin() + ((c * field.dims[2] + z) * field.dims[1] + y) * field.dims[0];
         part.mean.insert(part.mean.end(), row + begin[0], row + end[0]);
       }
     }
@@ -77,14 +77,15 @@ Block Middle(const vae::Dims& cells, const vae::NetworkOptions& network, int vox
 }
 
 /// The voxels of a grid that the cells [begin, end) of `cells` stand for.
-Grid Voxels(
-  const Grid& whole, const vae::Dims& cells, const vae::Dims& begin, const vae::Dims& end, int stride)
+Grid Voxels(const Grid& whole, const vae::Dims& cells, const vae::Dims& begin, const vae::Dims& end,
+  int stride)
 {
   Grid part = whole;
   const vae::Dims dims = whole.Dims();
   for (std::size_t a = 0; a < 3; ++a)
   {
-    if (begin[a] > 0 || end[a] < cells[a]) // else all of it, also of an axis the model does not have
+    if (begin[a] > 0 ||
+      end[a] < cells[a]) // else all of it, also of an axis the model does not have
     {
       const std::int64_t last = std::min(end[a] * stride, dims[a]) - (whole.CellData ? 0 : 1);
       part.Extent[2 * a + 1] = whole.Extent[2 * a] + static_cast<int>(last);
@@ -291,8 +292,7 @@ int vtkVAELatentExplorer::RequestData(
     const auto voxels = [&](const vae::Dims& begin, const vae::Dims& end)
     { return Voxels(grid, base.dims, begin, end, network.stride()); };
     vtkVAELatentImage::Decode(block, voxels(part.WideBegin, part.WideEnd), model,
-      vae::shifted(
-        Part(base, part.WideBegin, part.WideEnd), o.Offsets, model.latentStatistics()),
+      vae::shifted(Part(base, part.WideBegin, part.WideEnd), o.Offsets, model.latentStatistics()),
       0, this->ComputeProbability, this->Run(), decoding.Monitor());
     const Grid inner = voxels(part.Begin, part.End);
     block->Crop(inner.Extent.data());

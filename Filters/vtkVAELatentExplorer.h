@@ -4,10 +4,11 @@
  * @class   vtkVAELatentExplorer
  * @brief   move the latent channels of a field, and look at a block of what it decodes to
  *
- * Port 0: a vtkVAEModel. Port 1: image data, where Base is a volume. Output 0: a block in the middle of
- * what the moved field decodes to, in its place and equal to the same voxels of the whole. Output 1: the
- * latent image of the base field, not moved, for vtkVAEDecode, which has the same Latent Offsets; it
- * stays the same object while they change, so that nothing below is computed again.
+ * Port 0: a vtkVAEModel. Port 1: image data, where Base is a volume. Output 0: a block in the
+ * middle of what the moved field decodes to, in its place and equal to the same voxels of the
+ * whole. Output 1: the latent image of the base field, not moved, for vtkVAEDecode, which has the
+ * same Latent Offsets; it stays the same object while they change, so that nothing below is
+ * computed again.
  */
 #ifndef vtkVAELatentExplorer_h
 #define vtkVAELatentExplorer_h
@@ -35,8 +36,8 @@ public:
 
   ///@{
   /**
-   * What is added to all cells: for each latent channel, in standard deviations of it over the training
-   * volume (the model's aggregated posterior). Channels beyond the last are not moved.
+   * What is added to all cells: for each latent channel, in standard deviations of it over the
+   * training volume (the model's aggregated posterior). Channels beyond the last are not moved.
    */
   void SetNumberOfLatentOffsets(int n);
   void SetLatentOffset(int channel, double standardDeviations);
@@ -44,8 +45,8 @@ public:
 
   ///@{
   /**
-   * vae::LatentSource of the base field, the seed of a sample, voxels along each axis of the block that
-   * is decoded (0: all). Defaults as in vae::ExplorerOptions.
+   * vae::LatentSource of the base field, the seed of a sample, voxels along each axis of the block
+   * that is decoded (0: all). Defaults as in vae::ExplorerOptions.
    */
   void SetBase(int source);
   int GetBase();
@@ -76,8 +77,9 @@ public:
   ///@{
   /**
    * What the panel draws, of each latent channel of the model: mean and standard deviation of the
-   * aggregated posterior, mean standard deviation of q(z|x), and 257 quantiles of the posterior means at
-   * equally spaced normal scores from -4 to 4, one channel after the other. Empty without a model.
+   * aggregated posterior, mean standard deviation of q(z|x), and 257 quantiles of the posterior
+   * means at equally spaced normal scores from -4 to 4, one channel after the other. Empty without
+   * a model.
    */
   vtkDoubleArray* GetChannelMeans();
   vtkDoubleArray* GetChannelDeviations();

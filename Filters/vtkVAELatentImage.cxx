@@ -176,8 +176,8 @@ Grid LatentGrid(const Grid& volume, const vae::NetworkOptions& network)
   {
     const bool unused = Unused(dims, static_cast<int>(a), network);
     begin[a] = volume.Extent[2 * a] - (volume.CellData || unused ? 0 : 0.5);
-    const int layers = unused ? volume.Extent[2 * a + 1] - volume.Extent[2 * a]
-                              : static_cast<int>(cells[a]);
+    const int layers =
+      unused ? volume.Extent[2 * a + 1] - volume.Extent[2 * a] : static_cast<int>(cells[a]);
     grid.Extent[2 * a] = 0;
     grid.Extent[2 * a + 1] = layers;
   }
@@ -339,13 +339,11 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::ModelInfo& info = model.info();
   const vae::Dims dims = grid.Dims();
   vae::Outputs wanted;
-  auto arrays =
-    vtkVAEBridge::NewArrays(info, "", VTK_VOID, vae::voxels(dims), wanted.values);
+  auto arrays = vtkVAEBridge::NewArrays(info, "", VTK_VOID, vae::voxels(dims), wanted.values);
   const vtkSmartPointer<vtkDataArray> scalars = arrays[0];
   if (probability)
   {
-    for (auto& array :
-      vtkVAEBridge::NewProbabilities(info, vae::voxels(dims), wanted.probability))
+    for (auto& array : vtkVAEBridge::NewProbabilities(info, vae::voxels(dims), wanted.probability))
     {
       arrays.push_back(array);
     }
@@ -383,7 +381,8 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   const bool encoded = source == vae::LatentSource::Volume;
   const std::uint64_t time = encoded ? volume->GetMTime() : 0;
   if (this->Model == model && this->Source == source && this->Seed == seed && this->Size == dims &&
-    this->Margin == margin && this->VolumeTime == time)
+    this->Margin == margin && this->VolumeTime == time &&
+    (!encoded || (this->Device == run.device && this->Precision == run.precision)))
   {
     return this->Latent;
   }
@@ -393,8 +392,7 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   {
     bool cellData = false;
     const auto arrays = vtkVAEBridge::ArraysFor(volume, model->info(), cellData);
-    this->Latent =
-      model->encode(vtkVAEBridge::VolumeOf(volume, arrays, cellData), run, monitor);
+    this->Latent = model->encode(vtkVAEBridge::VolumeOf(volume, arrays, cellData), run, monitor);
   }
   else if (source == vae::LatentSource::Mean)
   {
@@ -417,6 +415,8 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   this->Size = dims;
   this->Margin = margin;
   this->VolumeTime = time;
+  this->Device = run.device;
+  this->Precision = run.precision;
   return this->Latent;
 }
 

@@ -19,10 +19,12 @@ class vtkInformation;
 namespace vtkVAELatentImage
 {
 
-/// Arrays of the latent image, of its cells: one cell is the box of stride voxels that it stands for.
+/// Arrays of the latent image, of its cells: one cell is the box of stride voxels that it stands
+/// for.
 constexpr const char* MeanName = "latent_mean";
 constexpr const char* LogVarianceName = "latent_log_variance";
-constexpr const char* CellName = "latent_cell"; ///< its number, so that Threshold's cells know theirs
+constexpr const char* CellName =
+  "latent_cell"; ///< its number, so that Threshold's cells know theirs
 
 /// The grid of a volume, of its points or cells.
 struct Grid
@@ -51,12 +53,12 @@ Grid LatentGrid(const Grid& volume, const vae::NetworkOptions& network);
 void Write(vtkImageData* image, const vae::Latent& latent, const Grid& grid,
   const vae::NetworkOptions& network);
 
-/// The grid that a latent image decodes to: that of the volume, if it is known and has as many cells, else
-/// stride voxels for each cell.
+/// The grid that a latent image decodes to: that of the volume, if it is known and has as many
+/// cells, else stride voxels for each cell.
 Grid Decoded(const Grid& latent, const Grid* volume, const vae::ModelInfo& info);
 
-/// What to decode: an image, whose grid gives the volume's, or cells of one that Threshold or Extract
-/// Selection has left over, the others taking the mean of each channel.
+/// What to decode: an image, whose grid gives the volume's, or cells of one that Threshold or
+/// Extract Selection has left over, the others taking the mean of each channel.
 /// \throws std::invalid_argument if it is neither, or has not the model's channels
 std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const vae::Model& model);
 
@@ -87,6 +89,8 @@ private:
   vae::Dims Size{};
   int Margin = 0;
   std::uint64_t VolumeTime = 0;
+  std::string Device;
+  vae::Precision Precision{};
   vae::Latent Latent;
 };
 

@@ -100,8 +100,8 @@ int vtkVAELatentWalk::RequestInformation(
   grid.ApplyTo(out);
   std::vector<double> times(static_cast<std::size_t>(std::max(this->GetSteps(), 2)));
   std::iota(times.begin(), times.end(), 0.);
-  out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
-    static_cast<int>(times.size()));
+  out->Set(
+    vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(), static_cast<int>(times.size()));
   const double range[2] = { times.front(), times.back() };
   out->Set(vtkStreamingDemandDrivenPipeline::TIME_RANGE(), range, 2);
   return 1;

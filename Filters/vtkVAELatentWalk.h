@@ -4,17 +4,18 @@
  * @class   vtkVAELatentWalk
  * @brief   what the decoder makes on a path through latent space
  *
- * Port 0: a vtkVAEModel. Ports 1 and 2: image data, where Start or End is a volume. Output: image data
- * at time t, 0 to Steps - 1; s = t / (Steps - 1), and with z_0 the field that Start gives, z_1 that of
- * End, m and sigma mean and standard deviation of each latent channel over the training volume:
+ * Port 0: a vtkVAEModel. Ports 1 and 2: image data, where Start or End is a volume. Output: image
+ * data at time t, 0 to Steps - 1; s = t / (Steps - 1), and with z_0 the field that Start gives, z_1
+ * that of End, m and sigma mean and standard deviation of each latent channel over the training
+ * volume:
  *
  * - Traverse: z = z_0 + (2 s - 1) Range sigma_c in all cells of channel c;
  * - Linear: z = (1 - s) z_0 + s z_1;
- * - Spherical: z = m + [sin((1 - s) theta) (z_0 - m) + sin(s theta) (z_1 - m)] / sin theta, theta the
- *   angle between z_0 - m and z_1 - m as vectors of all cells and channels.
+ * - Spherical: z = m + [sin((1 - s) theta) (z_0 - m) + sin(s theta) (z_1 - m)] / sin theta, theta
+ * the angle between z_0 - m and z_1 - m as vectors of all cells and channels.
  *
- * The grid is that of the volume, or as vtkVAEGenerate's. Field data: Walk Position, s or the offset in
- * standard deviations.
+ * The grid is that of the volume, or as vtkVAEGenerate's. Field data: Walk Position, s or the
+ * offset in standard deviations.
  */
 #ifndef vtkVAELatentWalk_h
 #define vtkVAELatentWalk_h
@@ -36,10 +37,7 @@ public:
   /**
    * The volumes that a walk begins and ends with, ports 1 and 2.
    */
-  void SetStartVolumeConnection(vtkAlgorithmOutput* volume)
-  {
-    this->SetInputConnection(1, volume);
-  }
+  void SetStartVolumeConnection(vtkAlgorithmOutput* volume) { this->SetInputConnection(1, volume); }
   void SetEndVolumeConnection(vtkAlgorithmOutput* volume) { this->SetInputConnection(2, volume); }
   ///@}
 
@@ -53,8 +51,8 @@ public:
 
   ///@{
   /**
-   * Number of time steps, at least 2; the channel to traverse, and how far to either side, in standard
-   * deviations. Defaults as in vae::WalkOptions.
+   * Number of time steps, at least 2; the channel to traverse, and how far to either side, in
+   * standard deviations. Defaults as in vae::WalkOptions.
    */
   void SetSteps(int steps);
   int GetSteps();
@@ -66,8 +64,8 @@ public:
 
   ///@{
   /**
-   * vae::LatentSource: a sample by its seed, the mean, or the encoding of the volume. A traversal has
-   * no end.
+   * vae::LatentSource: a sample by its seed, the mean, or the encoding of the volume. A traversal
+   * has no end.
    */
   void SetStart(int source);
   int GetStart();

@@ -209,13 +209,13 @@ vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
 
-//----------------------------------------------------------------------------
-std::string vtkVAETrain::GetLikelihoodInUse()
+  //----------------------------------------------------------------------------
+  std::string vtkVAETrain::GetLikelihoodInUse()
 {
   const auto model = this->Internal->Session ? this->Internal->Session->model() : nullptr;
-  return model ? std::string(vae::name(model->info().likelihood)) + ": " +
-      model->info().likelihoodReason
-               : std::string();
+  return model
+    ? std::string(vae::name(model->info().likelihood)) + ": " + model->info().likelihoodReason
+    : std::string();
 }
 
 //----------------------------------------------------------------------------

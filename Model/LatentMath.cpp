@@ -14,8 +14,8 @@ void checkEqualSize(const Latent& a, const Latent& b)
 {
   if (a.dims != b.dims || a.channels != b.channels || a.mean.size() != b.mean.size())
   {
-    throw std::invalid_argument("The latent fields to interpolate between are " +
-      toString(a.dims) + " and " + toString(b.dims) + " cells; they must be of one size");
+    throw std::invalid_argument("The latent fields to interpolate between are " + toString(a.dims) +
+      " and " + toString(b.dims) + " cells; they must be of one size");
   }
 }
 
@@ -48,8 +48,8 @@ Latent meanField(const Dims& dims, const std::vector<LatentStatistics>& statisti
   return latent;
 }
 
-Latent shifted(
-  Latent latent, const std::vector<double>& offsets, const std::vector<LatentStatistics>& statistics)
+Latent shifted(Latent latent, const std::vector<double>& offsets,
+  const std::vector<LatentStatistics>& statistics)
 {
   if (offsets.size() > statistics.size())
   {
@@ -64,7 +64,8 @@ Latent shifted(
     if (by != 0)
     {
       std::for_each(latent.mean.begin() + static_cast<std::ptrdiff_t>(c * n),
-        latent.mean.begin() + static_cast<std::ptrdiff_t>((c + 1) * n), [by](float& z) { z += by; });
+        latent.mean.begin() + static_cast<std::ptrdiff_t>((c + 1) * n),
+        [by](float& z) { z += by; });
     }
   }
   return latent;
@@ -106,8 +107,7 @@ Latent slerp(
   {
     const auto rest = static_cast<float>((1 - p - q) * statistics[c].mean);
     std::for_each(out.mean.begin() + static_cast<std::ptrdiff_t>(c * n),
-      out.mean.begin() + static_cast<std::ptrdiff_t>((c + 1) * n),
-      [rest](float& z) { z += rest; });
+      out.mean.begin() + static_cast<std::ptrdiff_t>((c + 1) * n), [rest](float& z) { z += rest; });
   }
   return out;
 }

@@ -17,10 +17,7 @@ constexpr double BinWidth = 2 * pqVAEDistribution::Limit / Bins;
 
 double NormalCdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
-double NormalDensity(double x)
-{
-  return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi);
-}
+double NormalDensity(double x) { return std::exp(-0.5 * x * x) / std::sqrt(2 * std::numbers::pi); }
 
 } // namespace
 
@@ -43,7 +40,8 @@ void pqVAEDistribution::setChannel(
   for (int i = 0; i + 1 < quantiles.size(); ++i)
   {
     const double mass = NormalCdf(-4 + (i + 1) * step) - NormalCdf(-4 + i * step);
-    const auto bin = [this](double z) { return ((z - this->Mean) / this->Stddev + Limit) / BinWidth; };
+    const auto bin = [this](double z)
+    { return ((z - this->Mean) / this->Stddev + Limit) / BinWidth; };
     const double low = bin(quantiles[i]), high = std::max(bin(quantiles[i + 1]), low + 1e-6);
     for (int b = std::max(0, static_cast<int>(low)); b < Bins && b < high; ++b)
     {
@@ -85,7 +83,8 @@ void pqVAEDistribution::paintEvent(QPaintEvent*)
   {
     top = std::max(top, std::min(d, 2.)); // a channel that is not used is a spike
   }
-  const auto y = [&](double density) { return area.bottom() - 0.95 * area.height() * density / top; };
+  const auto y = [&](double density)
+  { return area.bottom() - 0.95 * area.height() * density / top; };
 
   QColor colour = colours.color(QPalette::Highlight);
   if (!this->Density.isEmpty())
@@ -114,8 +113,8 @@ void pqVAEDistribution::paintEvent(QPaintEvent*)
   const double width = this->PosteriorStddev / this->Stddev;
   QColor band = colours.color(QPalette::WindowText);
   band.setAlpha(60);
-  painter.fillRect(
-    QRectF(QPointF(x(this->Offset - width), area.top()), QPointF(x(this->Offset + width), area.bottom())),
+  painter.fillRect(QRectF(QPointF(x(this->Offset - width), area.top()),
+                     QPointF(x(this->Offset + width), area.bottom())),
     band);
   painter.setPen(QPen(colours.color(QPalette::WindowText), 1.5));
   painter.drawLine(QPointF(x(this->Offset), area.top()), QPointF(x(this->Offset), area.bottom()));

@@ -21,7 +21,8 @@ public:
 
   static constexpr double Limit = 4; ///< standard deviations to either side
 
-  /// Quantiles are at equally spaced normal scores in [-4, 4]; without them nothing is drawn of them.
+  /// Quantiles are at equally spaced normal scores in [-4, 4]; without them nothing is drawn of
+  /// them.
   void setChannel(
     double mean, double stddev, double posteriorStddev, const QVector<double>& quantiles);
   /// Standard deviations from the mean.

@@ -78,8 +78,9 @@ pqVAELatentsWidget::pqVAELatentsWidget(
   buttons->addWidget(this->Reset);
   this->Send = new QPushButton(tr("Send to Decode"), this);
   this->Send->setObjectName("SendToDecode");
-  this->Send->setToolTip(tr("Make a VAE Decode of the whole volume with these offsets. It keeps them "
-                            "while the sliders move on."));
+  this->Send->setToolTip(
+    tr("Make a VAE Decode of the whole volume with these offsets. It keeps them "
+       "while the sliders move on."));
   this->connect(this->Send, &QPushButton::clicked, this, &pqVAELatentsWidget::sendToDecode);
   buttons->addWidget(this->Send);
 
@@ -93,8 +94,8 @@ pqVAELatentsWidget::pqVAELatentsWidget(
     }
   });
   // Undo, Python and state files move the sliders, too.
-  pqCoreUtilities::connect(smproxy->GetProperty("LatentOffsets"), vtkCommand::ModifiedEvent, this,
-    SLOT(showOffsets()));
+  pqCoreUtilities::connect(
+    smproxy->GetProperty("LatentOffsets"), vtkCommand::ModifiedEvent, this, SLOT(showOffsets()));
   pqCoreUtilities::connect(
     smproxy->GetProperty("Input"), vtkCommand::ModifiedEvent, this, SLOT(showModel()));
   if (auto source = SourceOf(smproxy))
@@ -133,13 +134,15 @@ pqVAELatentsWidget::Row pqVAELatentsWidget::addRow(int channel)
   this->Grid->addWidget(row.Distribution, line, 1);
   this->Grid->addWidget(row.Slider, line + 1, 1);
   this->Grid->addWidget(row.Offset, line, 2, 2, 1);
-  this->connect(row.Slider, &QSlider::sliderPressed, this, [] { BEGIN_UNDO_SET(tr("Latent Offsets")); });
+  this->connect(
+    row.Slider, &QSlider::sliderPressed, this, [] { BEGIN_UNDO_SET(tr("Latent Offsets")); });
   this->connect(row.Slider, &QSlider::sliderReleased, this, [this]
   {
     this->traceOffsets();
     END_UNDO_SET();
   });
-  this->connect(row.Slider, &QSlider::valueChanged, this, [this, channel, slider = row.Slider](int v)
+  this->connect(row.Slider, &QSlider::valueChanged, this,
+    [this, channel, slider = row.Slider](int v)
   {
     if (slider->isSliderDown())
     {
@@ -169,8 +172,8 @@ void pqVAELatentsWidget::showModel()
   const QVector<double> deviations = Values(this->proxy(), "ChannelDeviations");
   const QVector<double> posterior = Values(this->proxy(), "PosteriorDeviations");
   const QVector<double> quantiles = Values(this->proxy(), "ChannelQuantiles");
-  const int channels = static_cast<int>(
-    std::min({ means.size(), deviations.size(), posterior.size() }));
+  const int channels =
+    static_cast<int>(std::min({ means.size(), deviations.size(), posterior.size() }));
   while (this->Rows.size() > channels)
   {
     const Row row = this->Rows.takeLast();
@@ -192,7 +195,8 @@ void pqVAELatentsWidget::showModel()
     row.Distribution->setChannel(
       means[c], deviations[c], posterior[c], quantiles.mid(c * each, each));
     const QString about =
-      tr("Channel %1: mean %2, standard deviation %3 over the training volume (filled: the encoder's means; "
+      tr("Channel %1: mean %2, standard deviation %3 over the training volume (filled: the "
+         "encoder's means; "
          "dashed: N(0, 1)); standard deviation of one posterior %4 (grey)%5")
         .arg(c)
         .arg(means[c], 0, 'g', 3)
@@ -283,7 +287,8 @@ void pqVAELatentsWidget::sendToDecode()
   {
     vtkSMProxy* target = decode->getProxy();
     SM_SCOPED_TRACE(PropertiesModified).arg("proxy", target);
-    for (const char* name : { "LatentOffsets", "ComputeProbability", "Device", "Precision", "MemoryBudget" })
+    for (const char* name :
+      { "LatentOffsets", "ComputeProbability", "Device", "Precision", "MemoryBudget" })
     {
       target->GetProperty(name)->Copy(this->proxy()->GetProperty(name));
     }

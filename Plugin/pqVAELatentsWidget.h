@@ -17,8 +17,8 @@ class pqVAEDistribution;
 
 /**
  * The latent explorer: a slider for each latent channel, over its distribution. A slider sets the
- * property Latent Offsets at once, without Apply, and the views follow; a drag is one step of undo and
- * one line of a trace.
+ * property Latent Offsets at once, without Apply, and the views follow; a drag is one step of undo
+ * and one line of a trace.
  */
 class pqVAELatentsWidget : public pqPropertyGroupWidget
 {

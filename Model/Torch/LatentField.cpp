@@ -183,7 +183,8 @@ at::Tensor LatentField::sample(
 
 std::vector<LatentStatistics> LatentField::statistics() const
 {
-  // E[f(z)] of a variable whose quantile at a normal score s is Q(s): the mean of f(Q(s)) over N(0, 1).
+  // E[f(z)] of a variable whose quantile at a normal score s is Q(s): the mean of f(Q(s)) over N(0,
+  // 1).
   const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
   at::Tensor weights = at::exp(-0.5 * scores.square());
   weights = weights / weights.sum();
@@ -211,8 +212,8 @@ std::map<std::string, at::Tensor> LatentField::tensors() const
     { "posterior_variance", this->PosteriorVariance } };
 }
 
-LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-  const at::Tensor& posteriorVariance)
+LatentField LatentField::fromTensors(
+  const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance)
 {
   const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
     covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&

@@ -107,8 +107,8 @@ TEST(Encode, TheLatentImageOverlaysTheVolume)
     EXPECT_EQ(array->GetNumberOfComponents(), 4);
     EXPECT_STREQ(array->GetComponentName(2), "z2");
   }
-  // A cell's corners are half a voxel beyond its first and last points: in index space of the volume
-  // cell (1, 2, 3) is [7.5, 15.5] x [15.5, 23.5] x [23.5, 31.5] from the extent's begin.
+  // A cell's corners are half a voxel beyond its first and last points: in index space of the
+  // volume cell (1, 2, 3) is [7.5, 15.5] x [15.5, 23.5] x [23.5, 31.5] from the extent's begin.
   for (const int far : { 0, 1 })
   {
     double corner[3], index[3];
@@ -136,9 +136,7 @@ TEST(Encode, ThenDecodeEqualsReconstruct)
     vtkImageData *once = p.Run(), *twice = p.Decode->GetOutput();
     ExpectSameGrid(once, twice);
     const auto attributes = [cells](vtkImageData* i)
-    {
-      return cells ? static_cast<vtkDataSetAttributes*>(i->GetCellData()) : i->GetPointData();
-    };
+    { return cells ? static_cast<vtkDataSetAttributes*>(i->GetCellData()) : i->GetPointData(); };
     vtkDataArray* wanted = attributes(once)->GetArray("rock_reconstruction");
     vtkDataArray* got = attributes(twice)->GetArray("rock");
     ASSERT_TRUE(wanted && got);
@@ -210,8 +208,9 @@ TEST(Decode, WhatWasEdited)
   bare->CopyStructure(edited);
   bare->GetCellData()->AddArray(doubles);
   decode->SetInputData(bare);
-  EXPECT_EQ(ErrorOf(decode), "Latent Array is 'latent_mean', but the input has no such array; VAE "
-                             "Encode makes 'latent_mean'");
+  EXPECT_EQ(ErrorOf(decode),
+    "Latent Array is 'latent_mean', but the input has no such array; VAE "
+    "Encode makes 'latent_mean'");
   decode->SetInputArrayToProcess(0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_CELLS, "Result");
   decode->Update();
   EXPECT_EQ(Rocks(decode->GetOutput()), offset);
@@ -250,8 +249,7 @@ TEST(Decode, PartsOfALatentImage)
   // Cells that a threshold has left over; the others take the mean.
   vtkNew<vtkThreshold> threshold;
   threshold->SetInputConnection(p.Encode->GetOutputPort());
-  threshold->SetInputArrayToProcess(
-    0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_CELLS, "latent_cell");
+  threshold->SetInputArrayToProcess(0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_CELLS, "latent_cell");
   threshold->SetThresholdFunction(vtkThreshold::THRESHOLD_LOWER);
   threshold->SetLowerThreshold(31);
   vtkNew<vtkVAEDecode> rest;
@@ -286,8 +284,8 @@ TEST(Decode, BadInput)
     ErrorOf(decode), "Model is not set; choose the output of VAE Train or of a VAE Model Reader");
   decode->SetModelConnection(p.Train->GetOutputPort());
   decode->SetInputArrayToProcess(0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_CELLS, "latent_cell");
-  EXPECT_EQ(ErrorOf(decode),
-    "Latent Array 'latent_cell' has 1 component; the model has 4 latent channels");
+  EXPECT_EQ(
+    ErrorOf(decode), "Latent Array 'latent_cell' has 1 component; the model has 4 latent channels");
   decode->SetInputArrayToProcess(0, 0, 0, vtkDataObject::FIELD_ASSOCIATION_CELLS, "latent_mean");
   decode->SetNumberOfLatentOffsets(5);
   EXPECT_EQ(ErrorOf(decode), "Latent Offsets has 5 values; the model has 4 latent channels");
@@ -329,7 +327,8 @@ TEST(LatentWalk, TraversesFromMinusToPlusRange)
   p.Decode->SetLatentOffset(2, 0);
   p.Decode->Update();
   walk->UpdateTimeStep(2); // the middle is the field itself
-  EXPECT_EQ(Rocks(walk->GetOutput()), ValuesOf(p.Run()->GetPointData()->GetArray("rock_reconstruction")));
+  EXPECT_EQ(
+    Rocks(walk->GetOutput()), ValuesOf(p.Run()->GetPointData()->GetArray("rock_reconstruction")));
 }
 
 TEST(LatentWalk, GoesFromFieldToField)
@@ -372,9 +371,8 @@ TEST(LatentWalk, GoesFromFieldToField)
     outputs.values.resize(1);
     outputs.values[0].data = voxels.data();
     outputs.values[0].type = vae::ScalarType::UInt8;
-    model.decode(kind == vae::Walk::Linear
-        ? vae::lerp(from, to, 0.5)
-        : vae::slerp(from, to, 0.5, model.latentStatistics()),
+    model.decode(kind == vae::Walk::Linear ? vae::lerp(from, to, 0.5)
+                                           : vae::slerp(from, to, 0.5, model.latentStatistics()),
       dims, margin, outputs, {});
     EXPECT_EQ(at(5), std::vector<double>(voxels.begin(), voxels.end()));
   }
@@ -404,11 +402,13 @@ TEST(LatentWalk, BadInput)
   EXPECT_EQ(ErrorOf(walk), "Start Volume is not set, but asked for");
   const int extent[6] = { 0, 15, 0, 15, 0, 31 };
   walk->SetInputData(1, Rock());
-  walk->SetInputData(2, Image<vtkUnsignedCharArray>(extent, false, [](vtkIdType i) { return i % 2; }));
+  walk->SetInputData(
+    2, Image<vtkUnsignedCharArray>(extent, false, [](vtkIdType i) { return i % 2; }));
   walk->SetEnd(static_cast<int>(vae::LatentSource::Volume));
   walk->SetWalk(static_cast<int>(vae::Walk::Spherical));
   EXPECT_EQ(ErrorOf(walk),
-    "The latent fields to interpolate between are 4 x 4 x 4 and 2 x 2 x 4 cells; they must be of one "
+    "The latent fields to interpolate between are 4 x 4 x 4 and 2 x 2 x 4 cells; they must be of "
+    "one "
     "size");
 }
 

@@ -117,8 +117,8 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
   const auto field = LatentField::fit(mean, logVariance);
   const auto tensors = field.tensors();
   for (const LatentField& f : { field,
-         LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"),
-           tensors.at("posterior_variance")) })
+         LatentField::fromTensors(
+           tensors.at("quantiles"), tensors.at("covariance"), tensors.at("posterior_variance")) })
   {
     const auto s = f.statistics();
     ASSERT_EQ(s.size(), 2u);
@@ -133,11 +133,11 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
     EXPECT_NEAR(s[1].quantiles[s[1].quantiles.size() / 2], 1, 0.01);
   }
   // A file without the variances, and with wrong ones.
-  EXPECT_EQ(
-    LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance")).statistics()[0]
-      .posteriorStddev,
+  EXPECT_EQ(LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"))
+              .statistics()[0]
+              .posteriorStddev,
     0);
-  EXPECT_THROW(LatentField::fromTensors(
-                 tensors.at("quantiles"), tensors.at("covariance"), at::zeros({ 3 })),
+  EXPECT_THROW(
+    LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"), at::zeros({ 3 })),
     std::runtime_error);
 }
