@@ -13,21 +13,26 @@
 namespace vae
 {
 
-Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
-  const at::Tensor& logVariance, double vectors)
+at::Tensor stratifiedWeights(std::int64_t m, double n)
 {
-  const auto m = static_cast<double>(z.size(0));
-  const double n = std::max(vectors, m);
+  const double others = static_cast<double>(m) - 1;
+  at::Tensor weights =
+    at::full({ m, m }, m > 1 ? std::log((n - 1) / (n * others)) : 0., at::kDouble);
+  return weights.fill_diagonal_(-std::log(n));
+}
+
+Decomposition decomposeKL(
+  const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance, double vectors)
+{
+  const double n = std::max(vectors, static_cast<double>(z.size(0)));
   // [i, j, latent]: log q(z_i | x_j)
-  const at::Tensor each =
-    logNormal(z.unsqueeze(1), mean.unsqueeze(0), logVariance.unsqueeze(0));
-  at::Tensor weights = at::full({ z.size(0), z.size(0) },
-    m > 1 ? std::log((n - 1) / (n * (m - 1))) : 0., z.options());
-  weights.fill_diagonal_(-std::log(n));
+  const at::Tensor each = logNormal(z.unsqueeze(1), mean.unsqueeze(0), logVariance.unsqueeze(0));
+  const at::Tensor weights = stratifiedWeights(z.size(0), n).to(z.options());
   const at::Tensor joint = each.sum(2);
-  const at::Tensor own = joint.diagonal();                                  // log q(z|x)
-  const at::Tensor aggregated = at::logsumexp(joint + weights, 1);          // log q(z)
-  const at::Tensor product = at::logsumexp(each + weights.unsqueeze(2), 1).sum(1); // log prod q(z_l)
+  const at::Tensor own = joint.diagonal();                         // log q(z|x)
+  const at::Tensor aggregated = at::logsumexp(joint + weights, 1); // log q(z)
+  const at::Tensor product =
+    at::logsumexp(each + weights.unsqueeze(2), 1).sum(1); // log prod q(z_l)
   const at::Tensor prior = logNormal(z, at::zeros_like(z), at::zeros_like(z)).sum(1);
   return { (own - aggregated).mean(), (aggregated - product).mean(), (product - prior).mean() };
 }

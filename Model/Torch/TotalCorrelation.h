@@ -14,12 +14,15 @@ struct Decomposition
   at::Tensor mutualInformation, totalCorrelation, dimensionKL;
 };
 
+/// Logarithms of the weights [M, M] of posterior j in the sum that stands for q(z_i), by minibatch
+/// stratified sampling (Chen et al. 2018, appendix C.2): a sample's own posterior has the weight
+/// 1/N and the other M - 1 share the rest, so that the estimate of q(z_i) is unbiased.
+at::Tensor stratifiedWeights(std::int64_t m, double n);
+
 /// Estimated from M samples z of M posteriors, all [M, latent], which were drawn from `vectors`
-/// vectors of data, by minibatch stratified sampling (Chen et al. 2018, appendix C.2): in the sum
-/// over j that stands for q(z_i), a sample's own posterior has the weight 1/N and the other M - 1
-/// share the rest, so that the estimate of q(z_i) is unbiased. With `vectors` no larger than M the
-/// batch is the whole data and the sum is exact.
-Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
-  const at::Tensor& logVariance, double vectors);
+/// vectors of data. With `vectors` no larger than M the batch is the whole data and the sum is
+/// exact.
+Decomposition decomposeKL(
+  const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance, double vectors);
 
 } // namespace vae

@@ -63,13 +63,14 @@ TEST(TrainingInput, AMultiBlockIsTrainedOnAsAWhole)
   vtkNew<vtkMultiBlockDataSet> blocks;
   blocks->SetNumberOfBlocks(3); // the last stays empty
   blocks->SetBlock(0, Rock(0, 1));
-  blocks->SetBlock(1, Rock(0, 2)); // together three values: grey
+  blocks->SetBlock(1, Rock(0, 2)); // together three labels
   vtkNew<vtkVAETrain> train;
   Quick(train, 2);
   train->SetInputData(blocks);
   train->Update();
   ASSERT_TRUE(vtkVAEModel::SafeDownCast(train->GetOutput()));
-  EXPECT_EQ(InfoOf(train).likelihood, vae::Likelihood::Gaussian);
+  EXPECT_EQ(InfoOf(train).likelihood, vae::Likelihood::Categorical);
+  EXPECT_EQ(InfoOf(train).channels[0].phases, (std::vector<double>{ 0, 1, 2 }));
   EXPECT_EQ(InfoOf(train).channels[0].maximum, 2);
   EXPECT_EQ(InfoOf(train).history.size(), 2u);
 

@@ -3,9 +3,12 @@
 #include "Networks.h"
 
 #include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/jit/api/module.h>
 #include <torch/csrc/jit/serialization/import.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace vae
@@ -99,13 +102,23 @@ private:
   {
     try
     {
-      return module.forward({ x }).toTensor();
+      if (!x.is_inference())
+      {
+        return module.forward({ x }).toTensor();
+      }
+      // The interpreter may want to differentiate, which tensors of inference mode refuse.
+      const c10::InferenceMode ordinary(false);
+      const c10::NoGradGuard guard;
+      return module.forward({ x.clone() }).toTensor();
     }
     catch (const std::exception& e)
     {
-      const std::string what = e.what();
+      // The reason is the last line that says something, below a trace of the script.
+      std::string what = e.what();
+      what = what.substr(0, what.find("\nException raised from"));
+      what.erase(what.find_last_not_of(" \n") + 1);
       throw std::invalid_argument(std::string(label) + ": the module failed on a tensor of " +
-        c10::str(x.sizes()) + ": " + what.substr(0, what.find('\n')));
+        c10::str(x.sizes()) + ": " + what.substr(what.rfind('\n') + 1));
     }
   }
 
