@@ -152,6 +152,30 @@ TEST(Encode, ThenDecodeEqualsReconstruct)
   check(Image<vtkFloatArray>(flat, true, wave), true);
 }
 
+TEST(Encode, ALatentVectorForABlockIsOneCell)
+{
+  const int extent[6] = { 0, 35, 0, 31, 2, 33 };
+  const auto wave = [](vtkIdType i) { return 100 + 80 * std::sin(0.01 * static_cast<double>(i)); };
+  Latents p(Image<vtkFloatArray>(extent, false, wave), 2);
+  p.Train->SetNetwork(static_cast<int>(vae::Architecture::Vector));
+  p.Train->SetBlockSize(16);
+  p.Decode->Update();
+  int dims[3];
+  p.Encode->GetOutput()->GetDimensions(dims);
+  EXPECT_EQ(std::vector<int>(dims, dims + 3), (std::vector<int>{ 4, 3, 3 })); // 3 x 2 x 2 cells
+  ExpectSameGrid(p.Run(), p.Decode->GetOutput());
+  EXPECT_EQ(ValuesOf(p.Run()->GetPointData()->GetArray("rock_reconstruction")),
+    Rocks(p.Decode->GetOutput()));
+  vtkNew<vtkVAELatentExplorer> explorer;
+  explorer->SetInputConnection(p.Train->GetOutputPort());
+  explorer->SetDimensions(48, 48, 48);
+  explorer->SetBlockSize(10);
+  explorer->SetLatentOffset(0, 1);
+  explorer->Update();
+  explorer->GetOutput()->GetDimensions(dims);
+  EXPECT_EQ(std::vector<int>(dims, dims + 3), (std::vector<int>{ 16, 16, 16 }));
+}
+
 TEST(Decode, ThePipelineLearnsTheGrid)
 {
   // Nothing has run when the pipeline first asks: neither stride nor extent are known.

@@ -11,9 +11,8 @@ from paraview.simple import *
 import vae_test
 
 
-def voxels(proxy, port=0):
-    data = servermanager.Fetch(proxy, idx=port)
-    return bytes(memoryview(data.GetPointData().GetArray(name)))
+def voxels(proxy, suffix=""):
+    return bytes(memoryview(servermanager.Fetch(proxy).GetPointData().GetArray(name + suffix)))
 
 
 def close(a, b):
@@ -24,8 +23,8 @@ vae_test.load(globals())
 folder = vae_test.clean_folder()
 rock = vae_test.rock()
 name = rock.PointData.GetArray(0).GetName()
-model = VAETrain(registrationName="train", Input=rock, KLWeight=0.05, ValidationFraction=0,
-                 ModelFile=os.path.join(folder, "rock.safetensors"),
+model = VAETrain(registrationName="train", Input=rock, Objective="beta-VAE", Beta=0.05,
+                 ValidationFraction=0, ModelFile=os.path.join(folder, "rock.safetensors"),
                  **{**vae_test.QUICK, "Epochs": 5, "StepsPerEpoch": 30, "Width": 32})
 channels = model.LatentChannels
 
@@ -97,14 +96,14 @@ for i, j, k in ((32, 32, 32), (63, 40, 50), (63, 63, 63), (45, 32, 61)):
 
 # Walks: time steps.
 walk = VAELatentWalk(registrationName="walk", Input=model, Walk="Spherical", Steps=5, StartSeed=3,
-                     EndSeed=4, Dimensions=[32, 24, 16])
+                     EndSeed=4, Dimensions=[32, 24, 16], ComputeProbability=1)
 walk.UpdatePipeline()
 assert list(walk.TimestepValues) == [0.0, 1.0, 2.0, 3.0, 4.0], walk.TimestepValues
 seen = []
 for time in walk.TimestepValues:
     walk.UpdatePipeline(time)
     close(walk.FieldData["Walk Position"].GetRange()[0], time / 4)
-    seen.append(voxels(walk))
+    seen.append(voxels(walk, "_probability"))
 assert len(set(seen)) == 5, "every step is another volume"
 walk.Walk, walk.Channel, walk.Range, walk.Start, walk.StartVolume = "Traverse", 1, 2, "Volume", rock
 walk.UpdatePipeline(2.0)

@@ -38,8 +38,8 @@ def model():
     else:
         rock = simple.OpenDataFile(os.environ["VAE_GUI_VOLUME"] or data)
         rock.UpdatePipeline()
-        source = simple.VAETrain(Input=rock, Execution="Blocking", PatchSize=32, KLWeight=0.05,
-                                 TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0,
+        source = simple.VAETrain(Input=rock, Execution="Blocking", PatchSize=32,
+                                 Objective="beta-VAE", Beta=0.05, TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0,
                                  ModelFile=os.path.join(folder, "model.safetensors"))
     source.UpdatePipeline()
     kept.model = source.GetXMLName()
