@@ -21,9 +21,11 @@ def only(name):
 
 
 def voxels(source):
-    """Of the data that are in the view: nothing is updated."""
+    """Probabilities where there are any: a label may stay what it is while a slider moves."""
     image = servermanager.Fetch(source)
-    return bytes(memoryview(image.GetPointData().GetScalars())), image.GetExtent()
+    labels = image.GetPointData().GetScalars()
+    array = image.GetPointData().GetArray(labels.GetName() + "_probability")
+    return bytes(memoryview(array or labels)), image.GetExtent()
 
 
 def picture(name):
@@ -52,6 +54,7 @@ def settings():
     assert len(explorer.ChannelMeans) == 8, list(explorer.ChannelMeans)  # before Apply
     explorer.Dimensions = [96, 96, 96]
     explorer.BlockSize = 48
+    explorer.ComputeProbability = 1
 
 
 def applied():
