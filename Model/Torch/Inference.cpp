@@ -14,6 +14,18 @@ namespace
 
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
 
+/// What `wide` has around `box`, along the axes of a tensor.
+Halo around(const Box& box, const Box& wide, int dimensions)
+{
+  Halo halo;
+  for (int a = 3 - dimensions; a < 3; ++a)
+  {
+    halo.low.push_back(box.origin[a] - wide.origin[a]);
+    halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
+  }
+  return halo;
+}
+
 /// The network itself on the CPU, a copy on a GPU.
 NetworkPtr on(const Place& place, const NetworkPtr& network, const NetworkOptions& options)
 {
@@ -90,12 +102,9 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
   this->reserveFor(wide);
   at::Tensor x = this->read(volume, wide);
   x = this->There->input(x.to(this->Where.device)).to(this->Where.compute);
-  Posterior q = this->Net->encode(x);
-  q.mean = this->Net->quantise(q.mean);
-  const Index3 from = minus(box.origin, wide.origin);
-  const auto part = [&](const at::Tensor& t)
-  { return slice(fromNetworkShape(t), from, box.size).to(at::kCPU); };
-  return { part(q.mean), part(q.logVariance) };
+  const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
+  const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
+  return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
 }
 
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
@@ -107,20 +116,10 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
       this->Grid.dimensions);
   const auto format =
     z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-  const at::Tensor y = this->Net->decode(
-    this->Net->quantise(z.to(this->Where.device)).to(this->Where.compute).contiguous(format));
-  // Only what is wanted becomes float32. Folded cells are finer than latent ones.
-  Index3 from, size;
-  const Index3 cell = this->Grid.cell;
-  for (int a = 0; a < 3; ++a)
-  {
-    const std::int64_t finer = cell[a] / this->Grid.fold[a];
-    from[a] = (box.origin[a] - wide.origin[a]) * finer;
-    size[a] = box.size[a] * finer;
-  }
-  return toNetworkShape(slice(fromNetworkShape(y), from, size), this->Grid.dimensions)
-    .to(at::kCPU, at::kFloat)
-    .contiguous(format);
+  const at::Tensor y = this->Net->decodeTile(
+    this->Net->quantise(z.to(this->Where.device)).to(this->Where.compute).contiguous(format),
+    around(box, wide, this->Grid.dimensions));
+  return y.to(at::kCPU, at::kFloat).contiguous(format);
 }
 
 void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,
@@ -177,10 +176,12 @@ std::string Inference::plan() const
   double bytes = bytesPerVoxel(this->Info.network, this->Where);
   for (int a = 0; a < 3; ++a)
   {
-    tiles *= (cells[a] + tile[a] - 1) / tile[a];
+    const std::int64_t pieces = (cells[a] + tile[a] - 1) / tile[a];
+    const std::int64_t halos = std::min<std::int64_t>(pieces - 1, 2); // none at the border
+    tiles *= pieces;
     voxels[2 - a] = tile[a] * cell[a];
     bytes *=
-      static_cast<double>(std::min(tile[a] + 2 * this->Net->decodeHalo(), cells[a]) * cell[a]);
+      static_cast<double>(std::min(tile[a] + halos * this->Net->decodeHalo(), cells[a]) * cell[a]);
   }
   char text[200];
   std::snprintf(text, sizeof text,

@@ -27,6 +27,18 @@ Network::Network(const NetworkOptions& options) : Options(options)
 
 void Network::initialise(const at::Generator& generator) { initialiseLayers(*this, generator); }
 
+Posterior Network::encodeTile(const at::Tensor& folded, const Halo& halo)
+{
+  const Posterior q = this->encode(folded);
+  Trim mean(halo, 1), logVariance(halo, 1);
+  return { mean(q.mean, 0), logVariance(q.logVariance, 0) };
+}
+
+at::Tensor Network::decodeTile(const at::Tensor& latent, const Halo& halo)
+{
+  return Trim(halo, this->Options.stride() / this->Options.fold())(this->decode(latent), 0);
+}
+
 Posterior Network::split(const at::Tensor& both) const
 {
   const std::vector<at::Tensor> parts = both.to(at::kFloat).chunk(2, 1);

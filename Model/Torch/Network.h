@@ -17,6 +17,12 @@ struct Posterior
   at::Tensor mean, logVariance;
 };
 
+/// Context around a tile: latent cells on the low and on the high side of each axis of a tensor.
+struct Halo
+{
+  std::vector<std::int64_t> low, high;
+};
+
 /// An encoder and a decoder. Data are folded: [batch, channels * fold^d, size / fold...]; latents
 /// are [batch, latent, size / stride...].
 class Network : public torch::nn::Module
@@ -27,6 +33,12 @@ public:
   virtual void initialise(const at::Generator& generator);
   virtual Posterior encode(const at::Tensor& folded) = 0;
   virtual at::Tensor decode(const at::Tensor& latent) = 0; ///< in the type of the input
+
+  ///@{
+  /// The same of a tile with a halo, which the result does not have.
+  virtual Posterior encodeTile(const at::Tensor& folded, const Halo& halo);
+  virtual at::Tensor decodeTile(const at::Tensor& latent, const Halo& halo);
+  ///@}
 
   ///@{
   /// Cells of the latent field beyond which a voxel has no influence on a latent vector, or a

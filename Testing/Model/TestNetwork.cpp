@@ -75,7 +75,7 @@ TEST_P(Tiles, EqualTheWhole)
   Monitor monitor;
   monitor.progress = [&](double f) { fractions.push_back(f); };
   model->decode(a, dims, 0, outMany, tiled, monitor);
-  EXPECT_GT(fractions.size(), 3u) << "the budget gave one tile only";
+  EXPECT_GT(fractions.size(), 2u) << "the budget gave one tile only";
   difference = 0;
   for (std::size_t i = 0; i < one.size(); ++i)
   {
@@ -85,7 +85,7 @@ TEST_P(Tiles, EqualTheWhole)
 }
 
 INSTANTIATE_TEST_SUITE_P(Network, Tiles,
-  testing::Values(Size{ { 32, 40, 144 }, 1, 4 }, Size{ { 97, 131, 64 }, 1, 24 },
+  testing::Values(Size{ { 32, 40, 144 }, 1, 3.5 }, Size{ { 97, 131, 64 }, 1, 18 },
     Size{ { 40, 33, 190 }, 2, 6 }, Size{ { 301, 203, 1 }, 1, 1 }, Size{ { 150, 1, 322 }, 2, 1 },
     Size{ { 33, 45, 170 }, 1, 4, 4 }, Size{ { 70, 75, 300 }, 1, 24, 16 },
     Size{ { 601, 403, 1 }, 1, 2, 32 }),

@@ -54,24 +54,52 @@ public:
     this->Head->bias.narrow(0, latent, latent).fill_(InitialLogVariance);
   }
 
-  Posterior encode(const at::Tensor& x) override
+  Posterior encode(const at::Tensor& x) override { return this->encodeTile(x, {}); }
+
+  Posterior encodeTile(const at::Tensor& x, const Halo& halo) override
   {
-    at::Tensor h = this->Encode[0].forward(this->Stem->forward(x));
+    // What the layers after each level's blocks reach, in cells of the level.
+    std::vector<std::int64_t> reach(this->Encode.size(), 1);
+    for (std::size_t i = this->Down.size(); i-- > 0;)
+    {
+      reach[i] = 2 * (reach[i + 1] + 2 * this->Options.blocks);
+    }
+    Trim trim(halo, std::int64_t(1) << this->Levels);
+    const std::int64_t first = reach[0] + 2 * this->Options.blocks;
+    at::Tensor h = trim(this->Stem->forward(trim(x, first + 1)), first);
+    h = this->Encode[0].forward(h, trim, reach[0]);
     for (std::size_t i = 0; i < this->Down.size(); ++i)
     {
-      h = this->Encode[i + 1].forward(this->Down[i]->forward(at::silu(h)));
+      trim.coarser();
+      h = this->Encode[i + 1].forward(this->Down[i]->forward(at::silu(h)), trim, reach[i + 1]);
     }
-    return this->split(this->Head->forward(at::silu(h)));
+    return this->split(trim(this->Head->forward(at::silu(h)), 0));
   }
 
-  at::Tensor decode(const at::Tensor& z) override
+  at::Tensor decode(const at::Tensor& z) override { return this->decodeTile(z, {}); }
+
+  at::Tensor decodeTile(const at::Tensor& z, const Halo& halo) override
   {
-    at::Tensor h = this->Decode.back().forward(this->Foot->forward(z));
+    // The same for the decoder, whose finest level has a block more.
+    std::vector<std::int64_t> reach(this->Decode.size(), 1);
+    std::int64_t before = 1 + 2 * (this->Options.blocks + 1);
+    for (std::size_t i = 1; i < reach.size(); ++i)
+    {
+      reach[i] = (before + 1) / 2;
+      before = reach[i] + 2 * this->Options.blocks;
+    }
+    Trim trim(halo, 1);
+    at::Tensor h = trim(this->Foot->forward(trim(z, before + 1)), before);
+    h = this->Decode.back().forward(h, trim, reach.back());
     for (std::size_t i = this->Up.size(); i-- > 0;)
     {
-      h = this->Decode[i].forward(this->Up[i]->forward(at::silu(h)));
+      h = this->Up[i]->forward(at::silu(h));
+      trim.finer();
+      const std::int64_t wanted =
+        reach[i] + 2 * (this->Options.blocks + (i == 0)); // of this level's blocks too
+      h = this->Decode[i].forward(trim(h, wanted), trim, reach[i]);
     }
-    return this->Out->forward(at::silu(h));
+    return trim(this->Out->forward(at::silu(h)), 0);
   }
 
   int encodeHalo() const override

@@ -6,6 +6,7 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace vae
@@ -96,6 +97,60 @@ Stack::Stack(
     this->Blocks.push_back(
       owner.register_module(name + std::to_string(i), Residual(dimensions, channels)));
   }
+}
+
+Trim::Trim(const Halo& halo, std::int64_t scale) : Have(halo)
+{
+  for (std::vector<std::int64_t>* side : { &this->Have.low, &this->Have.high })
+  {
+    for (std::int64_t& n : *side)
+    {
+      n *= scale;
+    }
+  }
+}
+
+void Trim::finer()
+{
+  for (std::size_t a = 0; a < this->Have.low.size(); ++a)
+  {
+    this->Have.low[a] *= 2;
+    this->Have.high[a] *= 2;
+  }
+}
+
+void Trim::coarser()
+{
+  for (std::size_t a = 0; a < this->Have.low.size(); ++a)
+  {
+    this->Have.low[a] /= 2;
+    this->Have.high[a] /= 2;
+  }
+}
+
+at::Tensor Trim::operator()(const at::Tensor& t, std::int64_t reach)
+{
+  at::Tensor part = t;
+  for (std::size_t a = 0; a < this->Have.low.size(); ++a)
+  {
+    const auto axis = static_cast<std::int64_t>(a) + 2;
+    const std::int64_t low = std::max<std::int64_t>(0, this->Have.low[a] - reach),
+                       high = std::max<std::int64_t>(0, this->Have.high[a] - reach);
+    part = part.narrow(axis, low, part.size(axis) - low - high);
+    this->Have.low[a] -= low;
+    this->Have.high[a] -= high;
+  }
+  return part;
+}
+
+at::Tensor Stack::forward(at::Tensor x, Trim& trim, std::int64_t reach)
+{
+  auto left = static_cast<std::int64_t>(this->Blocks.size());
+  for (Residual& block : this->Blocks)
+  {
+    x = trim(block->forward(x), reach + 2 * --left);
+  }
+  return x;
 }
 
 at::Tensor Stack::forward(at::Tensor x)

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "../Network.h"
+
 #include <ATen/core/Generator.h>
 
 #include <torch/nn/module.h>
@@ -66,11 +68,30 @@ public:
 };
 TORCH_MODULE(Residual);
 
+/// Drops from the borders of a tile what the layers to come no longer reach, so that a tile with
+/// its halo costs little more than one without. Zeros that a convolution pads a tile with are
+/// dropped before they matter; those at the volume's own borders, where there is no halo, stay.
+class Trim
+{
+public:
+  Trim() = default;                           ///< of no tile: drops nothing
+  Trim(const Halo& halo, std::int64_t scale); ///< `scale`: cells of the tensor in a latent cell
+  /// The tensor goes to twice the cells a latent cell, or half of them.
+  void finer();
+  void coarser();
+  at::Tensor operator()(const at::Tensor& t, std::int64_t reach);
+
+private:
+  Halo Have; ///< in cells of the tensor
+};
+
 /// Residual blocks one after the other, registered with `owner` as name0, name1...
 class Stack
 {
 public:
   Stack(torch::nn::Module& owner, const std::string& name, int dimensions, int channels, int count);
+  /// `reach`: of the layers after it.
+  at::Tensor forward(at::Tensor x, Trim& trim, std::int64_t reach);
   at::Tensor forward(at::Tensor x);
 
 private:
