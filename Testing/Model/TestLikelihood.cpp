@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Images.h"
 #include "Torch/Likelihood.h"
 #include "Torch/Networks/Networks.h"
 #include "Torch/TorchTrainer.h"
@@ -207,24 +208,11 @@ TEST(Likelihood, AutomaticSaysWhy)
 /// principal component analysis (Tipping and Bishop 1999; Lucas et al. 2019).
 TEST(Likelihood, ALinearVAEIsProbabilisticPCA)
 {
-  // 2 x 2 images of covariance with the eigenvalues 4, 1, 1/4, 1/4, exactly.
-  const std::int64_t n = 2048;
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  at::Tensor u = at::randn({ n, 4 }, generator, at::TensorOptions(at::kDouble));
-  u = u - u.mean(0);
-  const at::Tensor covariance = u.t().matmul(u) / static_cast<double>(n);
-  const at::Tensor white =
-    at::linalg_solve_triangular(at::linalg_cholesky(covariance), u.t(), /*upper=*/false).t();
-  const at::Tensor rotation =
-    std::get<0>(at::linalg_qr(at::randn({ 4, 4 }, generator, at::TensorOptions(at::kDouble))));
-  const at::Tensor images =
-    (white * at::tensor({ 2., 1., 0.5, 0.5 }, at::kDouble)).matmul(rotation.t()).contiguous();
-  std::vector<Volume> volumes;
-  for (std::int64_t i = 0; i < n; ++i)
-  {
-    const double* row = images.const_data_ptr<double>() + 4 * i;
-    volumes.push_back(test::volume(std::vector<double>(row, row + 4), { 2, 2, 1 }));
-  }
+  const test::GaussianImages data({ 4, 1, 0.25, 0.25 });
+  const std::vector<Volume>& volumes = data.volumes;
+  const at::Tensor& images = data.images;
+  const std::int64_t n = images.size(0);
+  const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(std::uint64_t{ 1 });
   const double best = -0.5 *
     (4 * std::log(2 * std::numbers::pi) + std::log(4.) + std::log(1.) + 2 * std::log(0.25) + 4);
   ASSERT_NEAR(best, -4.982607, 1e-6);

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Images.h"
 #include "Torch/Discrepancy.h"
 #include "Torch/LatentUse.h"
 #include "Torch/Objective.h"
@@ -428,6 +429,48 @@ TEST(Fisher, InformationEntropyPowerAndIndexOfThreeVariances)
   const auto both = objective("Fisher-VAE", { { "DataFisherWeight", 0.5 }, { "DataFisher", 3 } });
   EXPECT_NEAR(
     value(termsOf(*both, mean, logVariance, idle()).loss), value(a.loss) + 0.5 * 3 * 1, 1e-5);
+}
+
+/// A linear VAE gives up a direction whose variance is below that of the likelihood (Lucas et al.
+/// 2019): 1.9 and 1.5^2 here. With posteriors of variance s it is worth keeping from s 1.5^2 on, and
+/// its means then have the variance sqrt(1.9 s) / 1.5 - s.
+TEST(Fisher, KeepsLatentsAliveThatTheVAEGivesUp)
+{
+  const test::GaussianImages data({ 2, 2, 0.1, 0.1 });
+  TrainOptions o;
+  o.network.architecture = Architecture::Dense;
+  o.network.blockSize = 2;
+  o.network.hiddenUnits = 0;
+  o.network.latentChannels = 2;
+  o.scale = Scale::Fixed;
+  o.fixedScale = 1.5;
+  o.symmetry = Symmetry::None;
+  o.validationFraction = 0;
+  o.batchSize = 256;
+  o.learningRate = 0.01;
+  o.weightDecay = 0;
+  o.timeBudget = 0;
+  o.epochs = 60;
+  o.precision = Precision::Float32;
+  o.threads = 1;
+  o.device = "cpu";
+  const auto last = [&]
+  {
+    TorchTrainer trainer(data.volumes, o);
+    while (!trainer.step().finished)
+    {
+    }
+    return trainer.info().history.back();
+  };
+  const EpochRecord plain = last();
+  EXPECT_EQ(plain.activeLatents, 0);
+  EXPECT_LT(plain.kl, 1e-3);
+  o.objective = "Fisher-VAE";
+  o.parameters = { { "LatentFisher", 5 }, { "LatentFisherWeight", 1 } };
+  const EpochRecord fisher = last();
+  EXPECT_EQ(fisher.activeLatents, 2);
+  EXPECT_NEAR(fisher.measures.at("Fisher Information"), 5, 0.2);
+  EXPECT_LT(fisher.reconstruction, plain.reconstruction - 0.01);
 }
 
 TEST(Capacity, HoldsTheDivergenceAtTheCapacityOfTheMoment)
