@@ -222,9 +222,9 @@ enum class Walk
 struct WalkOptions
 {
   Walk walk = Walk::Traverse;
-  int steps = 21;    ///< time steps; at least 2
-  int channel = 0;   ///< that is traversed
-  double range = 3;  ///< standard deviations of the channel to either side
+  int steps = 21;   ///< time steps; at least 2
+  int channel = 0;  ///< that is traversed
+  double range = 3; ///< standard deviations of the channel to either side
   LatentSource start = LatentSource::Sample;
   LatentSource end = LatentSource::Sample;
   std::int64_t startSeed = 0;

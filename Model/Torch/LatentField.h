@@ -35,8 +35,8 @@ public:
     const at::Tensor& posteriorVariance = {});
 
 private:
-  at::Tensor Quantiles;  ///< [channels, scores]: values at equally spaced normal scores
-  at::Tensor Covariance; ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+  at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
+  at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
 };
 
