@@ -117,6 +117,16 @@ void RequestWholeExtent(vtkInformation* input)
 }
 
 //----------------------------------------------------------------------------
+void RequestFirstTimeStep(vtkInformation* input)
+{
+  if (input->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
+  {
+    input->Set(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP(),
+      input->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), 0));
+  }
+}
+
+//----------------------------------------------------------------------------
 vtkImageData* ImageOf(vtkDataObject* input)
 {
   if (auto image = vtkImageData::SafeDownCast(input))
@@ -373,6 +383,13 @@ const vae::Model& ModelOf(vtkDataObject* object)
       "; choose the output of VAE Train, after it has run, or of a VAE Model Reader");
   }
   return *model->GetModel();
+}
+
+//----------------------------------------------------------------------------
+const vae::ModelInfo* KnownModel(vtkInformationVector* input)
+{
+  auto model = vtkVAEModel::GetData(input);
+  return model && model->GetModel() ? &model->GetModel()->info() : nullptr;
 }
 
 //----------------------------------------------------------------------------

@@ -16,6 +16,7 @@ class vtkDataArray;
 class vtkDataObject;
 class vtkImageData;
 class vtkInformation;
+class vtkInformationVector;
 
 // What the filters share: VTK arrays as views for Model, and the border across which no
 // exception passes. Private to this module.
@@ -80,6 +81,9 @@ struct Pending : std::exception
 {
 };
 
+/// What is known of a model before the pipeline has run: null, or what it was last.
+const vae::ModelInfo* KnownModel(vtkInformationVector* input);
+
 /// Progress of `algorithm` between two fractions, stopped by its abort flag.
 class Progress
 {
@@ -99,6 +103,9 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData);
 /// Ask for the whole of an image, whatever part of the output is wanted: a voxel of ours depends
 /// on a neighbourhood.
 void RequestWholeExtent(vtkInformation* input);
+
+/// Ask for the first time step, where the time steps of the output are not those of the input.
+void RequestFirstTimeStep(vtkInformation* input);
 
 } // namespace vtkVAEBridge
 

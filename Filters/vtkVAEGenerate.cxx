@@ -2,15 +2,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEGenerate.h"
 
-#include "vtkCellData.h"
-#include "vtkDataArray.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
 #include "vtkObjectFactory.h"
-#include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
+#include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
 
 #include <algorithm>
@@ -50,28 +49,6 @@ int vtkVAEGenerate::FillInputPortInformation(int, vtkInformation* info)
   return 1;
 }
 
-namespace
-{
-
-/// Voxels of the output: as asked for, but 1 along the axis that a 2-D model does not have.
-void SizeFor(const vae::ModelInfo* info, const int asked[3], int dims[3])
-{
-  for (int a = 0; a < 3; ++a)
-  {
-    const bool unused =
-      info && info->network.dimensions == 2 && info->trainingDims[static_cast<std::size_t>(a)] == 1;
-    dims[a] = unused ? 1 : asked[a];
-  }
-}
-
-const vae::ModelInfo* KnownModel(vtkInformationVector** inputVector)
-{
-  auto model = vtkVAEModel::GetData(inputVector[0]);
-  return model && model->GetModel() ? &model->GetModel()->info() : nullptr;
-}
-
-} // namespace
-
 //----------------------------------------------------------------------------
 int vtkVAEGenerate::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
@@ -83,19 +60,12 @@ int vtkVAEGenerate::RequestInformation(
                   << " x " << this->Dimensions[2] << "; each must be at least 1.");
     return 0;
   }
-  const vae::ModelInfo* info = KnownModel(inputVector);
-  int dims[3];
-  SizeFor(info, this->Dimensions, dims);
-  const int points = info && info->cellData ? 1 : 0;
-  const int extent[6] = { 0, dims[0] - 1 + points, 0, dims[1] - 1 + points, 0,
-    dims[2] - 1 + points };
-  out->Set(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT(), extent, 6);
-  const double origin[3] = { 0, 0, 0 };
-  out->Set(vtkDataObject::ORIGIN(), origin, 3);
-  if (info)
+  vtkVAELatentImage::Grid grid; // of one point, until a model is known
+  if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[0]))
   {
-    out->Set(vtkDataObject::SPACING(), info->spacing.data(), 3);
+    grid = vtkVAELatentImage::Grid::New(*info, this->Dimensions);
   }
+  grid.ApplyTo(out);
   std::vector<double> times(static_cast<std::size_t>(this->Realizations));
   std::iota(times.begin(), times.end(), 0.);
   out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(), this->Realizations);
@@ -133,40 +103,13 @@ int vtkVAEGenerate::RequestData(
         std::clamp(static_cast<int>(std::floor(time + 1e-6)), 0, this->Realizations - 1);
     }
 
-    int size[3];
-    SizeFor(&info, this->Dimensions, size);
-    const vae::Dims dims{ size[0], size[1], size[2] };
-    const vtkIdType count = vae::voxels(dims);
-    vae::Outputs wanted;
-    auto arrays = vtkVAEBridge::NewArrays(info, "", VTK_VOID, count, wanted.values);
-    const vtkSmartPointer<vtkDataArray> scalars = arrays[0];
-    if (this->ComputeProbability)
-    {
-      for (auto& array : vtkVAEBridge::NewProbabilities(info, count, wanted.probability))
-      {
-        arrays.push_back(array);
-      }
-    }
-
-    this->PlanMemory(model, dims);
+    const auto grid = vtkVAELatentImage::Grid::New(info, this->Dimensions);
+    this->PlanMemory(model, grid.Dims());
     // A margin of latent cells all round, decoded and thrown away: no border in the result.
     const int margin = model.decodeHalo();
     vtkVAEBridge::Progress decoding(this, 0.1, 1);
-    model.decode(
-      model.sample(dims, margin, options), dims, margin, wanted, this->Run(), decoding.Monitor());
-
-    const int points = info.cellData ? 1 : 0;
-    output->SetExtent(0, size[0] - 1 + points, 0, size[1] - 1 + points, 0, size[2] - 1 + points);
-    output->SetOrigin(0, 0, 0);
-    output->SetSpacing(info.spacing.data());
-    vtkDataSetAttributes* attributes = info.cellData
-      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
-      : output->GetPointData();
-    for (const auto& array : arrays)
-    {
-      attributes->AddArray(array);
-    }
-    attributes->SetActiveScalars(scalars->GetName());
+    vtkVAELatentImage::Decode(output, grid, model, model.sample(grid.Dims(), margin, options),
+      margin, this->ComputeProbability, this->Run(), decoding.Monitor());
     output->GetInformation()->Set(
       vtkDataObject::DATA_TIME_STEP(), static_cast<double>(options.realization));
     this->Last = vtkSmartPointer<vtkImageData>::New();

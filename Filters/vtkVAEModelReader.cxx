@@ -7,6 +7,7 @@
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAEModel.h"
 
 #include <fstream>
@@ -34,6 +35,26 @@ int vtkVAEModelReader::CanReadFile(const char* fileName)
 }
 
 //----------------------------------------------------------------------------
+int vtkVAEModelReader::RequestInformation(
+  vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector)
+{
+  this->Loaded = nullptr;
+  try
+  {
+    if (this->FileName && *this->FileName)
+    {
+      this->Loaded = vae::backend().load(this->FileName);
+      vtkVAEForecast::Tell(outputVector->GetInformationObject(0), this->Loaded->info());
+    }
+  }
+  catch (const std::exception&)
+  {
+    // RequestData says what is wrong.
+  }
+  return 1;
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEModelReader::RequestData(
   vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector)
 {
@@ -43,7 +64,8 @@ int vtkVAEModelReader::RequestData(
     {
       throw std::invalid_argument("File Name is empty; choose a model file (*.safetensors)");
     }
-    vtkVAEModel::GetData(outputVector)->SetModel(vae::backend().load(this->FileName));
+    vtkVAEModel::GetData(outputVector)
+      ->SetModel(this->Loaded ? this->Loaded : vae::backend().load(this->FileName));
     return 1;
   }
   vtkVAECatchMacro

@@ -10,6 +10,14 @@
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEModelAlgorithm.h"
 
+#ifndef __VTK_WRAP__
+#include <memory> // for std::shared_ptr
+namespace vae
+{
+class Model;
+}
+#endif
+
 class VTKVAEFILTERS_EXPORT vtkVAEModelReader : public vtkVAEModelAlgorithm
 {
 public:
@@ -29,6 +37,8 @@ protected:
   vtkVAEModelReader();
   ~vtkVAEModelReader() override;
 
+  int RequestInformation(
+    vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector) override;
   int RequestData(
     vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector) override;
 
@@ -37,6 +47,9 @@ private:
   void operator=(const vtkVAEModelReader&) = delete;
 
   char* FileName = nullptr;
+#ifndef __VTK_WRAP__
+  std::shared_ptr<const vae::Model> Loaded; // when the pipeline asked what there will be
+#endif
 };
 
 #endif

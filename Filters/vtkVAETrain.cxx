@@ -15,6 +15,7 @@
 #include "vtkObjectFactory.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAEForecast.h"
 #include "vtkVAEModel.h"
 #include "vtkVAETrainingInput.h"
 
@@ -208,13 +209,13 @@ vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
 
-//----------------------------------------------------------------------------
-std::string vtkVAETrain::GetLikelihoodInUse()
+  //----------------------------------------------------------------------------
+  std::string vtkVAETrain::GetLikelihoodInUse()
 {
   const auto model = this->Internal->Session ? this->Internal->Session->model() : nullptr;
-  return model ? std::string(vae::name(model->info().likelihood)) + ": " +
-      model->info().likelihoodReason
-               : std::string();
+  return model
+    ? std::string(vae::name(model->info().likelihood)) + ": " + model->info().likelihoodReason
+    : std::string();
 }
 
 //----------------------------------------------------------------------------
@@ -458,6 +459,22 @@ int vtkVAETrain::RequestInformation(
   vtkInformation* out = outputVector->GetInformationObject(0);
   out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
   out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
+
+  vae::ModelInfo expected;
+  expected.network = this->Internal->Options.network;
+  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
+  {
+    vtkInformation* array = this->GetInputArrayInformation(0);
+    expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
+      array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
+    const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
+    expected.spacing = grid.Spacing;
+    expected.trainingDims = grid.Dims();
+    const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
+      [](std::int64_t n) { return n > 1; });
+    expected.network.dimensions = axes == 2 ? 2 : 3;
+  }
+  vtkVAEForecast::Tell(out, expected);
   return 1;
 }
 

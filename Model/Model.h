@@ -36,6 +36,15 @@ struct Latent
 /// Cells along x, y, z of the latent field that covers a volume of dims voxels.
 Dims latentDims(const Dims& dims, const NetworkOptions& network);
 
+/// One latent channel over the training volume: the aggregated posterior q(z) = E_x q(z|x).
+struct LatentStatistics
+{
+  double mean = 0;
+  double stddev = 1;             ///< sqrt(Var_x E[z|x] + E_x Var[z|x])
+  double posteriorStddev = 0;    ///< sqrt(E_x Var[z|x]); 0 where the model does not know it
+  std::vector<double> quantiles; ///< of E[z|x], at equally spaced normal scores in [-4, 4]
+};
+
 /// Where a decoded volume goes: for each channel of the model an array of the volume's
 /// size. Empty vectors, or null data, mean that it is not wanted.
 struct Outputs
@@ -97,6 +106,9 @@ public:
 
   /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
   virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const = 0;
+
+  /// Of each latent channel. A model without statistics says N(0, 1).
+  virtual std::vector<LatentStatistics> latentStatistics() const = 0;
 
   /// Cells on each side beyond which a latent cell does not influence a voxel.
   virtual int decodeHalo() const = 0;

@@ -203,4 +203,45 @@ struct GenerateOptions
   double temperature = 1.0;     ///< factor on the field's standard deviation
 };
 
+/// Where a latent field to explore from comes from.
+enum class LatentSource
+{
+  Sample = 0, ///< the model's best prior, by a seed
+  Mean = 1,   ///< the mean of each channel, everywhere
+  Volume = 2  ///< the encoding of a volume
+};
+
+/// How VAE Latent Walk goes.
+enum class Walk
+{
+  Traverse = 0, ///< one channel from -range to +range
+  Linear = 1,   ///< a straight line between two fields
+  Spherical = 2 ///< an arc between two fields
+};
+
+struct WalkOptions
+{
+  Walk walk = Walk::Traverse;
+  int steps = 21;   ///< time steps; at least 2
+  int channel = 0;  ///< that is traversed
+  double range = 3; ///< standard deviations of the channel to either side
+  LatentSource start = LatentSource::Sample;
+  LatentSource end = LatentSource::Sample;
+  std::int64_t startSeed = 0;
+  std::int64_t endSeed = 1;
+};
+
+struct ExplorerOptions
+{
+  LatentSource base = LatentSource::Sample;
+  std::int64_t seed = 0;
+  int blockSize = 64; ///< voxels along each axis that are decoded while a slider moves; 0: all
+};
+
+/// What VAE Features averages over.
+struct FeatureOptions
+{
+  int blockSize = 1; ///< latent cells along each axis
+};
+
 } // namespace vae

@@ -29,6 +29,11 @@ DEFAULTS = {
     "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
                  **cxx_defaults("SessionOptions")},
     "VAEReconstruct": {**cxx_defaults("RunOptions"), **cxx_defaults("ReconstructOptions")},
+    "VAEEncode": cxx_defaults("RunOptions"),
+    "VAEDecode": cxx_defaults("RunOptions"),
+    "VAEFeatures": {**cxx_defaults("RunOptions"), **cxx_defaults("FeatureOptions")},
+    "VAELatentWalk": {**cxx_defaults("RunOptions"), **cxx_defaults("WalkOptions")},
+    "VAELatentExplorer": {**cxx_defaults("RunOptions"), **cxx_defaults("ExplorerOptions")},
     "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
     "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
     "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},
@@ -94,7 +99,9 @@ for path in sorted((root / "Plugin").glob("*.xml")):
             if enumeration is not None and not own:
                 entries = {e.get("text").replace(" ", ""): int(e.get("value")) for e in enumeration}
                 kind = {"Direction": "FlowDirection", "Boundary": "FlowBoundary",
-                        "Network": "Architecture", "LikelihoodScale": "Scale"}.get(what, what)
+                        "Start": "LatentSource", "End": "LatentSource",
+                        "Base": "LatentSource", "Network": "Architecture",
+                        "LikelihoodScale": "Scale"}.get(what, what)
                 if entries != cxx_enum(kind):
                     complain(f"entries of {what} are not those of vae::{kind}")
             member = next(
@@ -107,7 +114,7 @@ for path in sorted((root / "Plugin").glob("*.xml")):
                 if not same:
                     complain(f"default {default} of {what} is {cxx} in Options.h")
 
-if checked_defaults < 45:
+if checked_defaults < 65:
     problems.append(f"only {checked_defaults} defaults were found in Options.h; is the lint blind?")
 print("\n".join(problems) or f"XML is in order ({checked_defaults} defaults equal the C++)")
 sys.exit(bool(problems))

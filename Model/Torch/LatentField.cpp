@@ -79,11 +79,14 @@ std::int64_t goodFftSize(std::int64_t n)
 
 } // namespace
 
-LatentField LatentField::fit(const at::Tensor& mean)
+LatentField LatentField::fit(const at::Tensor& mean, const at::Tensor& logVariance)
 {
   const at::Tensor field = mean.to(at::kDouble);
   const auto channels = field.size(0);
   LatentField out;
+  out.PosteriorVariance = logVariance.defined()
+    ? logVariance.to(at::kDouble).exp().flatten(1).mean(1).to(at::kFloat)
+    : at::zeros({ channels });
 
   const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
   out.Quantiles = at::quantile(field.flatten(1).slice(1, 0, {}, 1), normalCdf(scores), 1)
@@ -178,15 +181,43 @@ at::Tensor LatentField::sample(
   return at::lerp(low, high, position - lower).contiguous();
 }
 
-std::map<std::string, at::Tensor> LatentField::tensors() const
+std::vector<LatentStatistics> LatentField::statistics() const
 {
-  return { { "quantiles", this->Quantiles }, { "covariance", this->Covariance } };
+  // E[f(z)] of a variable whose quantile at a normal score s is Q(s): the mean of f(Q(s)) over N(0,
+  // 1).
+  const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
+  at::Tensor weights = at::exp(-0.5 * scores.square());
+  weights = weights / weights.sum();
+  const at::Tensor q = this->Quantiles.to(at::kDouble);
+  const at::Tensor mean = q.matmul(weights);
+  const at::Tensor variance = (q - mean.unsqueeze(1)).square().matmul(weights);
+  std::vector<LatentStatistics> out;
+  for (std::int64_t c = 0; c < q.size(0); ++c)
+  {
+    LatentStatistics channel;
+    const double posterior = this->PosteriorVariance[c].item<float>();
+    channel.mean = mean[c].item<double>();
+    channel.stddev = std::sqrt(variance[c].item<double>() + posterior);
+    channel.posteriorStddev = std::sqrt(posterior);
+    const double* data = q[c].const_data_ptr<double>();
+    channel.quantiles.assign(data, data + Scores);
+    out.push_back(std::move(channel));
+  }
+  return out;
 }
 
-LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance)
+std::map<std::string, at::Tensor> LatentField::tensors() const
+{
+  return { { "quantiles", this->Quantiles }, { "covariance", this->Covariance },
+    { "posterior_variance", this->PosteriorVariance } };
+}
+
+LatentField LatentField::fromTensors(
+  const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance)
 {
   const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
-    covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0);
+    covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&
+    (!posteriorVariance.defined() || posteriorVariance.sizes() == quantiles.sizes().slice(0, 1));
   if (!good)
   {
     throw std::runtime_error("the statistics of the latent field have the wrong shape");
@@ -194,6 +225,8 @@ LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tens
   LatentField field;
   field.Quantiles = quantiles;
   field.Covariance = covariance;
+  field.PosteriorVariance =
+    posteriorVariance.defined() ? posteriorVariance : at::zeros({ quantiles.size(0) });
   return field;
 }
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "../Options.h"
+#include "../Model.h"
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
@@ -20,19 +20,24 @@ namespace vae
 class LatentField
 {
 public:
-  /// Measure `mean`: [channels, z, y, x].
-  static LatentField fit(const at::Tensor& mean);
+  /// Measure `mean`: [channels, z, y, x]. The log variance, of the same shape or undefined, is for
+  /// statistics().
+  static LatentField fit(const at::Tensor& mean, const at::Tensor& logVariance = {});
+
+  std::vector<LatentStatistics> statistics() const; ///< of each channel
 
   /// A field of [channels, size...]. `temperature` scales deviations from the median.
   at::Tensor sample(
     const std::array<std::int64_t, 3>& size, at::Generator generator, double temperature) const;
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
-  static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance);
+  static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
+    const at::Tensor& posteriorVariance = {});
 
 private:
-  at::Tensor Quantiles;  ///< [channels, scores]: values at equally spaced normal scores
-  at::Tensor Covariance; ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+  at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
+  at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+  at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
 };
 
 } // namespace vae

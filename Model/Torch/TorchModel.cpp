@@ -132,6 +132,13 @@ std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) cons
 
 Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }
 
+std::vector<LatentStatistics> TorchModel::latentStatistics() const
+{
+  return this->Field
+    ? this->Field->statistics()
+    : std::vector<LatentStatistics>(static_cast<std::size_t>(this->Info.latentChannels()));
+}
+
 Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options) const
 {
   const Prior prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
@@ -186,8 +193,12 @@ void TorchModel::fitPrior(
   }
   const Latent latent = this->encodePart(volume, frame, part, run, monitor);
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  this->Field = LatentField::fit(at::from_blob(const_cast<float*>(latent.mean.data()),
-    { latent.channels, part.size[0], part.size[1], part.size[2] }));
+  const auto field = [&](const std::vector<float>& values)
+  {
+    return at::from_blob(const_cast<float*>(values.data()),
+      { latent.channels, part.size[0], part.size[1], part.size[2] });
+  };
+  this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
   if (most == 0)
   {
     this->fitAnomalies(volume, frame, latent, run, monitor);
@@ -286,8 +297,10 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     const auto covariance = file.tensors.find(std::string(PriorPrefix) + "covariance");
     if (quantiles != file.tensors.end() && covariance != file.tensors.end())
     {
+      const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance");
       model->Field =
-        LatentField::fromTensors(restore(quantiles->second), restore(covariance->second));
+        LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
+          variance != file.tensors.end() ? restore(variance->second) : at::Tensor());
     }
     if (const auto found = file.tensors.find(AnomalyQuantiles); found != file.tensors.end())
     {

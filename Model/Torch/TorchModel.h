@@ -44,6 +44,7 @@ public:
     const ReconstructOutputs& outputs, const RunOptions& run,
     const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
+  std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
   bool hasAnomalyScale() const override { return this->Anomalies.has_value(); }
