@@ -21,7 +21,7 @@ header = json.loads(data[8:8 + length])
 body = data[8 + length:]
 metadata = header.pop("__metadata__")
 info = json.loads(metadata["model"])
-assert metadata["format"] == "vae-paraview-1"
+assert metadata["format"] == "vae-paraview-2"
 assert info["likelihood"] == "bernoulli"
 assert info["training_dims"] == [96, 96, 96]
 assert info["spacing"] == [5, 5, 5]
@@ -35,7 +35,7 @@ for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets
     end = stop
     values = numpy.frombuffer(body[begin:stop], "<f4").reshape(entry["shape"])
     assert numpy.isfinite(values).all(), name
-    if not name.startswith("prior."):
+    if not name.startswith(("prior.", "anomaly.")):
         parameters += values.size
 assert end == len(body)
 assert parameters == info["parameters"]

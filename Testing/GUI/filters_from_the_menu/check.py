@@ -28,6 +28,10 @@ def extent(source):
 train, reconstruct, generate = only("VAETrain"), only("VAEReconstruct"), only("VAEGenerate")
 learnt = train.Scalars[1]
 
+# How far the training is by now is up to the machine.
+train.InvokeCommand("Wait")
+simple.UpdatePipeline(proxy=reconstruct)
+simple.UpdatePipeline(proxy=generate)
 rows = train.GetDataInformation().GetNumberOfRows()
 print(f"VAETrain: {rows} rows")
 assert rows > 0
