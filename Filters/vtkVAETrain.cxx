@@ -206,17 +206,9 @@ vtkVAEStatusMacro(VoxelsPerSecond, double, s.epoch.voxelsPerSecond)
 vtkVAEStatusMacro(TimeLeft, double, s.secondsLeft)
 vtkVAEStatusMacro(ActiveLatents, int, s.epoch.activeLatents)
 vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
+vtkVAEStatusMacro(LikelihoodInUse, std::string, s.likelihood)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
-
-  //----------------------------------------------------------------------------
-  std::string vtkVAETrain::GetLikelihoodInUse()
-{
-  const auto model = this->Internal->Session ? this->Internal->Session->model() : nullptr;
-  return model
-    ? std::string(vae::name(model->info().likelihood)) + ": " + model->info().likelihoodReason
-    : std::string();
-}
 
 //----------------------------------------------------------------------------
 void vtkVAETrain::SetObjectiveParameter(const char* name, double value)

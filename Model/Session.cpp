@@ -38,6 +38,7 @@ double lossOf(const EpochRecord& row)
 void showHistory(Status& s, const ModelInfo& info)
 {
   s.device = info.device;
+  s.likelihood = std::string(name(info.likelihood)) + ": " + info.likelihoodReason;
   s.parameters = info.parameters;
   s.latentChannels = info.latentChannels();
   if (!info.history.empty() && s.step.step == 0)

@@ -33,6 +33,7 @@ struct Status
   EpochRecord epoch;      ///< the last row of the history
   double secondsLeft = 0; ///< NaN if nobody knows
   std::string device;     ///< where, and why there
+  std::string likelihood; ///< which, and why
   std::int64_t parameters = 0;
   int latentChannels = 0;
   bool resumable = false;
