@@ -105,7 +105,12 @@ public:
     const Monitor& monitor = {}) const = 0;
 
   /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
-  virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const = 0;
+  /// \param trend wanted local mean of the data's first channel, [z][y][x] on the cells of the
+  ///        field, margin included: of phases the fraction of the larger label, else in the data's
+  ///        unit; empty: it is drawn too. Only the learned prior can follow it.
+  /// \throws std::invalid_argument if the model does not hold the prior, or sizes do not fit
+  virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
+    const std::vector<float>& trend = {}) const = 0;
 
   /// Of each latent channel. A model without statistics says N(0, 1).
   virtual std::vector<LatentStatistics> latentStatistics() const = 0;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -190,9 +191,10 @@ struct ReconstructOptions
 /// Where VAE Generate draws latent fields from.
 enum class Prior
 {
-  Automatic = 0,  ///< the best the model holds
-  Normal = 1,     ///< N(0, I) in each cell, the textbook's
-  RandomField = 2 ///< stationary Gaussian field with the training volume's own statistics
+  Automatic = 0,   ///< the best the model holds
+  Normal = 1,      ///< N(0, I) in each cell, the textbook's
+  RandomField = 2, ///< stationary Gaussian field with the training volume's own statistics
+  Learned = 3      ///< a second network's, trained on the training volume's latent field
 };
 
 struct GenerateOptions
@@ -201,6 +203,8 @@ struct GenerateOptions
   std::int64_t seed = 0;
   std::int64_t realization = 0; ///< each has its own stream of random numbers
   double temperature = 1.0;     ///< factor on the field's standard deviation
+  /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
+  std::array<bool, 3> periodic{ false, false, false };
 };
 
 /// Where a latent field to explore from comes from.

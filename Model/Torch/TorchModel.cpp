@@ -139,7 +139,8 @@ std::vector<LatentStatistics> TorchModel::latentStatistics() const
     : std::vector<LatentStatistics>(static_cast<std::size_t>(this->Info.latentChannels()));
 }
 
-Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options) const
+Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options,
+  const std::vector<float>& /*trend*/) const
 {
   const Prior prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
   if (prior == Prior::RandomField && !this->Field)

@@ -43,7 +43,8 @@ public:
   void reconstruct(const Volume& volume, const ReconstructOptions& options,
     const ReconstructOutputs& outputs, const RunOptions& run,
     const Monitor& monitor) const override;
-  Latent sample(const Dims& dims, int margin, const GenerateOptions& options) const override;
+  Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
+    const std::vector<float>& trend) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
