@@ -108,6 +108,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   column("Active Latents", &Row::activeLatents);
   column("Mutual Information", &Row::mutualInformation);
   column("MMD", &Row::mmd);
+  column("Prior Loss", &Row::priorLoss);
   vtkNew<vtkDoubleArray> latents;
   latents->SetName("KL of Latents");
   latents->SetNumberOfComponents(info.latentChannels());

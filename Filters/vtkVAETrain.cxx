@@ -149,6 +149,7 @@ vtkDataArraySelection* vtkVAETrain::GetAdditionalArrays()
 // clang-format off
 vtkVAEOptionMacro(vtkVAETrain, TimeBudget, double, Options.timeBudget);
 vtkVAEOptionMacro(vtkVAETrain, Epochs, int, Options.epochs);
+vtkVAEOptionMacro(vtkVAETrain, PriorShare, double, Options.priorShare);
 vtkVAEOptionMacro(vtkVAETrain, Patience, int, Options.patience);
 vtkVAEOptionMacro(vtkVAETrain, StepsPerEpoch, int, Options.stepsPerEpoch);
 vtkVAEOptionMacro(vtkVAETrain, ValidationFraction, double, Options.validationFraction);
@@ -596,8 +597,8 @@ int vtkVAETrain::RequestData(
         lastReport = std::chrono::steady_clock::now();
         char text[160];
         std::snprintf(text, sizeof text,
-          "VAE Train: epoch %d, loss %.4f, %.1f million voxels/s, %s left", s.step.epoch,
-          s.step.loss, s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft).c_str());
+          "VAE Train: epoch %d, %s %.4f, %.1f million voxels/s, %s left", s.step.epoch,
+          s.step.prior ? "loss of the prior" : "loss", s.step.loss, s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft).c_str());
         this->SetProgressText(text);
         this->UpdateProgress(0.97 * s.step.progress);
       }

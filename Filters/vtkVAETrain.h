@@ -67,6 +67,8 @@ public:
   double GetTimeBudget();
   void SetEpochs(int epochs);
   int GetEpochs();
+  void SetPriorShare(double share);
+  double GetPriorShare();
   void SetPatience(int epochs);
   int GetPatience();
   void SetStepsPerEpoch(int steps);

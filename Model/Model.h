@@ -110,7 +110,15 @@ public:
   ///        unit; empty: it is drawn too. Only the learned prior can follow it.
   /// \throws std::invalid_argument if the model does not hold the prior, or sizes do not fit
   virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
-    const std::vector<float>& trend = {}) const = 0;
+    const std::vector<float>& trend = {}, const RunOptions& run = {},
+    const Monitor& monitor = {}) const = 0;
+
+  /// A latent field that decodes to what is known of a volume, nearly, and to what the prior makes
+  /// of the rest; options.periodic does not apply.
+  /// \param known its mask is not 0 where its values are known; other values do not matter
+  /// \throws std::invalid_argument if the volume does not fit the model, or nothing of it is known
+  virtual Latent sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+    const RunOptions& run = {}, const Monitor& monitor = {}) const = 0;
 
   /// Of each latent channel. A model without statistics says N(0, 1).
   virtual std::vector<LatentStatistics> latentStatistics() const = 0;

@@ -73,6 +73,7 @@ void visit(V& v, T& o)
   v("fixed_scale", o.fixedScale);
   v("time_budget", o.timeBudget);
   v("epochs", o.epochs);
+  v("prior_share", o.priorShare);
   v("patience", o.patience);
   v("steps_per_epoch", o.stepsPerEpoch);
   v("patch_size", o.patchSize);
@@ -125,6 +126,7 @@ void visit(V& v, T& o)
   v("mutual_information", o.mutualInformation);
   v("mmd", o.mmd);
   v("measures", o.measures);
+  v("prior_loss", o.priorLoss);
   v("voxels_per_second", o.voxelsPerSecond);
 }
 
@@ -146,6 +148,7 @@ void visit(V& v, T& o)
   v("parameters", o.parameters);
   v("sigma", o.sigma);
   v("history", o.history);
+  v("prior_steps", o.priorSteps);
   v("best_epoch", o.bestEpoch);
   v("ending", o.ending);
   v("warning", o.warning);

@@ -47,6 +47,7 @@ struct EpochRecord
   double mutualInformation = 0;    ///< between voxels and latent vector, nats; a lower bound
   double mmd = 0; ///< squared maximum mean discrepancy of aggregated posterior and prior
   std::map<std::string, double> measures; ///< of the objective itself
+  double priorLoss = 0; ///< of the learned prior, not a number before its turn; the rest then stays
   double voxelsPerSecond = 0;
 };
 
@@ -76,7 +77,8 @@ struct ModelInfo
   std::int64_t parameters = 0;
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
-  int bestEpoch = 0; ///< whose weights the model has; 0 before the first
+  std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
+  int bestEpoch = 0;           ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty
 

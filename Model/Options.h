@@ -110,6 +110,7 @@ struct TrainOptions
 
   double timeBudget = 120; ///< seconds; 0 for no limit
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
+  double priorShare = 0.5; ///< of the training, its last part, for the learned prior; [0, 0.9]
   int patience = 0;        ///< epochs without a better validation loss that end it; 0 for never
   int stepsPerEpoch = 20;
 

@@ -275,6 +275,14 @@ void Session::train(
       {
         this->Losses.push_back(lossOf(row));
       }
+      if (record.prior && this->Now.state == State::Training)
+      {
+        char text[120];
+        std::snprintf(text, sizeof text,
+          "The autoencoder is done; learning the prior that VAE Generate draws from (loss %.3f).",
+          std::isnan(row.priorLoss) ? record.loss : row.priorLoss);
+        this->Now.message = text;
+      }
       this->Now.warning = info().warning.empty() ? this->FileWarning : info().warning;
       this->Now.secondsLeft = record.progress > 0
         ? record.seconds * (1 - record.progress) / record.progress
@@ -359,8 +367,12 @@ void Session::finish(bool stopped, bool live)
   }
   const StepRecord record = this->status().step;
   std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +
-    std::to_string(record.step) + " steps";
-  if (const int best = model->info().bestEpoch; best > 0 && best < record.epoch)
+    std::to_string(record.step) + " steps" +
+    (info.priorSteps > 0 ? ", " + std::to_string(info.priorSteps) + " of them the prior's" : "");
+  const auto ofPrior = std::find_if(info.history.begin(), info.history.end(),
+    [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
+  const auto networkEpochs = ofPrior - info.history.begin();
+  if (const int best = model->info().bestEpoch; best > 0 && best < networkEpochs)
   {
     how += ", weights of epoch " + std::to_string(best) + ", the best on the held-out slab";
   }

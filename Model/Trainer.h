@@ -16,6 +16,7 @@ struct StepRecord
   double progress = 0; ///< of the budget, 0..1
   double seconds = 0;  ///< spent in steps so far
   double voxelsPerSecond = 0;
+  bool prior = false;      ///< of the learned prior, whose loss it is; the network has ended
   bool epochEnded = false; ///< the history has a new row
   bool finished = false;   ///< it has ended (ModelInfo::ending); further steps are an error
 };

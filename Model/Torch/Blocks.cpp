@@ -27,6 +27,7 @@ Frame::Frame(
   for (int a = 0; a < 3; ++a)
   {
     const auto source = static_cast<std::size_t>(order[a]);
+    this->axis[a] = source;
     this->size[a] = dims[source];
     this->stride[a] = strides[source];
     this->spacing[a] = gridSpacing[source];
@@ -40,6 +41,17 @@ Index3 Frame::cells() const
   const Index3& c = this->cell;
   return { (this->size[0] + c[0] - 1) / c[0], (this->size[1] + c[1] - 1) / c[1],
     (this->size[2] + c[2] - 1) / c[2] };
+}
+
+Dims Frame::cellsWithMargin(int margin) const
+{
+  const Index3 n = this->cells();
+  Dims dims{};
+  for (int a = 0; a < 3; ++a)
+  {
+    dims[this->axis[a]] = n[a] + (this->used(a) ? 2 * margin : 0);
+  }
+  return dims;
 }
 
 Orientation randomOrientation(

@@ -23,13 +23,16 @@ struct Frame
   Index3 stride{}; ///< in the array, from one voxel to the next
   Index3 fold{};   ///< voxels folded into channels; 1 along an unused axis
   Index3 cell{};   ///< voxels a latent cell; 1 along an unused axis
+  std::array<std::size_t, 3> axis{ 2, 1, 0 }; ///< x, y, z of each
   std::array<double, 3> spacing{};
 
   Frame() = default;
   Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
 
   Index3 cells() const; ///< latent cells that cover the volume
-  bool used(int axis) const { return this->dimensions == 3 || axis > 0; }
+  bool used(int a) const { return this->dimensions == 3 || a > 0; }
+  /// Cells along x, y, z, with `margin` more on each side of the axes in use.
+  Dims cellsWithMargin(int margin) const;
 };
 
 struct Box

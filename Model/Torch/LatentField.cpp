@@ -15,7 +15,6 @@ namespace vae
 namespace
 {
 
-constexpr std::int64_t MaximumLag = 12; // cells; beyond it the field is uncorrelated
 constexpr std::int64_t Scores = 257;
 constexpr double LargestScore = 4; // standard deviations
 using Shape3 = std::array<std::int64_t, 3>;
@@ -58,6 +57,33 @@ at::Tensor lags(std::int64_t radius, std::int64_t period)
   return at::arange(-radius, radius + 1, at::kLong).remainder(period);
 }
 
+const std::vector<std::int64_t> Axes{ -3, -2, -1 };
+
+at::Tensor whiteNoise(
+  const std::vector<std::int64_t>& sizes, std::int64_t channels, at::Generator generator)
+{
+  return at::randn({ channels, sizes[0], sizes[1], sizes[2] }, generator);
+}
+
+/// L of each frequency times a field of [channels, z, y, x]; L L^H where `twice`.
+at::Tensor coloured(const at::Tensor& factors, const at::Tensor& field, bool twice)
+{
+  const at::Tensor f = at::fft_rfftn(field, {}, Axes);
+  at::Tensor columns = f.flatten(1).transpose(0, 1).unsqueeze(2);
+  if (twice)
+  {
+    columns = at::matmul(factors.mH(), columns);
+  }
+  columns = at::matmul(factors, columns).squeeze(2).transpose(0, 1);
+  return at::fft_irfftn(columns.reshape(f.sizes()), field.sizes().slice(1), Axes);
+}
+
+/// The first `size` of the last three axes, as a view.
+at::Tensor crop(const at::Tensor& field, const Shape3& size)
+{
+  return field.slice(1, 0, size[0]).slice(2, 0, size[1]).slice(3, 0, size[2]);
+}
+
 std::int64_t goodFftSize(std::int64_t n)
 {
   for (;; ++n)
@@ -79,7 +105,8 @@ std::int64_t goodFftSize(std::int64_t n)
 
 } // namespace
 
-LatentField LatentField::fit(const at::Tensor& mean, const at::Tensor& logVariance)
+LatentField LatentField::fit(
+  const at::Tensor& mean, const at::Tensor& logVariance, std::int64_t maximumLag)
 {
   const at::Tensor field = mean.to(at::kDouble);
   const auto channels = field.size(0);
@@ -100,11 +127,10 @@ LatentField LatentField::fit(const at::Tensor& mean, const at::Tensor& logVarian
   for (int a = 0; a < 3; ++a)
   {
     const std::int64_t n = field.size(a + 1);
-    radius[a] = std::min(MaximumLag, n / 2);
+    radius[a] = std::min(maximumLag, n / 2);
     sizes[static_cast<std::size_t>(a)] = padded[a] = goodFftSize(n + radius[a]);
   }
-  const std::vector<std::int64_t> axes{ -3, -2, -1 };
-  const at::Tensor f = at::fft_rfftn(g, sizes, axes);
+  const at::Tensor f = at::fft_rfftn(g, sizes, Axes);
   // The number of pairs at each lag: exact sums without periodic wrap.
   at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble), taper = pairs;
   for (int a = 0; a < 3; ++a)
@@ -119,7 +145,7 @@ LatentField LatentField::fit(const at::Tensor& mean, const at::Tensor& logVarian
   {
     for (std::int64_t j = 0; j < channels; ++j)
     {
-      at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, axes);
+      at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, Axes);
       for (int a = 0; a < 3; ++a)
       {
         c = c.index_select(a, lags(radius[a], padded[a]));
@@ -130,55 +156,114 @@ LatentField LatentField::fit(const at::Tensor& mean, const at::Tensor& logVarian
   return out;
 }
 
-at::Tensor LatentField::sample(
-  const Shape3& size, at::Generator generator, double temperature) const
+LatentField::Spectrum LatentField::spectrum(
+  const Shape3& size, const std::array<bool, 3>& periodic) const
 {
   const auto channels = this->Covariance.size(0);
-  std::vector<std::int64_t> sizes(3);
+  Spectrum out;
   for (int a = 0; a < 3; ++a)
   {
     // Wide enough that neither the covariance nor the sample meets its own periodic image.
+    const auto axis = static_cast<std::size_t>(a);
     const std::int64_t radius = this->Covariance.size(a + 2) / 2;
-    sizes[static_cast<std::size_t>(a)] = goodFftSize(std::max(size[a] + radius, 2 * radius + 1));
+    out.sizes.push_back(periodic[axis]
+        ? size[axis]
+        : goodFftSize(std::max(size[axis] + radius, 2 * radius + 1)));
   }
-  const std::vector<std::int64_t> axes{ -3, -2, -1 };
-  at::Tensor periodic = at::zeros({ channels, channels, sizes[0], sizes[1], sizes[2] });
-  periodic.index_put_({ {}, {}, lags(this->Covariance.size(2) / 2, sizes[0]).view({ -1, 1, 1 }),
-                        lags(this->Covariance.size(3) / 2, sizes[1]).view({ 1, -1, 1 }),
-                        lags(this->Covariance.size(4) / 2, sizes[2]).view({ 1, 1, -1 }) },
-    this->Covariance);
+  // Lags that meet on a short periodic axis add up.
+  at::Tensor covariance = this->Covariance;
+  for (int a = 0; a < 3; ++a)
+  {
+    const std::int64_t n = out.sizes[static_cast<std::size_t>(a)];
+    std::vector<std::int64_t> shape = covariance.sizes().vec();
+    shape[static_cast<std::size_t>(a) + 2] = n;
+    covariance =
+      at::zeros(shape).index_add(a + 2, lags(covariance.size(a + 2) / 2, n), covariance);
+  }
   // One Hermitian matrix of cross-spectra a frequency; its Cholesky factor colours white noise.
   // C[i][j](h) = E[g_i(x) g_j(x + h)], so its transform is E[conj(G_i) G_j].
   const at::Tensor spectra =
-    at::fft_rfftn(periodic, sizes, axes).conj().flatten(2).permute({ 2, 0, 1 });
+    at::fft_rfftn(covariance, out.sizes, Axes).conj().flatten(2).permute({ 2, 0, 1 });
   const double jitter = 1e-3;
   const at::Tensor regular = spectra + jitter * at::eye(channels).to(spectra.dtype());
-  auto [factor, info] = at::linalg_cholesky_ex(regular);
+  auto [factors, info] = at::linalg_cholesky_ex(regular);
   const at::Tensor bad = info.nonzero().flatten();
   if (bad.numel() > 0) // not positive: the nearest matrix that is
   {
     const auto [values, vectors] = at::linalg_eigh(regular.index_select(0, bad));
-    factor.index_copy_(
+    factors.index_copy_(
       0, bad, vectors * values.clamp_min(0).sqrt().unsqueeze(1).to(vectors.dtype()));
   }
-  const at::Tensor white = at::randn({ channels, sizes[0], sizes[1], sizes[2] }, generator);
-  const at::Tensor noise = at::fft_rfftn(white, sizes, axes);
-  const at::Tensor coloured =
-    at::matmul(factor, noise.flatten(1).transpose(0, 1).unsqueeze(2)).squeeze(2).transpose(0, 1);
-  const at::Tensor g = at::fft_irfftn(coloured.reshape(noise.sizes()), sizes, axes)
-                         .slice(1, 0, size[0])
-                         .slice(2, 0, size[1])
-                         .slice(3, 0, size[2]) *
-    temperature;
+  out.factors = factors;
+  return out;
+}
 
-  // Back from normal scores to the measured marginals, by linear interpolation.
+at::Tensor LatentField::valuesAt(const at::Tensor& scores) const
+{
+  // By linear interpolation.
   const at::Tensor position =
-    ((g + LargestScore) * ((Scores - 1) / (2 * LargestScore))).clamp(0, Scores - 1 - 1e-3);
+    ((scores + LargestScore) * ((Scores - 1) / (2 * LargestScore))).clamp(0, Scores - 1 - 1e-3);
   const at::Tensor lower = position.floor();
   const at::Tensor index = lower.to(at::kLong).flatten(1);
-  const at::Tensor low = this->Quantiles.gather(1, index).view(g.sizes());
-  const at::Tensor high = this->Quantiles.gather(1, index + 1).view(g.sizes());
+  const at::Tensor low = this->Quantiles.gather(1, index).view(scores.sizes());
+  const at::Tensor high = this->Quantiles.gather(1, index + 1).view(scores.sizes());
   return at::lerp(low, high, position - lower).contiguous();
+}
+
+at::Tensor LatentField::scoresOf(const at::Tensor& values) const
+{
+  const at::Tensor flat = values.flatten(1).contiguous();
+  const at::Tensor above =
+    at::searchsorted(this->Quantiles.contiguous(), flat).clamp(1, Scores - 1);
+  const at::Tensor low = this->Quantiles.gather(1, above - 1),
+                   high = this->Quantiles.gather(1, above);
+  const at::Tensor part = ((flat - low) / (high - low).clamp_min(1e-12)).clamp(0, 1);
+  return ((above - 1 + part) * (2 * LargestScore / (Scores - 1)) - LargestScore)
+    .view(values.sizes());
+}
+
+at::Tensor LatentField::sample(const Shape3& size, at::Generator generator, double temperature,
+  const std::array<bool, 3>& periodic) const
+{
+  const Spectrum s = this->spectrum(size, periodic);
+  return this->valuesAt(
+    crop(coloured(s.factors, whiteNoise(s.sizes, s.factors.size(1), generator), false), size) *
+    temperature);
+}
+
+at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& where,
+  at::Generator generator, double temperature) const
+{
+  const Shape3 size{ known.size(1), known.size(2), known.size(3) };
+  const Spectrum s = this->spectrum(size, {});
+  const at::Tensor free =
+    crop(coloured(s.factors, whiteNoise(s.sizes, s.factors.size(1), generator), false), size) *
+    temperature;
+  const at::Tensor mask = where.to(at::kFloat).unsqueeze(0);
+  const at::Tensor misfit = (this->scoresOf(known) - free) * mask;
+  // Conjugate gradients for the kriging weights; the nugget is what a latent vector does not tell.
+  constexpr double nugget = 1e-2, tolerance = 1e-3;
+  const auto covariance = [&](const at::Tensor& w)
+  {
+    at::Tensor padded = at::zeros({ w.size(0), s.sizes[0], s.sizes[1], s.sizes[2] });
+    crop(padded, size).copy_(w);
+    return crop(coloured(s.factors, padded, true), size);
+  };
+  at::Tensor weights = at::zeros_like(misfit), rest = misfit.clone(), direction = rest;
+  double square = rest.square().sum().item<double>();
+  const double enough = tolerance * tolerance * square;
+  for (int i = 0; i < 200 && square > enough; ++i)
+  {
+    const at::Tensor moved = covariance(direction) * mask + nugget * direction;
+    const double step = square / (direction * moved).sum().item<double>();
+    weights = weights + step * direction;
+    rest = rest - step * moved;
+    const double next = rest.square().sum().item<double>();
+    direction = rest + next / square * direction;
+    square = next;
+  }
+  const at::Tensor drawn = this->valuesAt(free + covariance(weights));
+  return at::where(mask.to(at::kBool), known, drawn).contiguous();
 }
 
 std::vector<LatentStatistics> LatentField::statistics() const

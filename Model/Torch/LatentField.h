@@ -21,20 +21,40 @@ class LatentField
 {
 public:
   /// Measure `mean`: [channels, z, y, x]. The log variance, of the same shape or undefined, is for
-  /// statistics().
-  static LatentField fit(const at::Tensor& mean, const at::Tensor& logVariance = {});
+  /// statistics(). Beyond `maximumLag` cells the field is taken for uncorrelated.
+  static LatentField fit(
+    const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
 
   std::vector<LatentStatistics> statistics() const; ///< of each channel
 
-  /// A field of [channels, size...]. `temperature` scales deviations from the median.
-  at::Tensor sample(
-    const std::array<std::int64_t, 3>& size, at::Generator generator, double temperature) const;
+  /// A field of [channels, size...]. `temperature` scales deviations from the median. Along a
+  /// periodic axis its end meets its beginning.
+  at::Tensor sample(const std::array<std::int64_t, 3>& size, at::Generator generator,
+    double temperature, const std::array<bool, 3>& periodic = {}) const;
+
+  /// The same where nothing is known, and the values [channels, size...] of `known` where `where`,
+  /// [size...], is true: a free sample is corrected by the simple kriging of its misfit there
+  /// (conditional simulation: Chiles and Delfiner, section 7.3.1), on normal scores.
+  at::Tensor sampleGiven(const at::Tensor& known, const at::Tensor& where, at::Generator generator,
+    double temperature) const;
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
   static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
     const at::Tensor& posteriorVariance = {});
 
 private:
+  /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one
+  /// matrix L a frequency, [frequencies, channels, channels]; L L^H is its spectrum.
+  struct Spectrum
+  {
+    std::vector<std::int64_t> sizes;
+    at::Tensor factors;
+  };
+  Spectrum spectrum(
+    const std::array<std::int64_t, 3>& size, const std::array<bool, 3>& periodic) const;
+  at::Tensor scoresOf(const at::Tensor& values) const;
+  at::Tensor valuesAt(const at::Tensor& scores) const;
+
   at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
   at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]

@@ -3,6 +3,7 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
+#include "Conditioning.h"
 #include "Inference.h"
 #include "Reconstruction.h"
 
@@ -20,8 +21,9 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-2";
+constexpr const char* Format = "vae-paraview-3";
 constexpr const char* PriorPrefix = "prior.random_field.";
+constexpr const char* LearnedPrefix = "prior.learned.";
 constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
 constexpr const char* TrainingPrefix = "training.";
 
@@ -36,6 +38,72 @@ at::Tensor restore(const NamedTensor& t)
 {
   return at::from_blob(const_cast<float*>(t.values.data()), t.shape, at::kFloat).clone();
 }
+
+/// All tensors whose names begin with `prefix`, by the rest of their names.
+std::map<std::string, at::Tensor> restoreAll(const ModelFile& file, const std::string& prefix)
+{
+  std::map<std::string, at::Tensor> found;
+  for (const auto& [name, tensor] : file.tensors)
+  {
+    if (name.compare(0, prefix.size(), prefix) == 0)
+    {
+      found[name.substr(prefix.size())] = restore(tensor);
+    }
+  }
+  return found;
+}
+
+/// A volume whose unknown voxels a latent field has filled, in arrays of its own.
+struct Filled
+{
+  Volume volume;
+  std::vector<std::vector<std::byte>> arrays;
+
+  Filled(const Volume& known, const Latent& latent, const Model& model, int margin,
+    const RunOptions& run)
+    : volume(known)
+    , arrays(known.channels.size())
+  {
+    const auto count = static_cast<std::size_t>(voxels(known.dims));
+    Outputs outputs;
+    for (std::size_t c = 0; c < known.channels.size(); ++c)
+    {
+      const Channel& from = known.channels[c];
+      this->arrays[c].resize(
+        count * dispatch(from.type, [](auto t) { return sizeof t; }));
+      Channel& to = this->volume.channels[c];
+      to.data = this->arrays[c].data();
+      to.stride = 1;
+      OutputChannel& out = outputs.values.emplace_back();
+      out.data = this->arrays[c].data();
+      out.type = from.type;
+    }
+    this->volume.mask = {};
+    model.decode(latent, known.dims, margin, outputs, run);
+    dispatch(known.mask.type, [&](auto m)
+    {
+      const auto* mask = static_cast<const decltype(m)*>(known.mask.data);
+      for (std::size_t c = 0; c < known.channels.size(); ++c)
+      {
+        const Channel& from = known.channels[c];
+        dispatch(from.type, [&](auto t)
+        {
+          using T = decltype(t);
+          const auto* in = static_cast<const T*>(from.data);
+          auto* out = reinterpret_cast<T*>(this->arrays[c].data());
+          for (std::size_t i = 0; i < count; ++i)
+          {
+            const auto at = static_cast<std::ptrdiff_t>(i);
+            if (mask[at * known.mask.stride] != 0)
+            {
+              out[i] = in[at * from.stride];
+            }
+          }
+        });
+      }
+    });
+  }
+};
 
 } // namespace
 
@@ -79,12 +147,8 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
 void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
   const RunOptions& run, const Monitor& monitor) const
 {
-  Dims wanted = latentDims(dims, this->Info.network);
   const Frame frame(dims, this->Info.spacing, this->Info.network);
-  for (std::int64_t& n : wanted)
-  {
-    n += n == 1 && this->Info.network.dimensions == 2 ? 0 : 2 * margin;
-  }
+  const Dims wanted = frame.cellsWithMargin(margin);
   if (latent.dims != wanted || latent.channels != this->Info.latentChannels())
   {
     throw std::invalid_argument("The latent image is " + toString(latent.dims) + " with " +
@@ -130,7 +194,14 @@ std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) cons
     .plan();
 }
 
-Prior TorchModel::bestPrior() const { return this->Field ? Prior::RandomField : Prior::Normal; }
+Prior TorchModel::bestPrior() const
+{
+  // Shorter than this its samples are worse than the random field's.
+  constexpr std::int64_t enough = 200;
+  return this->Learned && this->Info.priorSteps >= enough ? Prior::Learned
+    : this->Field                                        ? Prior::RandomField
+                                                         : Prior::Normal;
+}
 
 std::vector<LatentStatistics> TorchModel::latentStatistics() const
 {
@@ -139,26 +210,48 @@ std::vector<LatentStatistics> TorchModel::latentStatistics() const
     : std::vector<LatentStatistics>(static_cast<std::size_t>(this->Info.latentChannels()));
 }
 
-Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options,
-  const std::vector<float>& /*trend*/) const
+TorchModel::Draw TorchModel::plan(
+  const Dims& dims, int margin, const GenerateOptions& options) const
 {
-  const Prior prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
-  if (prior == Prior::RandomField && !this->Field)
+  Draw draw;
+  draw.prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
+  if (draw.prior == Prior::RandomField && !this->Field)
   {
     throw std::invalid_argument(
       "Prior is 'random field', but this model holds no statistics of its latent field; train it "
       "to the end, or choose 'normal'");
   }
-  const RunScope scope(choosePlace("cpu", Precision::Float32, 0), false);
-  const c10::InferenceMode inference;
-  Latent latent;
-  latent.dims = latentDims(dims, this->Info.network);
-  latent.channels = this->Info.latentChannels();
-  for (std::int64_t& n : latent.dims)
+  if (draw.prior == Prior::Learned && !this->Learned)
   {
-    n += n == 1 && this->Info.network.dimensions == 2 ? 0 : 2 * margin;
+    throw std::invalid_argument("Prior is 'learned', but this model holds none; train it to the "
+      "end, with the network Field, a Prior Share above 0 and a volume of at least 8 latent cells "
+      "along each axis, or choose 'random field'");
   }
-  const Frame frame(latent.dims, this->Info.spacing, this->Info.network);
+  const Frame voxels(dims, this->Info.spacing, this->Info.network);
+  const Index3 cells = voxels.cells();
+  draw.latent.dims = voxels.cellsWithMargin(margin);
+  draw.latent.channels = this->Info.latentChannels();
+  FieldRequest& request = draw.request;
+  request.temperature = options.temperature;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const bool used = voxels.used(static_cast<int>(a));
+    const std::int64_t size = voxels.size[a], cell = voxels.cell[a];
+    request.periodic[a] = used && options.periodic[voxels.axis[a]];
+    if (request.periodic[a] && size % cell != 0)
+    {
+      throw std::invalid_argument("Dimensions is " + toString(dims) +
+        "; along a periodic axis it must be a multiple of " + std::to_string(cell) +
+        ", the model's latent stride");
+    }
+    request.size[a] = cells[a] + (used && !request.periodic[a] ? 2 * margin : 0);
+  }
+  return draw;
+}
+
+at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options,
+  const RunOptions& run, const Monitor& monitor) const
+{
   // Each realization is a stream of its own: neighbouring seeds share nothing.
   std::seed_seq mix{ static_cast<std::uint32_t>(options.seed),
     static_cast<std::uint32_t>(options.seed >> 32),
@@ -167,13 +260,146 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
   mix.generate(words.begin(), words.end());
   const at::Generator generator =
     at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
-  const at::Tensor field = prior == Prior::RandomField
-    ? this->Field->sample(frame.size, generator, options.temperature)
-    : at::randn({ latent.channels, frame.size[0], frame.size[1], frame.size[2] }, generator) *
-      options.temperature;
+  const FieldRequest& request = draw.request;
+  if (draw.prior == Prior::Learned)
+  {
+    return this->Learned->sample(
+      request, generator, choosePlace(run.device, run.precision, run.threads), monitor);
+  }
+  if (draw.prior == Prior::RandomField)
+  {
+    return request.known.defined()
+      ? this->Field->sampleGiven(request.known, request.where, generator, request.temperature)
+      : this->Field->sample(request.size, generator, request.temperature, request.periodic);
+  }
+  const at::Tensor free =
+    at::randn({ draw.latent.channels, request.size[0], request.size[1], request.size[2] },
+      generator) *
+    request.temperature;
+  return request.known.defined() ? at::where(request.where, request.known, free) : free;
+}
+
+Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options,
+  const std::vector<float>& trend, const RunOptions& run, const Monitor& monitor) const
+{
+  Draw draw = this->plan(dims, margin, options);
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const c10::InferenceMode inference;
+  if (draw.prior == Prior::Learned && !trend.empty())
+  {
+    draw.request.trend = this->trendOf(trend, draw.request, margin);
+  }
+  at::Tensor field = this->draw(draw, options, run, monitor);
+  for (std::int64_t a = 0; a < 3; ++a) // a periodic field's margin is its other end
+  {
+    if (draw.request.periodic[static_cast<std::size_t>(a)])
+    {
+      const std::int64_t n = field.size(a + 1);
+      field = field.index_select(a + 1, at::arange(-margin, n + margin, at::kLong).remainder(n));
+    }
+  }
+  field = field.contiguous();
   const float* data = field.const_data_ptr<float>();
-  latent.mean.assign(data, data + field.numel());
-  return latent;
+  draw.latent.mean.assign(data, data + field.numel());
+  return draw.latent;
+}
+
+Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+  const RunOptions& run, const Monitor& monitor) const
+{
+  checkFits(known, this->Info);
+  const Frame frame(known.dims, known.spacing, this->Info.network);
+  const Conditioning given(this->Info, frame, known);
+  if (given.fractions().sum().item<double>() == 0)
+  {
+    throw std::invalid_argument(
+      "Nothing is known: the mask is 0 in each of " + toString(known.dims) + " voxels");
+  }
+  GenerateOptions free = options;
+  free.periodic = {};
+  Draw draw = this->plan(known.dims, margin, free);
+  FieldRequest& request = draw.request;
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const c10::NoGradGuard guard;
+  Box inside{ {}, frame.cells() };
+  for (int a = 0; a < 3; ++a)
+  {
+    inside.origin[a] = frame.used(a) ? margin : 0;
+  }
+  std::vector<float> widths;
+  for (const LatentStatistics& channel : this->latentStatistics())
+  {
+    widths.push_back(
+      static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
+  }
+  const NetworkPtr network = copyOf(*this->Net, this->Info.network); // gradients are kept in it
+  const Place place = choosePlace(run.device, run.precision, run.threads);
+  network->to(place.device);
+
+  // The first round knows cells that are known wholly; the second also those whose rest the first
+  // has filled. What is encoded beside a hole depends on what fills it.
+  constexpr int rounds = 2;
+  int part = 0;
+  const auto next = [&]
+  {
+    Monitor m = monitor;
+    const double from = part++ / (2. * rounds + 1), to = part / (2. * rounds + 1);
+    m.progress = [&monitor, from, to](double p)
+    {
+      if (monitor.progress)
+      {
+        monitor.progress(from + p * (to - from));
+      }
+    };
+    return m;
+  };
+  at::Tensor field = this->draw(draw, free, run, next()).clone();
+  for (int round = 0; round < rounds; ++round)
+  {
+    draw.latent.mean.assign(
+      field.const_data_ptr<float>(), field.const_data_ptr<float>() + field.numel());
+    const Filled filled(known, draw.latent, *this, margin, run);
+    const Latent encoded = this->encode(filled.volume, run, {});
+    request.known = field.clone();
+    slice(request.known, inside.origin, inside.size)
+      .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
+        { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
+    request.where = at::zeros(field[0].sizes(), at::kBool);
+    slice(request.where, inside.origin, inside.size)
+      .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
+    field = this->draw(draw, free, run, next()).clone();
+    given.polish(field, margin, at::tensor(widths), *network, place, next());
+  }
+  draw.latent.mean.assign(
+    field.const_data_ptr<float>(), field.const_data_ptr<float>() + field.numel());
+  return draw.latent;
+}
+
+at::Tensor TorchModel::trendOf(
+  const std::vector<float>& trend, const FieldRequest& request, int margin) const
+{
+  std::vector<std::int64_t> shape{ 1 };
+  std::int64_t count = 1;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    shape.push_back(request.size[a] + (request.periodic[a] ? 2 * margin : 0));
+    count *= shape.back();
+  }
+  if (count != static_cast<std::int64_t>(trend.size()))
+  {
+    throw std::invalid_argument("The trend has " + std::to_string(trend.size()) +
+      " values, the latent field " + std::to_string(count) + " cells");
+  }
+  at::Tensor t = at::from_blob(const_cast<float*>(trend.data()), shape);
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    if (request.periodic[a])
+    {
+      t = t.narrow(static_cast<std::int64_t>(a) + 1, margin, request.size[a]);
+    }
+  }
+  const ChannelInfo& c = this->Info.channels.front();
+  return this->Info.hasPhases() ? t.clone() : (t - c.offset) / c.scale;
 }
 
 void TorchModel::fitPrior(
@@ -250,6 +476,13 @@ void TorchModel::save(const std::string& path) const
       file.tensors[PriorPrefix + name] = store(tensor);
     }
   }
+  if (this->Learned)
+  {
+    for (const auto& [name, tensor] : this->Learned->tensors())
+    {
+      file.tensors[LearnedPrefix + name] = store(tensor);
+    }
+  }
   if (this->Anomalies)
   {
     file.tensors[AnomalyQuantiles] = store(this->Anomalies->quantiles());
@@ -303,6 +536,12 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
           variance != file.tensors.end() ? restore(variance->second) : at::Tensor());
     }
+    const std::map<std::string, at::Tensor> learned = restoreAll(file, LearnedPrefix);
+    if (!learned.empty())
+    {
+      model->Learned = LearnedPrior::fromTensors(
+        learned, model->Info.network.dimensions, model->Info.latentChannels());
+    }
     if (const auto found = file.tensors.find(AnomalyQuantiles); found != file.tensors.end())
     {
       model->Anomalies = AnomalyScale::fromTensor(restore(found->second));
@@ -311,14 +550,7 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     {
       auto state = std::make_shared<TrainingState>();
       state->json = training->second;
-      const std::string prefix = TrainingPrefix;
-      for (const auto& [name, tensor] : file.tensors)
-      {
-        if (name.compare(0, prefix.size(), prefix) == 0)
-        {
-          state->tensors[name.substr(prefix.size())] = restore(tensor);
-        }
-      }
+      state->tensors = restoreAll(file, TrainingPrefix);
       model->Training = std::move(state);
     }
     return model;

@@ -7,6 +7,7 @@
 #include "Blocks.h"
 #include "Device.h"
 #include "LatentField.h"
+#include "LearnedPrior.h"
 #include "Network.h"
 
 namespace vae
@@ -31,6 +32,11 @@ public:
   void fitPrior(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
 
+  void setLearnedPrior(std::shared_ptr<const LearnedPrior> prior)
+  {
+    this->Learned = std::move(prior);
+  }
+
   const NetworkPtr& network() const { return this->Net; }
   const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
   void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
@@ -44,7 +50,10 @@ public:
     const ReconstructOutputs& outputs, const RunOptions& run,
     const Monitor& monitor) const override;
   Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
-    const std::vector<float>& trend) const override;
+    const std::vector<float>& trend = {}, const RunOptions& run = {},
+    const Monitor& monitor = {}) const override;
+  Latent sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+    const RunOptions& run = {}, const Monitor& monitor = {}) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
@@ -55,12 +64,26 @@ private:
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
+  /// What sample() draws: where its field lies, and from which prior.
+  struct Draw
+  {
+    Prior prior = Prior::Automatic;
+    FieldRequest request;
+    Latent latent; ///< without its values
+  };
+  Draw plan(const Dims& dims, int margin, const GenerateOptions& options) const;
+  at::Tensor draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
+    const Monitor& monitor) const;
+  /// The wanted local mean as the learned prior reads it.
+  at::Tensor trendOf(
+    const std::vector<float>& trend, const FieldRequest& request, int margin) const;
   void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
     const RunOptions& run, const Monitor& monitor);
 
   ModelInfo Info;
   NetworkPtr Net;
   std::optional<LatentField> Field;
+  std::shared_ptr<const LearnedPrior> Learned;
   std::optional<AnomalyScale> Anomalies;
   std::shared_ptr<const TrainingState> Training;
 };

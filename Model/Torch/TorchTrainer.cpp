@@ -122,7 +122,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
       info.history = from.history;
       info.bestEpoch = from.bestEpoch;
       this->restore(*initial->trainingState());
-      info.ending = this->progress(this->Seconds) >= 1 ? Ending::Budget : Ending::None;
+      info.ending = this->progress() >= 1 ? this->NetworkEnding : Ending::None;
     }
     else
     {
@@ -152,14 +152,40 @@ std::vector<at::Tensor> TorchTrainer::everything() const
   return all;
 }
 
-double TorchTrainer::progress(double seconds) const
+double TorchTrainer::priorShare() const
+{
+  return PriorTrainer::suits(this->Data, this->Info.network) ? this->Info.options.priorShare : 0;
+}
+
+double TorchTrainer::networkProgress(double seconds) const
 {
   const TrainOptions& o = this->Info.options;
-  const double time = o.timeBudget > 0 ? seconds / o.timeBudget : 0;
+  const double time =
+    o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->priorShare())) : 0;
   const double steps = o.epochs > 0
     ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
     : 0;
   return std::min(1., std::max(time, steps));
+}
+
+double TorchTrainer::progress() const
+{
+  const TrainOptions& o = this->Info.options;
+  const double share = this->priorShare();
+  if (this->NetworkEnding == Ending::None)
+  {
+    return (1 - share) * this->networkProgress(this->Seconds);
+  }
+  if (share == 0)
+  {
+    return 1;
+  }
+  const double time = o.timeBudget > 0 ? this->PriorSeconds / (o.timeBudget * share) : 0;
+  // As many steps as the share says: Epochs counts those of the network.
+  const double all = static_cast<double>(o.epochs) * o.stepsPerEpoch * share / (1 - share);
+  const double steps =
+    o.epochs > 0 && this->Prior ? static_cast<double>(this->Prior->steps()) / all : 0;
+  return 1 - share + share * std::min(1., std::max(time, steps));
 }
 
 void TorchTrainer::setThreads(int threads)
@@ -172,11 +198,15 @@ void TorchTrainer::setThreads(int threads)
 StepRecord TorchTrainer::step()
 {
   const TrainOptions& o = this->Info.options;
-  const double before = this->progress(this->Seconds);
-  if (before >= 1 || this->Info.ending != Ending::None)
+  if (this->Info.ending != Ending::None)
   {
     throw std::logic_error("the training has finished");
   }
+  if (this->NetworkEnding != Ending::None)
+  {
+    return this->priorStep();
+  }
+  const double before = this->networkProgress(this->Seconds);
   const auto begin = std::chrono::steady_clock::now();
   const RunScope scope(this->Where, true);
   const double rate = this->RateFactor * learningRateAt(o, this->Step + 1, before);
@@ -242,10 +272,10 @@ StepRecord TorchTrainer::step()
     this->Seconds += spent;
     this->retreat(record);
     record.seconds = this->Seconds;
-    record.progress = this->progress(this->Seconds);
+    record.progress = this->progress();
     return record;
   }
-  if (this->Step % o.stepsPerEpoch == 0 || this->progress(this->Seconds + spent) >= 1)
+  if (this->Step % o.stepsPerEpoch == 0 || this->networkProgress(this->Seconds + spent) >= 1)
   {
     this->Running.klWeight = situation.schedule * this->Goal->klWeight();
     this->Running.learningRate = rate;
@@ -255,10 +285,71 @@ StepRecord TorchTrainer::step()
   }
   this->Seconds += spent;
   record.seconds = this->Seconds;
-  record.progress = this->progress(this->Seconds);
-  if (record.progress >= 1 && this->Info.ending == Ending::None)
+  if (this->networkProgress(this->Seconds) >= 1 && this->NetworkEnding == Ending::None)
   {
-    this->Info.ending = Ending::Budget;
+    this->end(Ending::Budget);
+  }
+  record.progress = this->progress();
+  record.finished = this->Info.ending != Ending::None;
+  return record;
+}
+
+void TorchTrainer::end(Ending how)
+{
+  if (this->NetworkEnding == Ending::None)
+  {
+    this->NetworkEnding = how;
+    if (this->priorShare() > 0)
+    {
+      return;
+    }
+  }
+  this->Info.ending = this->NetworkEnding;
+}
+
+StepRecord TorchTrainer::priorStep()
+{
+  const TrainOptions& o = this->Info.options;
+  const auto begin = std::chrono::steady_clock::now();
+  if (!this->Prior)
+  {
+    const auto [network, seen] = this->bestNetwork();
+    this->Prior =
+      std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
+  }
+  const double share = this->priorShare();
+  StepRecord record;
+  record.loss = this->Prior->step((this->progress() - (1 - share)) / share, this->Where);
+  this->Info.priorSteps = this->Prior->steps();
+  record.step = this->Step + this->Prior->steps();
+  const auto sinceRow = static_cast<double>((this->Prior->steps() - 1) % o.stepsPerEpoch + 1);
+  record.epoch = this->Info.history.back().epoch + 1;
+  record.prior = true;
+  const double spent =
+    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  record.voxelsPerSecond = this->Prior->voxelsAStep() / spent;
+  this->Seconds += spent;
+  this->PriorSeconds += spent;
+  this->Running.priorLoss += record.loss;
+  this->Running.seconds += spent;
+  this->Running.voxelsPerSecond += this->Prior->voxelsAStep();
+  record.seconds = this->Seconds;
+  record.progress = this->progress();
+  if (record.progress >= 1)
+  {
+    this->end(this->NetworkEnding);
+  }
+  if (record.progress >= 1 || this->Prior->steps() % o.stepsPerEpoch == 0)
+  {
+    EpochRecord row = this->Info.history.back(); // the network has not changed
+    row.epoch = record.epoch;
+    row.step = record.step;
+    row.priorLoss = this->Running.priorLoss / sinceRow;
+    row.voxelsPerSecond = this->Running.voxelsPerSecond / this->Running.seconds;
+    row.seconds = this->Seconds;
+    this->Info.history.push_back(row);
+    this->Running = {};
+    record.epochEnded = true;
   }
   record.finished = this->Info.ending != Ending::None;
   return record;
@@ -280,6 +371,7 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
     value /= steps;
   }
   row.voxelsPerSecond /= row.seconds;
+  row.priorLoss = std::nan("");
   this->Info.sigma = this->Seen->scales();
   for (const double sigma : this->Info.sigma)
   {
@@ -302,7 +394,7 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   }
   if (o.patience > 0 && row.epoch - this->Info.bestEpoch >= o.patience)
   {
-    this->Info.ending = Ending::Patience;
+    this->end(Ending::Patience);
   }
   this->watchForCollapse(row);
 }
@@ -371,27 +463,39 @@ void TorchTrainer::validate(EpochRecord& row)
   row.validationLoss = (reconstruction + weight * kl) / count;
 }
 
+std::pair<NetworkPtr, std::unique_ptr<Observation>> TorchTrainer::bestNetwork() const
+{
+  const ModelInfo& info = this->Info;
+  std::pair<NetworkPtr, std::unique_ptr<Observation>> best{ copyOf(*this->Net, info.network),
+    makeObservation(info, this->Where.device) };
+  if (info.bestEpoch > 0)
+  {
+    std::vector<at::Tensor> to;
+    for (const auto& [name, tensor] : best.first->tensors())
+    {
+      to.push_back(tensor);
+    }
+    to.insert(to.end(), best.second->tensors().begin(), best.second->tensors().end());
+    copy(this->Best.tensors, to);
+  }
+  return best;
+}
+
 std::shared_ptr<const Model> TorchTrainer::model(
   const ModelRequest& request, const Monitor& monitor) const
 {
   ModelInfo info = this->Info;
-  NetworkPtr network = copyOf(*this->Net, info.network);
-  if (request.best && info.bestEpoch > 0)
+  NetworkPtr network;
+  // A prior is of the best network's latent fields.
+  if ((request.best || this->Prior) && info.bestEpoch > 0)
   {
-    const auto tensors = network->tensors();
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-    {
-      copy({ this->Best.tensors[i] }, { tensors[i].second });
-    }
-    // The width of the likelihood that belongs to them.
-    const std::unique_ptr<Observation> seen = makeObservation(info, this->Where.device);
-    copy({ this->Best.tensors.begin() + static_cast<std::ptrdiff_t>(tensors.size()),
-           this->Best.tensors.end() },
-      seen->tensors());
+    auto [best, seen] = this->bestNetwork();
+    network = best;
     info.sigma = seen->scales();
   }
   else
   {
+    network = copyOf(*this->Net, info.network);
     info.bestEpoch = info.history.empty() ? 0 : info.history.back().epoch;
   }
   if (request.stopped && info.ending == Ending::None)
@@ -404,6 +508,10 @@ std::shared_ptr<const Model> TorchTrainer::model(
   run.precision = this->Info.options.precision;
   run.threads = this->Where.threads;
   model->fitPrior(this->Data[0], request.statisticsVoxels, run, monitor);
+  if (this->Prior)
+  {
+    model->setLearnedPrior(this->Prior->prior());
+  }
   if (request.trainingState)
   {
     model->setTrainingState(this->state());

@@ -6,6 +6,7 @@
 #include "AdamW.h"
 #include "Objective.h"
 #include "Patches.h"
+#include "PriorTrainer.h"
 #include "TorchModel.h"
 
 namespace vae
@@ -36,7 +37,18 @@ private:
   void watchForCollapse(const EpochRecord& row);
   /// Back to the last good weights at half the learning rate, or, the second time, the end.
   void retreat(StepRecord& record);
-  double progress(double seconds) const;      ///< 0..1, after so many seconds
+  ///@{
+  /// 0..1, after so many seconds: of the network's part, of all.
+  double networkProgress(double seconds) const;
+  double progress() const;
+  ///@}
+  double priorShare() const; ///< 0 where nothing can be learned
+  /// What the last step comes to: the end of the network's part, or of all.
+  void end(Ending how);
+  StepRecord priorStep();
+  /// A copy of the network with the weights of the best epoch, if there is one, and the likelihood
+  /// that belongs to them.
+  std::pair<NetworkPtr, std::unique_ptr<Observation>> bestNetwork() const;
   std::vector<at::Tensor> weights() const;    ///< the network's, then the likelihood's
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
   std::shared_ptr<const TrainingState> state() const;
@@ -56,7 +68,10 @@ private:
   at::Generator Noise;
 
   std::int64_t Step = 0;
-  double Seconds = 0;
+  double Seconds = 0; ///< of all steps
+  Ending NetworkEnding = Ending::None;
+  std::unique_ptr<PriorTrainer> Prior; ///< once the network has ended
+  double PriorSeconds = 0;             ///< of Seconds
   EpochRecord Running;                  ///< sums over the epoch so far
   double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
   Snapshot Best;                        ///< weights of Info.bestEpoch

@@ -192,6 +192,10 @@ void completeOptions(TrainOptions& o)
   only({ Dense }, &NetworkOptions::hiddenUnits);
   only({ TorchScript }, &NetworkOptions::encoderFile);
   only({ TorchScript }, &NetworkOptions::decoderFile);
+  if (n.architecture != Field)
+  {
+    o.priorShare = 0;
+  }
 }
 
 void checkOptions(const TrainOptions& o)
@@ -224,6 +228,7 @@ void checkOptions(const TrainOptions& o)
   require("Fixed Scale", o.fixedScale, 1e-3, 1e3);
   require("Time Budget", o.timeBudget, 0., 1e7);
   require("Epochs", o.epochs, 0, 10000000);
+  require("Prior Share", o.priorShare, 0., 0.9);
   require("Patience", o.patience, 0, 10000000);
   require("Steps Per Epoch", o.stepsPerEpoch, 1, 100000);
   if (o.network.architecture == Architecture::Field)

@@ -9,6 +9,7 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
 #include <cstdio>
 #include <sstream>
 
@@ -59,6 +60,14 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
   store("optimizer", this->Optimiser->state());
   std::ostringstream random;
   random << this->Random;
+  Json prior;
+  if (this->Prior)
+  {
+    store("prior", this->Prior->tensors());
+    prior = Json::Object{ { "steps", static_cast<long>(this->Prior->steps()) }, { "seconds", this->PriorSeconds },
+      { "loss", this->Running.priorLoss }, { "random", this->Prior->random() },
+      { "noise", toHex(this->Prior->noise()) } };
+  }
   state->json =
     Json(Json::Object{
            { "step", static_cast<long>(this->Step) },
@@ -74,6 +83,8 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
            { "rate_factor", this->RateFactor },
            { "random", random.str() },
            { "noise", toHex(this->Noise.get_state()) },
+           { "network_ending", static_cast<int>(this->NetworkEnding) },
+           { "prior", prior },
          })
       .dump();
   return state;
@@ -142,6 +153,35 @@ void TorchTrainer::restore(const TrainingState& state)
   }
   std::istringstream(json.at("random").string()) >> this->Random;
   this->Noise.set_state(fromHex(json.at("noise").string()));
+  const Json& prior = json.at("prior");
+  this->PriorSeconds = prior.isNull() ? 0 : prior.at("seconds").number();
+  const auto ending = static_cast<Ending>(json.at("network_ending").integer());
+  const bool over = ending == Ending::Patience ||
+    (ending == Ending::Budget && this->networkProgress(this->Seconds - this->PriorSeconds) >= 1);
+  if (over)
+  {
+    this->NetworkEnding = ending;
+  }
+  if (over && !prior.isNull())
+  {
+    const auto [network, seen] = this->bestNetwork();
+    this->Prior =
+      std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
+    load("prior", this->Prior->tensors());
+    this->Prior->restore(prior.at("steps").integer(), prior.at("random").string(),
+      fromHex(prior.at("noise").string()));
+    this->Info.priorSteps = this->Prior->steps();
+    this->Running.priorLoss = prior.at("loss").number();
+  }
+  else if (!prior.isNull())
+  {
+    // The limits are larger now: the network goes on, and its prior begins anew after it.
+    this->Seconds -= this->PriorSeconds;
+    this->PriorSeconds = 0;
+    this->Running = {};
+    std::erase_if(
+      this->Info.history, [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
+  }
 }
 
 } // namespace vae

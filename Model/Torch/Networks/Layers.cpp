@@ -25,11 +25,24 @@ ConvImpl::ConvImpl(int dimensions, int in, int out, int kernel, bool transposed)
   this->bias = this->register_parameter("bias", at::zeros({ out }));
 }
 
-at::Tensor ConvImpl::forward(const at::Tensor& x)
+at::Tensor ConvImpl::forward(const at::Tensor& x, const std::vector<bool>& wrapped)
 {
   const std::vector<std::int64_t> ones(this->Stride.size(), 1), zeros(this->Stride.size(), 0);
-  return at::convolution(x, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()),
-    this->Stride, this->Padding, ones, this->Transposed, zeros, 1);
+  std::vector<std::int64_t> padding = this->Padding;
+  at::Tensor in = x;
+  for (std::size_t a = 0; a < wrapped.size(); ++a)
+  {
+    if (wrapped[a] && padding[a] > 0)
+    {
+      const auto axis = static_cast<std::int64_t>(a) + 2, n = in.size(axis);
+      const at::Tensor round =
+        at::arange(-padding[a], n + padding[a], in.options().dtype(at::kLong)).remainder(n);
+      in = in.index_select(axis, round);
+      padding[a] = 0;
+    }
+  }
+  return at::convolution(in, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()),
+    this->Stride, padding, ones, this->Transposed, zeros, 1);
 }
 
 void ConvImpl::initialise(const at::Generator& generator)

@@ -20,7 +20,9 @@ class ConvImpl : public torch::nn::Module
 public:
   /// kernel 3: same size. kernel 2: half the size, or twice when transposed.
   ConvImpl(int dimensions, int in, int out, int kernel, bool transposed = false);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x) { return this->forward(x, {}); }
+  /// Axes that are `wrapped` (none if empty) are padded with what comes round, not with zeros.
+  at::Tensor forward(const at::Tensor& x, const std::vector<bool>& wrapped);
   /// As PyTorch does: uniform, bound 1/sqrt(fan in).
   void initialise(const at::Generator& generator);
 

@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Conditioning.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Steps = 40;
+constexpr double LearningRate = 0.3; // posterior standard deviations a step, at first
+constexpr double Penalty = 0.02;     // of half the squared distance, nats
+constexpr std::int64_t TileCells = 16;
+
+} // namespace
+
+Conditioning::Conditioning(const ModelInfo& info, const Frame& frame, const Volume& known)
+  : Info(info)
+  , Grid(frame)
+  , Known(known)
+{
+  this->Mask.dims = known.dims;
+  this->Mask.channels = { known.mask };
+  const Index3 cells = frame.cells();
+  this->Fractions = at::empty({ cells[0], cells[1], cells[2] });
+  const int last = frame.used(0) ? 0 : 1;
+  for (std::int64_t i = 0; i < cells[last]; ++i) // a slab at a time
+  {
+    Box box{ { 0, 0, 0 }, cells };
+    box.origin[last] = i;
+    box.size[last] = 1;
+    const at::Tensor mask = this->read(box, true).mean(1, true);
+    const std::int64_t k = info.network.stride() / info.network.fold();
+    const at::Tensor mean = frame.dimensions == 3 ? at::avg_pool3d(mask, { k, k, k })
+                                                  : at::avg_pool2d(mask, { k, k });
+    this->Fractions.narrow(last, i, 1).copy_(fromNetworkShape(mean)[0][0]);
+  }
+}
+
+at::Tensor Conditioning::read(const Box& box, bool mask) const
+{
+  std::vector<ChannelInfo> channels = this->Info.channels;
+  if (mask)
+  {
+    channels.assign(1, ChannelInfo());
+  }
+  const Box voxels = toVoxels(box, this->Grid.cell);
+  const at::Tensor x =
+    emptyFolded(1, this->Grid, voxels.size, static_cast<int>(channels.size()));
+  readFolded(mask ? this->Mask : this->Known, this->Grid, channels, voxels, {},
+    x.mutable_data_ptr<float>());
+  return mask ? x.ne(0).to(at::kFloat) : x;
+}
+
+void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
+  Network& network, const Place& place, const Monitor& monitor) const
+{
+  const RunScope scope(place, true);
+  const int dimensions = this->Grid.dimensions;
+  const Index3 cells = this->Grid.cells();
+  Index3 low{}, high{};
+  for (int a = 0; a < 3; ++a)
+  {
+    low[a] = this->Grid.used(a) ? -margin : 0;
+    high[a] = cells[a] - low[a];
+  }
+  // Cells to move: what is known in part, and one cell around it, where that is not known wholly.
+  at::Tensor active = at::zeros(field[0].sizes());
+  {
+    const at::Tensor part =
+      this->Fractions.gt(0).logical_and(this->Fractions.lt(1)).to(at::kFloat);
+    Box inside{ {}, cells };
+    for (int a = 0; a < 3; ++a)
+    {
+      inside.origin[a] = -low[a];
+    }
+    slice(active, inside.origin, inside.size).copy_(part);
+    std::vector<std::int64_t> kernel, padding;
+    for (int a = 0; a < 3; ++a)
+    {
+      kernel.push_back(this->Grid.used(a) ? 3 : 1);
+      padding.push_back(this->Grid.used(a) ? 1 : 0);
+    }
+    active = at::max_pool3d(active.unsqueeze(0), kernel, { 1, 1, 1 }, padding)[0].contiguous();
+    slice(active, inside.origin, inside.size).mul_(this->Fractions.lt(1).to(at::kFloat));
+  }
+  if (active.sum().item<double>() == 0)
+  {
+    return;
+  }
+  const at::Tensor first = field.clone();
+  const at::Tensor scale = width.view({ -1, 1, 1, 1 }).clamp_min(1e-3);
+  at::Tensor moved = at::zeros_like(field), mean = at::zeros_like(field),
+             square = at::zeros_like(field);
+  const auto observation = makeObservation(this->Info, place.device);
+  for (int step = 0; step < Steps; ++step)
+  {
+    at::Tensor gradient = Penalty * moved;
+    forEachTile(cells, { TileCells, TileCells, TileCells }, {}, [&](const Box& box)
+    {
+      report(monitor, static_cast<double>(step) / Steps);
+      const Box wide = widen(box, network.decodeHalo(), low, high);
+      Box inField = wide;
+      for (int a = 0; a < 3; ++a)
+      {
+        inField.origin[a] -= low[a];
+      }
+      const at::Tensor here = slice(active, inField.origin, inField.size);
+      if (slice(this->Fractions, box.origin, box.size).sum().item<double>() == 0 ||
+        here.sum().item<double>() == 0)
+      {
+        return;
+      }
+      const at::Tensor u =
+        slice(moved, inField.origin, inField.size).clone().set_requires_grad(true);
+      const at::Tensor z = slice(first, inField.origin, inField.size) + scale * u;
+      Halo halo;
+      for (int a = 3 - dimensions; a < 3; ++a)
+      {
+        halo.low.push_back(box.origin[a] - wide.origin[a]);
+        halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
+      }
+      const at::Tensor decoded =
+        network
+          .decodeTile(toNetworkShape(z.unsqueeze(0), dimensions).to(place.device, place.compute),
+            halo)
+          .to(at::kFloat);
+      const at::Tensor known = this->read(box, true).to(place.device);
+      const at::Tensor x = at::nan_to_num(this->read(box, false)).to(place.device);
+      const at::Tensor excess = observation->excess(decoded, x);
+      // One mask for all channels, which follow each other.
+      std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);
+      times[1] = excess.size(1) / known.size(1);
+      (excess * known.repeat(times)).sum().backward();
+      slice(gradient, inField.origin, inField.size).add_(u.grad().to(at::kCPU));
+    });
+    const c10::NoGradGuard guard;
+    gradient = gradient * active.unsqueeze(0);
+    // Adam (Kingma and Ba 2015).
+    const int n = step + 1;
+    mean.lerp_(gradient, 0.1);
+    square.lerp_(gradient.square(), 0.01);
+    const double rate = LearningRate * (1 - 0.9 * step / Steps);
+    moved -= rate * (mean / (1 - std::pow(0.9, n))) /
+      ((square / (1 - std::pow(0.99, n))).sqrt() + 1e-8);
+    moved *= active.unsqueeze(0);
+  }
+  const c10::NoGradGuard guard;
+  field.copy_(first + scale * moved);
+}
+
+} // namespace vae

@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Likelihood.h"
+#include "Network.h"
+#include "Tiles.h"
+
+namespace vae
+{
+
+/// What is known of a volume, seen from its latent field.
+class Conditioning
+{
+public:
+  /// \param known its mask, which it has, is not 0 where its values are known
+  Conditioning(const ModelInfo& info, const Frame& frame, const Volume& known);
+
+  /// Fraction of the voxels of each latent cell that are known, [z, y, x].
+  const at::Tensor& fractions() const { return this->Fractions; }
+
+  /// Move latent vectors of cells that are known in part, and of those beside them, so that the
+  /// decoder gives what is known: gradient descent on -log p(x|z) of the known voxels, with a
+  /// penalty on the distance from where each began, in posterior standard deviations.
+  /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
+  /// \param width of the posterior of each channel, [channels]
+  void polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
+    Network& network, const Place& place, const Monitor& monitor) const;
+
+private:
+  /// Data or mask of a box of cells, folded.
+  at::Tensor read(const Box& box, bool mask) const;
+
+  const ModelInfo& Info;
+  const Frame& Grid;
+  const Volume& Known;
+  Volume Mask;
+  at::Tensor Fractions;
+};
+
+} // namespace vae

@@ -1,0 +1,112 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "FlowNetwork.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <cmath>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Frequencies = 32, Times = 128;
+constexpr double LargestFrequency = 1000;
+
+/// [batch] to [batch, 2 * Frequencies]: sines and cosines (Vaswani et al. 2017).
+at::Tensor waves(const at::Tensor& time)
+{
+  const at::Tensor f =
+    at::exp(at::linspace(0, std::log(LargestFrequency), Frequencies, time.options()));
+  const at::Tensor phase = time.unsqueeze(1) * f;
+  return at::cat({ phase.sin(), phase.cos() }, 1);
+}
+
+} // namespace
+
+FlowBlockImpl::FlowBlockImpl(int dimensions, int channels, int times)
+  : FirstNorm(this->register_module("norm1", CellNorm(channels)))
+  , SecondNorm(this->register_module("norm2", CellNorm(channels)))
+  , First(this->register_module("conv1", Conv(dimensions, channels, channels, 3)))
+  , Second(this->register_module("conv2", Conv(dimensions, channels, channels, 3)))
+  , Modulation(this->register_module("time", Dense(times, 2 * channels)))
+{
+}
+
+at::Tensor FlowBlockImpl::forward(
+  const at::Tensor& x, const at::Tensor& time, const Wrapped& wrapped)
+{
+  const at::Tensor h = this->SecondNorm->forward(
+    this->First->forward(at::silu(this->FirstNorm->forward(x)), wrapped));
+  std::vector<std::int64_t> shape{ time.size(0), -1 };
+  shape.resize(static_cast<std::size_t>(x.dim()), 1);
+  const auto both = this->Modulation->forward(time).to(x.scalar_type()).chunk(2, 1);
+  return x +
+    this->Second->forward(
+      at::silu(at::addcmul(both[1].view(shape), h, both[0].view(shape) + 1)), wrapped);
+}
+
+FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
+  : TimeIn(this->register_module("time_in", Dense(2 * Frequencies, Times)))
+  , TimeOut(this->register_module("time_out", Dense(Times, Times)))
+  , In(this->register_module("in", Conv(dimensions, latentChannels + 1, width, 3)))
+  , Down(this->register_module("down", Conv(dimensions, width, 2 * width, 2)))
+  , Up(this->register_module("up", Conv(dimensions, 2 * width, width, 2, true)))
+  , Out(this->register_module("out", Conv(dimensions, width, latentChannels, 3)))
+  , Last(this->register_module("norm", CellNorm(width)))
+{
+  const auto add =
+    [&](std::vector<FlowBlock>& blocks, const std::string& name, int channels, int count)
+  {
+    for (int i = 0; i < count; ++i)
+    {
+      blocks.push_back(this->register_module(
+        name + std::to_string(i), FlowBlock(dimensions, channels, Times)));
+    }
+  };
+  add(this->Before, "before", width, 2);
+  add(this->Middle, "middle", 2 * width, 4);
+  add(this->After, "after", width, 2);
+}
+
+void FlowNetwork::initialise(const at::Generator& generator)
+{
+  initialiseLayers(*this, generator);
+  const c10::NoGradGuard guard;
+  for (const std::vector<FlowBlock>* blocks : { &this->Before, &this->Middle, &this->After })
+  {
+    for (const FlowBlock& block : *blocks) // begin as the identity
+    {
+      block->Second->weight.zero_();
+      block->Second->bias.zero_();
+    }
+  }
+}
+
+at::Tensor FlowNetwork::forward(
+  const at::Tensor& x, const at::Tensor& trend, const at::Tensor& time, const Wrapped& wrapped)
+{
+  const at::Tensor t =
+    at::silu(this->TimeOut->forward(at::silu(this->TimeIn->forward(waves(time)))));
+  at::Tensor fine = this->In->forward(at::cat({ x, trend }, 1), wrapped);
+  for (FlowBlock& block : this->Before)
+  {
+    fine = block->forward(fine, t, wrapped);
+  }
+  at::Tensor coarse = this->Down->forward(fine);
+  for (FlowBlock& block : this->Middle)
+  {
+    coarse = block->forward(coarse, t, wrapped);
+  }
+  at::Tensor h = this->Up->forward(coarse) + fine;
+  for (FlowBlock& block : this->After)
+  {
+    h = block->forward(h, t, wrapped);
+  }
+  return this->Out->forward(at::silu(this->Last->forward(h)), wrapped);
+}
+
+} // namespace vae

@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Networks/Layers.h"
+
+namespace vae
+{
+
+/// Axes of a tensor, slowest first, along which a field's end meets its beginning.
+using Wrapped = std::vector<bool>;
+
+/// A residual block that knows the time: its second normalisation is scaled and shifted by it
+/// (Perez et al. 2018, feature-wise linear modulation).
+class FlowBlockImpl : public torch::nn::Module
+{
+public:
+  FlowBlockImpl(int dimensions, int channels, int times);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& time, const Wrapped& wrapped);
+
+  CellNorm FirstNorm, SecondNorm;
+  Conv First, Second;
+  Dense Modulation;
+};
+TORCH_MODULE(FlowBlock);
+
+/// The velocity of a flow from noise (t = 0) to latent fields (t = 1): a small U-Net of two levels
+/// over latent cells. Its only norms are over the channels of a cell, so that a field of any size
+/// looks to it like the crops that it was trained on.
+class FlowNetwork : public torch::nn::Module
+{
+public:
+  FlowNetwork(int dimensions, int latentChannels, int width); ///< all weights zero
+
+  void initialise(const at::Generator& generator);
+
+  /// \param x [batch, latent channels, cells...], even sizes, in the type to compute in
+  /// \param trend [batch, 1, cells...]: local mean, normalised
+  /// \param time [batch], float32, 0..1
+  at::Tensor forward(
+    const at::Tensor& x, const at::Tensor& trend, const at::Tensor& time, const Wrapped& wrapped);
+
+private:
+  Dense TimeIn, TimeOut;
+  Conv In, Down, Up, Out;
+  CellNorm Last;
+  std::vector<FlowBlock> Before, Middle, After;
+};
+
+} // namespace vae

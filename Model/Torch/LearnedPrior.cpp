@@ -1,0 +1,224 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "LearnedPrior.h"
+
+#include "Blocks.h"
+#include "Tiles.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Steps = 25;  // of the midpoint rule, two evaluations each
+constexpr int Repeats = 3; // of a step where something is known
+constexpr double SmoothingCells = 2.5;
+constexpr const char* TrendPrefix = "trend.";
+
+at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
+{
+  const at::Tensor i = at::arange(n, at::kFloat);
+  at::Tensor d = (i.unsqueeze(0) - i.unsqueeze(1)).abs();
+  if (periodic)
+  {
+    d = at::minimum(d, static_cast<double>(n) - d);
+  }
+  const at::Tensor w = at::exp(-0.5 * (d / SmoothingCells).square());
+  return w / w.sum(1, true);
+}
+
+} // namespace
+
+LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
+  : Net(std::make_shared<FlowNetwork>(dimensions, latentChannels, width))
+  , Mean(at::zeros({ latentChannels }))
+  , Scale(at::ones({ latentChannels }))
+  , Dimensions(dimensions)
+{
+}
+
+at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic)
+{
+  at::Tensor out = cells;
+  for (int a = 0; a < 3; ++a)
+  {
+    if (cells.size(a + 1) > 1)
+    {
+      out = at::matmul(out.movedim(a + 1, -1),
+        smoothingMatrix(cells.size(a + 1), periodic[static_cast<std::size_t>(a)]).t())
+              .movedim(-1, a + 1);
+    }
+  }
+  return out.contiguous();
+}
+
+at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
+  const Place& place, const Monitor& monitor) const
+{
+  const RunScope scope(place, false);
+  const c10::InferenceMode inference;
+  const auto channels = this->Mean.size(0);
+  // The network halves the field once.
+  std::array<std::int64_t, 3> even = request.size;
+  Wrapped wrapped;
+  for (int a = 3 - this->Dimensions; a < 3; ++a)
+  {
+    const auto axis = static_cast<std::size_t>(a);
+    wrapped.push_back(request.periodic[axis]);
+    if (wrapped.back() && even[axis] % 2 != 0)
+    {
+      throw std::invalid_argument("Along a periodic axis the learned prior needs an even number of "
+        "latent cells, it has " + std::to_string(even[axis]));
+    }
+    even[axis] += even[axis] % 2;
+  }
+
+  at::Tensor trend;
+  if (request.trend.defined())
+  {
+    trend = smooth(request.trend, request.periodic);
+    for (int a = 0; a < 3; ++a) // the last cells once more
+    {
+      const auto n = trend.size(a + 1);
+      trend = trend.index_select(
+        a + 1, at::arange(even[static_cast<std::size_t>(a)], at::kLong).clamp_max(n - 1));
+    }
+  }
+  else
+  {
+    trend = this->Trend.sample(even, generator, request.temperature, request.periodic);
+  }
+  const LatentStatistics usual = this->Trend.statistics().front();
+  trend = (trend - usual.mean) / usual.stddev;
+
+  const auto shaped = [&](const at::Tensor& t)
+  { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
+  const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
+  const at::Tensor given = shaped(trend);
+  at::Tensor x = shaped(
+    at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
+  std::shared_ptr<FlowNetwork> net = this->Net;
+  if (!place.device.is_cpu())
+  {
+    net = std::make_shared<FlowNetwork>(*this->Net);
+    net->to(place.device);
+  }
+  const auto format =
+    x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const auto velocity = [&](const at::Tensor& at, double t)
+  {
+    const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
+    return net
+      ->forward(at.to(place.compute).contiguous(format), given.to(place.compute), time, wrapped)
+      .to(at::kFloat);
+  };
+  at::Tensor known, where, start = x;
+  if (request.known.defined())
+  {
+    const auto grown = [&](const at::Tensor& t) // to the even size
+    {
+      at::Tensor out = at::zeros({ t.size(0), even[0], even[1], even[2] });
+      out.slice(1, 0, t.size(1)).slice(2, 0, t.size(2)).slice(3, 0, t.size(3)).copy_(t);
+      return shaped(out);
+    };
+    known = grown((request.known - each(this->Mean)) / each(this->Scale));
+    where = grown(request.where.to(at::kFloat).unsqueeze(0)).gt(0.5);
+  }
+  const double h = 1. / Steps;
+  for (int i = 0; i < Steps; ++i)
+  {
+    report(monitor, i * h);
+    const double t = i * h, after = t + h;
+    // The last steps only sharpen what is there.
+    const int repeats = known.defined() && after < 0.9 ? Repeats : 1;
+    for (int repeat = 0;; ++repeat)
+    {
+      const at::Tensor middle = x + velocity(x, t) * (h / 2);
+      x = x + velocity(middle, t + h / 2) * h;
+      if (known.defined())
+      {
+        x = at::where(where, (1 - after) * start + after * known, x);
+      }
+      if (repeat + 1 == repeats)
+      {
+        break;
+      }
+      // Back to time t: x_t is x_after scaled down and noise added.
+      const double scale = t / after;
+      const double noise = std::sqrt((1 - t) * (1 - t) - std::pow(scale * (1 - after), 2));
+      const at::Tensor more = shaped(
+        at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
+      x = scale * x + noise * more;
+      x = at::where(where, (1 - t) * start + t * known, x);
+    }
+  }
+  at::Tensor field = fromNetworkShape(x).to(at::kCPU)[0];
+  for (int a = 0; a < 3; ++a)
+  {
+    field = field.slice(a + 1, 0, request.size[static_cast<std::size_t>(a)]);
+  }
+  return (field * each(this->Scale) + each(this->Mean)).contiguous();
+}
+
+std::map<std::string, at::Tensor> LearnedPrior::tensors() const
+{
+  std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale } };
+  for (const auto& p : this->Net->named_parameters())
+  {
+    all["network." + p.key()] = p.value();
+  }
+  for (const auto& [name, tensor] : this->Trend.tensors())
+  {
+    all[TrendPrefix + name] = tensor;
+  }
+  return all;
+}
+
+std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
+  const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels)
+{
+  const auto get = [&](const std::string& name)
+  {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+    {
+      throw std::runtime_error("tensor \"" + name + "\" of the learned prior is missing");
+    }
+    return found->second;
+  };
+  const at::Tensor first = get("network.in.bias");
+  if (first.dim() != 1 || first.size(0) < 1 || first.size(0) > 4096)
+  {
+    throw std::runtime_error("tensor \"network.in.bias\" of the learned prior has the wrong shape");
+  }
+  auto prior =
+    std::make_shared<LearnedPrior>(dimensions, latentChannels, static_cast<int>(first.size(0)));
+  const c10::NoGradGuard guard;
+  const auto load = [&](const std::string& name, const at::Tensor& to)
+  {
+    const at::Tensor from = get(name);
+    if (from.sizes() != to.sizes())
+    {
+      throw std::runtime_error("tensor \"" + name + "\" of the learned prior has the wrong shape");
+    }
+    at::Tensor(to).copy_(from);
+  };
+  for (const auto& p : prior->Net->named_parameters())
+  {
+    load("network." + p.key(), p.value());
+  }
+  load("mean", prior->Mean);
+  load("scale", prior->Scale);
+  prior->Trend = LatentField::fromTensors(get(std::string(TrendPrefix) + "quantiles"),
+    get(std::string(TrendPrefix) + "covariance"));
+  return prior;
+}
+
+} // namespace vae

@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "../Model.h"
+#include "Device.h"
+#include "FlowNetwork.h"
+#include "LatentField.h"
+
+namespace vae
+{
+
+/// A latent field to draw. Sizes and axes are slowest first (z, y, x).
+struct FieldRequest
+{
+  std::array<std::int64_t, 3> size{};          ///< cells
+  double temperature = 1;                      ///< factor on the noise
+  std::array<bool, 3> periodic{};
+  at::Tensor trend;                            ///< [1, size...] in normalised data, or undefined
+  at::Tensor known; ///< [channels, size...]: a field that is given where `where`, or undefined
+  at::Tensor where; ///< [size...], bool
+};
+
+/// A second generative model, of latent fields instead of voxels (two stages: Dai and Wipf 2019):
+/// an ordinary differential equation dx/dt = v(x, t) that carries noise at t = 0 to latent fields
+/// at t = 1 (flow matching, Lipman et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). Because
+/// crops that fit a small network know nothing of waves that are longer, the smoothed local mean of
+/// the data is drawn first, as a random field, and v depends on it; a user can give it instead.
+class LearnedPrior
+{
+public:
+  LearnedPrior(int dimensions, int latentChannels, int width);
+
+  /// What is known is put on its straight path from the noise to itself at each step, and steps are
+  /// repeated from a noisier state, so that the rest can fit it (RePaint, Lugmayr et al. 2022,
+  /// Algorithm 1, with the steps of the flow).
+  at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
+    const Monitor& monitor) const; ///< [channels, size...], float32 on the CPU
+
+  /// Data a local mean is made of, averaged over each cell, [1, z, y, x]: smoothed over about six
+  /// cells. Where the field ends the average is over what there is.
+  static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
+
+  std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
+  /// \throws std::runtime_error if a tensor is missing or has the wrong shape
+  static std::shared_ptr<const LearnedPrior> fromTensors(
+    const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels);
+
+  std::shared_ptr<FlowNetwork> Net;
+  at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
+  LatentField Trend;      ///< of the smoothed local mean, one channel
+
+private:
+  int Dimensions;
+};
+
+} // namespace vae

@@ -1,0 +1,287 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "PriorTrainer.h"
+
+#include "Patches.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <sstream>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Width = 64;
+constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
+constexpr double LargestDecay = 0.999;      // of the moving average of the weights
+constexpr double CellsAStep = 14000;        // in all crops of a step
+constexpr std::int64_t MostCrops = 64;      // in a step
+constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
+constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
+constexpr std::int64_t FewestCells = 4; // along each axis
+constexpr std::int64_t TrendLag = 24;   // cells
+
+/// The mean of the data over each latent cell, from folded, normalised values: of phases what is
+/// not the lowest label. [batch, 1, cells...]
+at::Tensor cellMeans(const at::Tensor& folded, const ModelInfo& info)
+{
+  const NetworkOptions& n = info.network;
+  const auto voxels = static_cast<std::int64_t>(std::lround(std::pow(n.fold(), n.dimensions)));
+  at::Tensor first = folded.narrow(1, 0, voxels);
+  if (info.likelihood == Likelihood::Categorical)
+  {
+    first = first.gt(0.5).to(at::kFloat);
+  }
+  const at::Tensor mean = first.mean(1, true);
+  const std::int64_t k = n.stride() / n.fold();
+  return n.dimensions == 3 ? at::avg_pool3d(mean, { k, k, k }) : at::avg_pool2d(mean, { k, k });
+}
+
+/// The same over a whole volume, [1, z, y, x], a slab of cells at a time.
+at::Tensor cellMeans(const Volume& volume, const ModelInfo& info)
+{
+  const Frame frame(volume.dims, volume.spacing, info.network);
+  const Index3 cells = frame.cells();
+  const at::Tensor all = at::empty({ 1, cells[0], cells[1], cells[2] });
+  const int last = frame.used(0) ? 0 : 1;
+  for (std::int64_t i = 0; i < cells[last]; ++i)
+  {
+    Box box;
+    for (int a = 0; a < 3; ++a)
+    {
+      box.size[a] = (a == last ? 1 : cells[a]) * frame.cell[a];
+    }
+    box.origin[last] = i * frame.cell[last];
+    const at::Tensor x =
+      emptyFolded(1, frame, box.size, static_cast<int>(info.channels.size()));
+    readFolded(volume, frame, info.channels, box, {}, x.mutable_data_ptr<float>());
+    all.narrow(last + 1, i, 1).copy_(fromNetworkShape(cellMeans(x, info))[0]);
+  }
+  return all;
+}
+
+} // namespace
+
+bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
+{
+  return network.architecture == Architecture::Field &&
+    std::all_of(volumes.begin(), volumes.end(), [&](const Volume& v)
+  {
+    const Frame frame(v.dims, v.spacing, network);
+    const Index3 cells = frame.cells();
+    for (int a = 0; a < 3; ++a)
+    {
+      if (frame.used(a) && cells[a] < 2 * FewestCells)
+      {
+        return false;
+      }
+    }
+    return true;
+  });
+}
+
+PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
+  Network& network, const Observation& seen, const Place& place)
+  : Dimensions(info.network.dimensions)
+  , Learning(info.network.dimensions, info.latentChannels(), Width)
+  , Average(info.network.dimensions, info.latentChannels(), Width)
+  , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
+  , Noise(at::make_generator<at::CPUGeneratorImpl>(
+      static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
+  , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
+{
+  this->encode(volumes, info, network, seen, place);
+  this->Learning.Net->initialise(this->Noise);
+  this->Learning.Net->to(place.device);
+  this->Average.Net->to(place.device);
+  {
+    const c10::NoGradGuard guard;
+    const auto from = this->Learning.Net->parameters(), to = this->Average.Net->parameters();
+    for (std::size_t i = 0; i < to.size(); ++i)
+    {
+      at::Tensor(to[i]).copy_(from[i]);
+    }
+  }
+  this->Optimiser = std::make_unique<AdamW>(this->Learning.Net->parameters(), WeightDecay);
+}
+
+void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
+  Network& network, const Observation& seen, const Place& place)
+{
+  const RunScope scope(place, false);
+  const c10::NoGradGuard guard;
+  TrainOptions options = info.options;
+  options.classBalance = 0;
+  std::optional<PatchSampler> patches;
+  for (std::int64_t cells = PatchCells; !patches; cells /= 2)
+  {
+    options.patchSize = static_cast<int>(cells) * info.network.stride();
+    try
+    {
+      patches.emplace(volumes, info.channels, info.network, options);
+    }
+    catch (const std::invalid_argument&) // a mask with less room
+    {
+      if (cells < 2 * FewestCells)
+      {
+        throw;
+      }
+    }
+  }
+  const Index3 size = patches->size();
+  double each = 1;
+  for (const std::int64_t n : size)
+  {
+    each *= std::max(1., static_cast<double>(n) / info.network.stride());
+  }
+  // About as often as there are symmetries that differ for the network.
+  const auto wanted = static_cast<std::int64_t>(std::ceil(12 * patches->vectors() / each));
+  const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
+  at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
+  double vectors = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+  {
+    const at::Tensor x = patches->read({ patches->draw(this->Random) });
+    const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
+    const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU)[0]; };
+    at::Tensor mean = stored(network.quantise(q.mean)), variance = stored(q.logVariance).exp();
+    at::Tensor trend = LearnedPrior::smooth(fromNetworkShape(cellMeans(x, info))[0]);
+    for (std::int64_t a = 1; a < 4; ++a) // where the patch's border is seen
+    {
+      if (mean.size(a) >= PatchCells)
+      {
+        const auto trim = [&](at::Tensor& t) { t = t.narrow(a, Border, t.size(a) - 2 * Border); };
+        trim(mean);
+        trim(variance);
+        trim(trend);
+      }
+    }
+    sum += mean.flatten(1).sum(1);
+    squares += (mean.square() + variance).flatten(1).sum(1);
+    vectors += static_cast<double>(mean.numel() / mean.size(0));
+    this->Fields.push_back(mean);
+    this->Trends.push_back(trend);
+  }
+  // Unit variance of the aggregated posterior: channels that are not used stay near zero.
+  const at::Tensor mean = sum / vectors;
+  const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
+  const at::Tensor local = LearnedPrior::smooth(cellMeans(volumes.front(), info));
+  const LatentField trend = LatentField::fit(local, {}, TrendLag);
+  const LatentStatistics known = trend.statistics().front();
+  for (LearnedPrior* prior : { &this->Learning, &this->Average })
+  {
+    prior->Mean = mean;
+    prior->Scale = scale;
+    prior->Trend = trend;
+  }
+  for (std::size_t i = 0; i < this->Fields.size(); ++i)
+  {
+    this->Fields[i] = ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) /
+      scale.view({ -1, 1, 1, 1 })).contiguous();
+    this->Trends[i] = (this->Trends[i] - known.mean) / known.stddev;
+  }
+  for (int a = 0; a < 3; ++a)
+  {
+    this->Smallest[static_cast<std::size_t>(a)] = this->Fields.front().size(a + 1);
+  }
+}
+
+double PriorTrainer::step(double progress, const Place& place)
+{
+  const RunScope scope(place, true);
+  const auto below = [&](std::int64_t n)
+  { return static_cast<std::int64_t>(this->Random() % static_cast<std::uint64_t>(n)); };
+  const std::int64_t edge = Edges[static_cast<std::size_t>(this->Count) % std::size(Edges)];
+  std::array<std::int64_t, 3> size{};
+  double cells = 1;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const std::int64_t n = this->Smallest[a];
+    size[a] = n == 1 ? 1 : std::min(edge, n / 2 * 2);
+    cells *= static_cast<double>(size[a]);
+  }
+  const std::int64_t batch =
+    std::clamp<std::int64_t>(std::lround(CellsAStep / cells), 1, MostCrops);
+  std::vector<at::Tensor> fields, trends;
+  for (std::int64_t b = 0; b < batch; ++b)
+  {
+    const auto i = static_cast<std::size_t>(below(static_cast<std::int64_t>(this->Fields.size())));
+    at::Tensor field = this->Fields[i], trend = this->Trends[i];
+    for (std::int64_t a = 0; a < 3; ++a)
+    {
+      const std::int64_t n = size[static_cast<std::size_t>(a)],
+                         from = below(field.size(a + 1) - n + 1);
+      field = field.narrow(a + 1, from, n);
+      trend = trend.narrow(a + 1, from, n);
+    }
+    fields.push_back(field);
+    trends.push_back(trend);
+  }
+  const at::Tensor data = at::stack(fields);
+  const at::Tensor noise = at::randn(data.sizes(), this->Noise);
+  const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
+  const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
+  const auto given = [&](const at::Tensor& t)
+  { return toNetworkShape(t, this->Dimensions).to(place.device, place.compute); };
+  const at::Tensor velocity =
+    this->Learning.Net->forward(given(at), given(at::stack(trends)), time.to(place.device), {});
+  const at::Tensor truth = toNetworkShape(data - noise, this->Dimensions).to(place.device);
+  const at::Tensor loss = at::mse_loss(velocity.to(at::kFloat), truth);
+  loss.backward();
+  const double warm = std::min(1., static_cast<double>(this->Count + 1) / WarmUpSteps);
+  const double rate =
+    LearningRate * warm * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
+  this->Optimiser->step(rate, Clip);
+  ++this->Count;
+  this->LastVoxels = cells * static_cast<double>(batch) * this->VoxelsACell;
+  const auto n = static_cast<double>(this->Count);
+  const c10::NoGradGuard guard;
+  at::_foreach_lerp_(this->Average.Net->parameters(), this->Learning.Net->parameters(),
+    1 - std::min(LargestDecay, n / (n + 10)));
+  return loss.item<double>();
+}
+
+std::shared_ptr<const LearnedPrior> PriorTrainer::prior() const
+{
+  std::map<std::string, at::Tensor> copies;
+  for (const auto& [name, tensor] : this->Average.tensors())
+  {
+    copies[name] = tensor.detach().to(at::kCPU);
+  }
+  return LearnedPrior::fromTensors(
+    copies, this->Dimensions, static_cast<int>(this->Average.Mean.size(0)));
+}
+
+std::vector<at::Tensor> PriorTrainer::tensors() const
+{
+  std::vector<at::Tensor> all = this->Learning.Net->parameters();
+  for (const auto& more : { this->Average.Net->parameters(), this->Optimiser->state() })
+  {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+std::string PriorTrainer::random() const
+{
+  std::ostringstream text;
+  text << this->Random;
+  return text.str();
+}
+
+void PriorTrainer::restore(std::int64_t steps, const std::string& random, const at::Tensor& noise)
+{
+  this->Count = steps;
+  std::istringstream(random) >> this->Random;
+  this->Noise.set_state(noise);
+}
+
+} // namespace vae

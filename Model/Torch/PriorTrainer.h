@@ -1,0 +1,61 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "AdamW.h"
+#include "LearnedPrior.h"
+#include "Likelihood.h"
+#include "Network.h"
+#include "TorchModel.h"
+
+#include <random>
+
+namespace vae
+{
+
+/// Trains a LearnedPrior on what a trained network encodes the training volumes to. It draws big
+/// patches once, in the symmetries of the grid, and crops of their latent fields at each step.
+class PriorTrainer
+{
+public:
+  /// Whether there is anything to learn from: a field of some latent cells along each axis.
+  static bool suits(const std::vector<Volume>& volumes, const NetworkOptions& network);
+
+  /// \param network whose encoder makes the latent fields; it stays as it is
+  PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+    const Observation& seen, const Place& place);
+
+  /// One optimiser step. \param progress of this training, 0..1
+  /// \return mean squared error of the velocity, about 2 for a network that knows nothing
+  double step(double progress, const Place& place);
+
+  std::int64_t steps() const { return this->Count; }
+  double voxelsAStep() const { return this->LastVoxels; } ///< that the last step's crops stand for
+
+  /// The moving average of the weights so far.
+  std::shared_ptr<const LearnedPrior> prior() const;
+
+  ///@{
+  /// What it needs to go on exactly: tensors and random generators.
+  std::vector<at::Tensor> tensors() const;
+  std::string random() const;
+  at::Tensor noise() const { return this->Noise.get_state(); }
+  void restore(std::int64_t steps, const std::string& random, const at::Tensor& noise);
+  ///@}
+
+private:
+  void encode(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+    const Observation& seen, const Place& place);
+
+  int Dimensions;
+  std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
+  std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
+  LearnedPrior Learning, Average;
+  std::unique_ptr<AdamW> Optimiser;
+  std::mt19937_64 Random;
+  at::Generator Noise;
+  std::int64_t Count = 0;
+  double LastVoxels = 0, VoxelsACell = 1;
+};
+
+} // namespace vae

@@ -1,0 +1,308 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/LearnedPrior.h"
+#include "Torch/TorchModel.h"
+#include "Torch/TorchTrainer.h"
+#include "Volumes.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include <unistd.h>
+
+using namespace vae;
+
+namespace
+{
+
+at::Generator generator(std::uint64_t seed)
+{
+  return at::make_generator<at::CPUGeneratorImpl>(seed);
+}
+
+Place onCpu() { return choosePlace("cpu", Precision::Float32, 2); }
+
+/// A prior with random weights, the residual branches included.
+std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
+{
+  const c10::NoGradGuard guard;
+  auto prior = std::make_shared<LearnedPrior>(dimensions, 3, 8);
+  for (at::Tensor& p : prior->Net->parameters())
+  {
+    p.uniform_(-0.1, 0.1, generator(3));
+  }
+  prior->Mean = at::tensor({ 1.f, 2.f, 3.f });
+  prior->Scale = at::tensor({ 1.f, 0.5f, 2.f });
+  prior->Trend = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(4)));
+  return prior;
+}
+
+TrainOptions small()
+{
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = 2;
+  o.stepsPerEpoch = 4;
+  o.priorShare = 0.5;
+  o.network.width = 8;
+  o.network.latentChannels = 3;
+  o.patchSize = 32;
+  o.batchSize = 2;
+  o.threads = 1;
+  o.device = "cpu";
+  return o;
+}
+
+std::shared_ptr<const TorchModel> throughAFile(const Trainer& trainer, bool state)
+{
+  const std::string path = (std::filesystem::temp_directory_path() /
+    ("vae-prior-" + std::to_string(::getpid()) + ".safetensors"))
+                             .string();
+  trainer.model({ true, 0, state, state })->save(path);
+  auto model = TorchModel::load(path);
+  std::filesystem::remove(path);
+  return model;
+}
+
+GenerateOptions learned()
+{
+  GenerateOptions o;
+  o.prior = Prior::Learned;
+  return o;
+}
+
+} // namespace
+
+TEST(FlowNetwork, APeriodicFieldHasNoPlace)
+{
+  const c10::NoGradGuard guard;
+  const auto prior = randomPrior(3);
+  const at::Tensor x = at::randn({ 1, 3, 8, 6, 10 }, generator(1));
+  const at::Tensor trend = at::randn({ 1, 1, 8, 6, 10 }, generator(2));
+  const at::Tensor time = at::full({ 1 }, 0.3);
+  const Wrapped all{ true, true, true };
+  const at::Tensor y = prior->Net->forward(x, trend, time, all);
+  // Two cells further: the coarse level has cells of two.
+  const auto rolled = [](const at::Tensor& t) { return t.roll({ 2, -2, 4 }, { 2, 3, 4 }); };
+  EXPECT_LT((prior->Net->forward(rolled(x), rolled(trend), time, all) - rolled(y))
+              .abs()
+              .max()
+              .item<double>(),
+    1e-5);
+  // With borders it has.
+  EXPECT_GT((prior->Net->forward(rolled(x), rolled(trend), time, {}) - rolled(y))
+              .abs()
+              .max()
+              .item<double>(),
+    1e-3);
+}
+
+TEST(LearnedPrior, SmoothingKeepsMeansAndKnowsBorders)
+{
+  const at::Tensor ones = at::ones({ 1, 9, 10, 11 });
+  EXPECT_LT((LearnedPrior::smooth(ones) - 1).abs().max().item<double>(), 1e-6);
+  const at::Tensor field = at::rand({ 1, 12, 12, 12 }, generator(1));
+  const at::Tensor round = LearnedPrior::smooth(field, { true, true, true });
+  EXPECT_NEAR(round.mean().item<double>(), field.mean().item<double>(), 1e-6);
+  EXPECT_LT((LearnedPrior::smooth(field.roll({ 5 }, { 3 }), { true, true, true }) -
+              round.roll({ 5 }, { 3 }))
+              .abs()
+              .max()
+              .item<double>(),
+    1e-6);
+  // A Gaussian of 2.5 cells: white noise keeps 1 / (2 sqrt(pi) 2.5) of its variance along an axis.
+  const at::Tensor wide = at::randn({ 1, 40, 40, 40 }, generator(2));
+  EXPECT_NEAR(LearnedPrior::smooth(wide, { true, true, true }).var().item<double>(),
+    std::pow(1 / (2 * std::sqrt(std::numbers::pi) * 2.5), 3), 3e-4);
+}
+
+TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
+{
+  for (const int dimensions : { 2, 3 })
+  {
+    const auto prior = randomPrior(dimensions);
+    if (dimensions == 2)
+    {
+      prior->Trend = LatentField::fit(at::rand({ 1, 1, 12, 12 }, generator(4)));
+    }
+    FieldRequest request;
+    request.size = { dimensions == 2 ? 1 : 5, 7, 6 }; // odd sizes too
+    const at::Tensor a = prior->sample(request, generator(1), onCpu(), {});
+    ASSERT_EQ(a.sizes().vec(), (std::vector<std::int64_t>{ 3, request.size[0], 7, 6 }));
+    EXPECT_TRUE(a.isfinite().all().item<bool>());
+    EXPECT_TRUE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
+    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(2), onCpu(), {})));
+    const auto back = LearnedPrior::fromTensors(prior->tensors(), dimensions, 3);
+    EXPECT_TRUE(at::equal(a, back->sample(request, generator(1), onCpu(), {})));
+    // Other latents for another local mean.
+    request.trend = at::full({ 1, request.size[0], 7, 6 }, 0.9);
+    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
+    auto tensors = prior->tensors();
+    tensors.erase("network.down.weight");
+    EXPECT_THROW(LearnedPrior::fromTensors(tensors, dimensions, 3), std::runtime_error);
+  }
+}
+
+TEST(LearnedPrior, StopsBetweenSteps)
+{
+  std::stop_source source;
+  Monitor monitor;
+  monitor.stop = source.get_token();
+  double last = 0;
+  monitor.progress = [&](double p)
+  {
+    last = p;
+    if (p > 0.3)
+    {
+      source.request_stop();
+    }
+  };
+  FieldRequest request;
+  request.size = { 4, 4, 4 };
+  EXPECT_THROW(randomPrior(3)->sample(request, generator(1), onCpu(), monitor), Stopped);
+  EXPECT_LT(last, 0.5);
+}
+
+TEST(LearnedPrior, APeriodicSampleGoesOnBeyondItsEnd)
+{
+  const auto prior = randomPrior(3);
+  FieldRequest request;
+  request.size = { 8, 6, 8 };
+  request.periodic = { true, true, true };
+  EXPECT_TRUE(
+    prior->sample(request, generator(1), onCpu(), {}).isfinite().all().item<bool>());
+  request.size = { 8, 7, 8 };
+  try
+  {
+    prior->sample(request, generator(1), onCpu(), {});
+    FAIL() << "an odd number of periodic cells was accepted";
+  }
+  catch (const std::invalid_argument& e)
+  {
+    EXPECT_NE(std::string(e.what()).find("it has 7"), std::string::npos) << e.what();
+  }
+}
+
+TEST(LatentField, PeriodicSamplesMeetTheirOtherEnd)
+{
+  // Smoothed noise: neighbours are alike, across the seam as inside.
+  const at::Tensor noise = at::randn({ 1, 34, 34, 34 }, generator(1));
+  const at::Tensor data = at::avg_pool3d(noise.unsqueeze(0), 3, 1)[0];
+  const LatentField field = LatentField::fit(data);
+  const at::Tensor drawn = field.sample({ 30, 24, 26 }, generator(2), 1, { true, true, false });
+  const auto gap = [&](int axis, bool seam)
+  {
+    const at::Tensor next = drawn.roll({ -1 }, { axis }), d = (next - drawn).abs();
+    const std::int64_t n = drawn.size(axis);
+    return (seam ? d.narrow(axis, n - 1, 1) : d.narrow(axis, 0, n - 1)).mean().item<double>();
+  };
+  EXPECT_NEAR(gap(1, true) / gap(1, false), 1, 0.12);
+  EXPECT_NEAR(gap(2, true) / gap(2, false), 1, 0.12);
+  EXPECT_GT(gap(3, true) / gap(3, false), 1.5); // not periodic
+}
+
+TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
+{
+  const Volume v = test::rockVolume(72, 1, 14);
+  TorchTrainer trainer({ v }, small());
+  StepRecord record;
+  int network = 0, prior = 0;
+  double last = 0;
+  do
+  {
+    record = trainer.step();
+    (record.prior ? prior : network) += 1;
+    EXPECT_GE(record.progress, last);
+    last = record.progress;
+  } while (!record.finished);
+  EXPECT_EQ(network, 8);
+  EXPECT_EQ(prior, 8);
+  const auto& history = trainer.info().history;
+  ASSERT_EQ(history.size(), 4u);
+  EXPECT_TRUE(std::isnan(history[1].priorLoss));
+  EXPECT_NEAR(history[2].priorLoss, 2, 0.7); // noise and data both have unit variance
+  EXPECT_EQ(history[3].validationLoss, history[1].validationLoss);
+  const auto model = throughAFile(trainer, false);
+  EXPECT_EQ(model->info().priorSteps, 8);
+  EXPECT_EQ(model->bestPrior(), Prior::RandomField); // eight steps are not enough
+  const Latent a = model->sample({ 40, 48, 56 }, 1, learned());
+  EXPECT_EQ(a.dims, (Dims{ 7, 8, 9 }));
+  const auto straight = trainer.model();
+  EXPECT_EQ(a.mean, straight->sample({ 40, 48, 56 }, 1, learned()).mean);
+
+  GenerateOptions periodic = learned();
+  periodic.periodic = { true, false, false };
+  const Latent p = model->sample({ 48, 40, 40 }, 1, periodic);
+  ASSERT_EQ(p.dims, (Dims{ 8, 7, 7 }));
+  for (std::size_t row = 0; row < p.mean.size(); row += 8) // the margin is the other end
+  {
+    EXPECT_EQ(p.mean[row], p.mean[row + 6]);
+    EXPECT_EQ(p.mean[row + 1], p.mean[row + 7]);
+  }
+  EXPECT_THROW(model->sample({ 44, 40, 40 }, 1, periodic), std::invalid_argument);
+}
+
+TEST(PriorTraining, ResumesBitEqual)
+{
+  const Volume v = test::rockVolume(72, 1, 14);
+  const TrainOptions o = small();
+  TorchTrainer straight({ v }, o), first({ v }, o);
+  while (!straight.step().finished)
+  {
+  }
+  for (int i = 0; i < 10; ++i) // two steps into the prior
+  {
+    first.step();
+  }
+  TorchTrainer second({ v }, o, throughAFile(first, true));
+  while (!second.step().finished)
+  {
+  }
+  EXPECT_EQ(straight.model()->sample({ 32, 32, 32 }, 0, learned()).mean,
+    second.model()->sample({ 32, 32, 32 }, 0, learned()).mean);
+  ASSERT_EQ(straight.info().history.size(), second.info().history.size());
+  EXPECT_EQ(straight.info().history.back().priorLoss, second.info().history.back().priorLoss);
+}
+
+TEST(PriorTraining, GoesBackToTheNetworkWhenTheLimitGrows)
+{
+  const Volume v = test::rockVolume(72, 1, 14);
+  TrainOptions o = small();
+  TorchTrainer first({ v }, o);
+  for (int i = 0; i < 10; ++i)
+  {
+    first.step();
+  }
+  o.epochs = 3;
+  TorchTrainer second({ v }, o, throughAFile(first, true));
+  const StepRecord record = second.step();
+  EXPECT_FALSE(record.prior);
+  EXPECT_EQ(record.step, 9);
+}
+
+TEST(PriorTraining, SmallVolumesAndOtherNetworksHaveNone)
+{
+  const Volume v = test::rockVolume(48, 1, 14);
+  TorchTrainer trainer({ v }, small());
+  int steps = 1;
+  while (!trainer.step().finished)
+  {
+    ++steps;
+  }
+  EXPECT_EQ(steps, 8);
+  try
+  {
+    trainer.model()->sample({ 16, 16, 16 }, 0, learned());
+    FAIL() << "a prior that is not there was sampled";
+  }
+  catch (const std::invalid_argument& e)
+  {
+    EXPECT_NE(std::string(e.what()).find("this model holds none"), std::string::npos) << e.what();
+  }
+}
