@@ -30,6 +30,7 @@ double measureSpeed(
   options.precision = precision;
   options.threads = threads;
   options.timeBudget = 0.5;
+  options.priorShare = 0;
   options.validationFraction = 0;
   TorchTrainer trainer({ volume }, options);
   const Plan plan = planOf(trainer.info().options);

@@ -41,8 +41,13 @@ at::Tensor ConvImpl::forward(const at::Tensor& x, const std::vector<bool>& wrapp
       padding[a] = 0;
     }
   }
-  return at::convolution(in, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()),
-    this->Stride, padding, ones, this->Transposed, zeros, 1);
+  // oneDNN's bfloat16 convolution of a volume of one cell's thickness reads memory that nobody has
+  // written where the channels are odd in number (LibTorch 2.6: not-a-numbers come out).
+  const bool thin = in.dim() == 5 && in.size(2) == 1 && in.scalar_type() == at::kBFloat16;
+  const at::ScalarType type = thin ? at::kFloat : x.scalar_type();
+  return at::convolution(in.to(type), this->weight.to(type), this->bias.to(type), this->Stride,
+    padding, ones, this->Transposed, zeros, 1)
+    .to(x.scalar_type());
 }
 
 void ConvImpl::initialise(const at::Generator& generator)
