@@ -193,16 +193,17 @@ bool NamesRows(vtkAlgorithm* algorithm)
 }
 
 //----------------------------------------------------------------------------
-vtkDataArray* ScalarsOf(
-  vtkAlgorithm* algorithm, vtkDataArray* array, vtkImageData* image, bool& cellData)
+vtkDataArray* ScalarsOf(vtkAlgorithm* algorithm, vtkDataArray* array, vtkImageData* image,
+  bool& cellData, const std::string& property)
 {
   vtkInformation* info = algorithm->GetInputArrayInformation(0);
-  const char* wanted =
-    info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : "";
-  if (!array && wanted && *wanted && !NamesRows(algorithm))
+  const char* named =
+    info->Has(vtkDataObject::FIELD_NAME()) ? info->Get(vtkDataObject::FIELD_NAME()) : nullptr;
+  const std::string wanted = named ? named : "";
+  if (!array && !wanted.empty() && !NamesRows(algorithm))
   {
     throw std::invalid_argument(
-      std::string("Scalars is '") + wanted + "', but the input has no such array of numbers");
+      property + " is '" + wanted + "', but the input has no such array of numbers");
   }
   for (const bool cells : { false, true })
   {

@@ -42,10 +42,11 @@ std::vector<vtkDataArray*> ArraysFor(
 bool NamesRows(vtkAlgorithm* algorithm);
 
 /// The array that `algorithm` is to process: `chosen`, what its GetInputArrayToProcess(0) found, or
-/// else, where none was named, the active scalars or the first array, of the points or else of the
-/// cells. \throws std::invalid_argument naming the array that is missing
-vtkDataArray* ScalarsOf(
-  vtkAlgorithm* algorithm, vtkDataArray* chosen, vtkImageData* image, bool& cellData);
+/// else, where none was named, the active scalars or the first array, of the points or
+/// else of the cells. `property` is the label of the property that names it.
+/// \throws std::invalid_argument naming the array that is missing
+vtkDataArray* ScalarsOf(vtkAlgorithm* algorithm, vtkDataArray* chosen, vtkImageData* image,
+  bool& cellData, const std::string& property = "Scalars");
 
 /// The array of another image that corresponds to `array`: of the same name, or else the only one.
 vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData);

@@ -4,9 +4,15 @@
  * @class   vtkVAEGenerate
  * @brief   new volumes from a trained model
  *
- * Input: a vtkVAEModel. Output: image data of any size with the training data's arrays,
- * spacing and units. Realizations are time steps 0, 1, ...; each is fixed by Seed and its
- * number, whatever order they are asked for in. Defaults are those of vae::GenerateOptions.
+ * Port 0: a vtkVAEModel. Port 1, optional: a trend map, image data with the local fraction of a
+ * phase, or local mean of grey values, that is wanted. Output: image data of any size with the
+ * training data's arrays, spacing and units. Realizations are time steps 0, 1, ... or the blocks of
+ * a multi-block; each is fixed by Seed and its number, whatever order they are asked for in.
+ *
+ * Field data: Prior (its name), Seed, Realization; of phases also Phase Label and Phase Fraction,
+ * of each phase of the first array.
+ *
+ * Defaults are those of vae::GenerateOptions and vae::FractionOptions.
  */
 #ifndef vtkVAEGenerate_h
 #define vtkVAEGenerate_h
@@ -15,12 +21,23 @@
 #include "vtkVAEFiltersModule.h" // for export macro
 #include "vtkVAEInferenceAlgorithm.h"
 
+#include <memory> // for std::unique_ptr
+#include <string> // for std::string
+
 class VTKVAEFILTERS_EXPORT vtkVAEGenerate : public vtkVAEInferenceAlgorithm
 {
 public:
   static vtkVAEGenerate* New();
   vtkTypeMacro(vtkVAEGenerate, vtkVAEInferenceAlgorithm);
   void PrintSelf(ostream& os, vtkIndent indent) override;
+
+  /**
+   * What is wanted where, port 1: an array of one component, input array 0 (or else the active
+   * scalars, or the first). It is looked up in the output's coordinates, whose origin is 0, and
+   * beyond its border is what its border is. Fractions, in [0, 1], of Phase; or means in the data's
+   * unit. Only the learned prior follows it by itself; Fraction Mode makes any follow.
+   */
+  void SetTrendMapConnection(vtkAlgorithmOutput* map) { this->SetInputConnection(1, map); }
 
   ///@{
   /**
@@ -33,7 +50,7 @@ public:
 
   ///@{
   /**
-   * Number of volumes, offered as time steps. At least 1, default 1.
+   * Number of volumes. At least 1, default 1.
    */
   vtkSetClampMacro(Realizations, int, 1, VTK_INT_MAX);
   vtkGetMacro(Realizations, int);
@@ -41,42 +58,87 @@ public:
 
   ///@{
   /**
+   * vae::RealizationsAs. Default time steps.
+   */
+  void SetRealizationsAs(int what);
+  int GetRealizationsAs();
+  ///@}
+
+  ///@{
+  /**
    * Start of the random numbers. Default 0.
    */
-  vtkSetMacro(Seed, int);
-  vtkGetMacro(Seed, int);
+  void SetSeed(int seed);
+  int GetSeed();
   ///@}
 
   ///@{
   /**
    * vae::Prior. Default automatic.
    */
-  vtkSetMacro(Prior, int);
-  vtkGetMacro(Prior, int);
+  void SetPrior(int prior);
+  int GetPrior();
   ///@}
 
   ///@{
   /**
    * Factor on the latent field's standard deviation. Range [0, 10], default 1.
    */
-  vtkSetClampMacro(Temperature, double, 0, 10);
-  vtkGetMacro(Temperature, double);
+  void SetTemperature(double factor);
+  double GetTemperature();
   ///@}
 
   ///@{
   /**
-   * Add X_probability, for two-phase data. Off by default.
+   * Whether the end of the volume fits its beginning. Dimensions must be whole latent cells along
+   * such an axis. Off by default.
+   */
+  void SetPeriodicX(bool periodic);
+  bool GetPeriodicX();
+  void SetPeriodicY(bool periodic);
+  bool GetPeriodicY();
+  void SetPeriodicZ(bool periodic);
+  bool GetPeriodicZ();
+  ///@}
+
+  ///@{
+  /**
+   * vae::FractionMode, and the fraction in [0, 1] where it is the mode. Default off and 0.2.
+   */
+  void SetFractionMode(int mode);
+  int GetFractionMode();
+  void SetTargetFraction(double fraction);
+  double GetTargetFraction();
+  ///@}
+
+  ///@{
+  /**
+   * The label of the phase, in the first array, that fractions are of. auto, the default: the
+   * rarest of the training data.
+   */
+  void SetPhase(std::string label);
+  std::string GetPhase();
+  ///@}
+
+  ///@{
+  /**
+   * Add X_probability of two phases, X_probability_L of each label L of more. Off by default.
    */
   vtkSetMacro(ComputeProbability, bool);
   vtkGetMacro(ComputeProbability, bool);
   vtkBooleanMacro(ComputeProbability, bool);
   ///@}
 
+  vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
+
 protected:
   vtkVAEGenerate();
   ~vtkVAEGenerate() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
+  int FillOutputPortInformation(int port, vtkInformation* info) override;
+  int RequestDataObject(vtkInformationVector* outputVector);
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;
   int RequestUpdateExtent(
@@ -88,13 +150,13 @@ private:
   vtkVAEGenerate(const vtkVAEGenerate&) = delete;
   void operator=(const vtkVAEGenerate&) = delete;
 
-  vtkSmartPointer<vtkImageData> Last; // the last output, while there is no newer one
+  struct Options;
+  class Generator;
+  std::unique_ptr<Options> Internal;
+  vtkSmartPointer<vtkDataObject> Last; // the last output, while there is no newer one
 
   int Dimensions[3] = { 128, 128, 128 };
   int Realizations = 1;
-  int Seed;
-  int Prior;
-  double Temperature;
   bool ComputeProbability = false;
 };
 

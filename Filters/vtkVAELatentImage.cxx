@@ -332,32 +332,40 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
 }
 
 //----------------------------------------------------------------------------
+Arrays::Arrays(const Grid& grid, const vae::ModelInfo& info, bool probability) : Where(grid)
+{
+  const vtkIdType tuples = vae::voxels(grid.Dims());
+  this->All = vtkVAEBridge::NewArrays(info, "", VTK_VOID, tuples, this->Wanted.values);
+  if (probability)
+  {
+    for (auto& array : vtkVAEBridge::NewProbabilities(info, tuples, this->Wanted.probability))
+    {
+      this->All.push_back(array);
+    }
+  }
+}
+
+void Arrays::PutOn(vtkImageData* output) const
+{
+  this->Where.ApplyTo(output);
+  vtkDataSetAttributes* attributes = this->Where.CellData
+    ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
+    : output->GetPointData();
+  for (const auto& array : this->All)
+  {
+    attributes->AddArray(array);
+  }
+  attributes->SetActiveScalars(this->All[0]->GetName());
+}
+
+//----------------------------------------------------------------------------
 void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor)
 {
-  const vae::ModelInfo& info = model.info();
-  const vae::Dims dims = grid.Dims();
-  vae::Outputs wanted;
-  auto arrays = vtkVAEBridge::NewArrays(info, "", VTK_VOID, vae::voxels(dims), wanted.values);
-  const vtkSmartPointer<vtkDataArray> scalars = arrays[0];
-  if (probability)
-  {
-    for (auto& array : vtkVAEBridge::NewProbabilities(info, vae::voxels(dims), wanted.probability))
-    {
-      arrays.push_back(array);
-    }
-  }
-  model.decode(latent, dims, margin, wanted, run, monitor);
-  grid.ApplyTo(output);
-  vtkDataSetAttributes* attributes = grid.CellData
-    ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
-    : output->GetPointData();
-  for (const auto& array : arrays)
-  {
-    attributes->AddArray(array);
-  }
-  attributes->SetActiveScalars(scalars->GetName());
+  const Arrays arrays(grid, model.info(), probability);
+  model.decode(latent, grid.Dims(), margin, arrays.Wanted, run, monitor);
+  arrays.PutOn(output);
 }
 
 //----------------------------------------------------------------------------

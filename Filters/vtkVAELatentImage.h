@@ -62,8 +62,24 @@ Grid Decoded(const Grid& latent, const Grid* volume, const vae::ModelInfo& info)
 /// \throws std::invalid_argument if it is neither, or has not the model's channels
 std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const vae::Model& model);
 
-/// Decode to new arrays of `output`, named and typed as the training data, and X_probability on
-/// request; the grid is put on it.
+/// New arrays for a decoded volume: named and typed as the training data, and X_probability on
+/// request.
+class Arrays
+{
+public:
+  Arrays(const Grid& grid, const vae::ModelInfo& info, bool probability);
+
+  vae::Outputs Wanted; ///< where decode() writes
+
+  /// Make `output` a volume on the grid with these arrays.
+  void PutOn(vtkImageData* output) const;
+
+private:
+  Grid Where;
+  std::vector<vtkSmartPointer<vtkDataArray>> All;
+};
+
+/// Decode to new arrays of `output`; the grid is put on it.
 void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor);

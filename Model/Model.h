@@ -52,6 +52,11 @@ struct Outputs
   std::vector<OutputChannel> values; ///< labels (the likelier one), or grey values
   /// 0..1. Bernoulli: of the larger label, one a channel. Categorical: one a phase.
   std::vector<OutputChannel> probability;
+  /// Log odds of the phase of this number, in the first channel, against the others: they order the
+  /// voxels where probabilities have all become 0 or 1. With them the values of that channel are
+  /// the likeliest of the other phases.
+  OutputChannel logOdds;
+  int phase = 0;
 };
 
 /// What else a reconstruction gives, one for each channel of the data, or one for all of them.

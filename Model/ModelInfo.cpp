@@ -104,6 +104,7 @@ void visit(V& v, T& o)
   v("maximum", o.maximum);
   v("mean", o.mean);
   v("phases", o.phases);
+  v.later("fractions", o.fractions);
 }
 
 template <typename V, typename T>
@@ -162,6 +163,11 @@ struct ToJson
   void operator()(const char* key, const T& value)
   {
     this->Out.emplace(key, convert(value));
+  }
+  template <typename T>
+  void later(const char* key, const T& value)
+  {
+    (*this)(key, value);
   }
 
   static Json convert(bool v) { return v; }
@@ -225,6 +231,15 @@ struct FromJson
     catch (const std::exception& e)
     {
       throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
+    }
+  }
+  /// What the first files of this format do not have.
+  template <typename T>
+  void later(const char* key, T& value)
+  {
+    if (this->In.has(key))
+    {
+      (*this)(key, value);
     }
   }
 
@@ -361,6 +376,8 @@ ModelInfo modelInfoFromJson(const std::string& text)
         ? c.phases.size() == 2
         : (info.likelihood == Likelihood::Categorical) == (c.phases.size() > 2),
       "a channel's phases do not fit the likelihood");
+    check(c.fractions.empty() || c.fractions.size() == c.phases.size(),
+      "a channel's fractions are not those of its phases");
     check(std::is_sorted(c.phases.begin(), c.phases.end()), "a channel's phases are not ascending");
   }
   return info;

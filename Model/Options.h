@@ -208,6 +208,30 @@ struct GenerateOptions
   std::array<bool, 3> periodic{ false, false, false };
 };
 
+/// Which fraction of one phase VAE Generate makes exact: not the likelier phase is written, but as
+/// many voxels as are wanted have it, those with the largest log odds.
+enum class FractionMode
+{
+  Off = 0,            ///< the likelier phase, whatever comes of it
+  TrainingData = 1,   ///< the training data's own fraction
+  TargetFraction = 2, ///< FractionOptions::targetFraction
+  TrendMap = 3        ///< the mean of a map, locally as the map says
+};
+
+struct FractionOptions
+{
+  FractionMode fractionMode = FractionMode::Off;
+  double targetFraction = 0.2; ///< [0, 1]
+  std::string phase = "auto";  ///< its label; auto: the rarest of the training data
+};
+
+/// How VAE Generate hands out several volumes.
+enum class RealizationsAs
+{
+  TimeSteps = 0,
+  Blocks = 1 ///< of a multi-block
+};
+
 /// Where a latent field to explore from comes from.
 enum class LatentSource
 {

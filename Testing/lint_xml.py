@@ -36,7 +36,8 @@ DEFAULTS = {
     "VAELatentExplorer": {**cxx_defaults("RunOptions"), **cxx_defaults("ExplorerOptions")},
     "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
     "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
-    "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions")},
+    "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions"),
+                    **cxx_defaults("FractionOptions")},
 }
 
 

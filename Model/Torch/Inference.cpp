@@ -145,9 +145,17 @@ void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& 
   const Decode what = two    ? Decode::Likelier
     : this->Info.hasPhases() ? Decode::Phase
                              : Decode::Value;
-  for (std::size_t c = 0; c < outputs.values.size(); ++c)
+  const bool onePhase = outputs.logOdds.data;
+  for (std::size_t c = onePhase ? 1 : 0; c < outputs.values.size(); ++c)
   {
     this->write(box, value, channels, c, what, outputs.values[c]);
+  }
+  if (onePhase)
+  {
+    this->write(box, this->Here->others(decoded, outputs.phase), channels, 0, Decode::Phase,
+      outputs.values[0]);
+    this->write(box, this->Here->logOdds(decoded, outputs.phase), channels, 0, Decode::Plain,
+      outputs.logOdds);
   }
   if (two)
   {

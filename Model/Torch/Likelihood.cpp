@@ -41,6 +41,14 @@ public:
     const at::Tensor p = decoded.sigmoid();
     return at::stack({ 1 - p, p }, 1);
   }
+  at::Tensor logOdds(const at::Tensor& decoded, std::int64_t phase) const override
+  {
+    return phase == 1 ? decoded : -decoded;
+  }
+  at::Tensor others(const at::Tensor& decoded, std::int64_t phase) const override
+  {
+    return at::full_like(decoded, 1 - phase);
+  }
   at::Tensor fisherInformation(const at::Tensor& decoded) const override
   {
     const at::Tensor p = decoded.sigmoid();
@@ -77,6 +85,16 @@ public:
   {
     return this->split(decoded).softmax(1);
   }
+  at::Tensor logOdds(const at::Tensor& decoded, std::int64_t phase) const override
+  {
+    const at::Tensor all = this->split(decoded);
+    return all.select(1, phase) - this->without(all, phase).logsumexp(1);
+  }
+  at::Tensor others(const at::Tensor& decoded, std::int64_t phase) const override
+  {
+    const at::Tensor index = this->without(this->split(decoded), phase).argmax(1);
+    return (index + (index >= phase)).to(at::kFloat);
+  }
   at::Tensor fisherInformation(const at::Tensor& decoded) const override
   {
     const at::Tensor p = this->probabilities(decoded);
@@ -91,6 +109,10 @@ private:
   at::Tensor split(const at::Tensor& decoded) const
   {
     return decoded.unflatten(1, { this->Phases, -1 });
+  }
+  at::Tensor without(const at::Tensor& logits, std::int64_t phase) const
+  {
+    return at::cat({ logits.slice(1, 0, phase), logits.slice(1, phase + 1) }, 1);
   }
   std::vector<at::Tensor> masks(const at::Tensor& x) const
   {

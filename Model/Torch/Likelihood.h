@@ -35,6 +35,13 @@ public:
   /// grey values.
   virtual at::Tensor probabilities(const at::Tensor&) const { return {}; }
 
+  ///@{
+  /// As x is folded: log odds of a phase against the others, and the index of the likeliest of
+  /// those. Undefined for grey values.
+  virtual at::Tensor logOdds(const at::Tensor&, std::int64_t /*phase*/) const { return {}; }
+  virtual at::Tensor others(const at::Tensor&, std::int64_t /*phase*/) const { return {}; }
+  ///@}
+
   /// Fisher information of x about the decoder's own value, a voxel: 1/sigma^2 for a Gaussian,
   /// p (1 - p) for the logit of a Bernoulli variable (Zheng et al. 2019).
   virtual at::Tensor fisherInformation(const at::Tensor& decoded) const = 0;

@@ -110,6 +110,17 @@ void describeChannel(const std::vector<Volume>& volumes,
   if (few)
   {
     out.phases.assign(values.begin(), values.end());
+    out.fractions.assign(values.size(), 0);
+    for (std::size_t i = 0; i < volumes.size(); ++i)
+    {
+      const ChannelSummary& s = summaries[i][index];
+      const double part = static_cast<double>(voxels(volumes[i].dims)) / count;
+      for (std::size_t k = 0; k < s.values.size(); ++k)
+      {
+        const auto at = std::distance(values.begin(), values.find(s.values[k]));
+        out.fractions[static_cast<std::size_t>(at)] += part * s.fractions[k];
+      }
+    }
   }
 }
 
@@ -295,6 +306,7 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
     else
     {
       c.phases.clear();
+      c.fractions.clear();
     }
   }
   if (!phases)

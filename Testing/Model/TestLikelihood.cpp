@@ -108,6 +108,39 @@ TEST(Likelihood, CategoricalOfTwoIsBernoulli)
     categoricalLoss(both, x).item<double>(), bernoulliLoss(logit, x).item<double>(), 1e-6);
 }
 
+TEST(Likelihood, LogOddsAreThoseOfProbabilities)
+{
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(2);
+  ModelInfo info;
+  info.channels.resize(1);
+  for (const int phases : { 2, 3, 5 })
+  {
+    info.likelihood = phases == 2 ? Likelihood::Bernoulli : Likelihood::Categorical;
+    info.channels[0].phases.resize(static_cast<std::size_t>(phases));
+    const auto observation = makeObservation(info, at::kCPU);
+    // [batch, phases * values, cells]
+    const at::Tensor decoded =
+      at::randn({ 1, (phases == 2 ? 1 : phases) * 4, 3, 3, 3 }, generator) * 2;
+    const at::Tensor p = observation->probabilities(decoded);
+    const at::Tensor likeliest = observation->value(decoded);
+    for (std::int64_t k = 0; k < phases; ++k)
+    {
+      const at::Tensor mine = p.select(1, k).to(at::kDouble);
+      EXPECT_LT(
+        (observation->logOdds(decoded, k) - (mine / (1 - mine)).log()).abs().max().item<double>(),
+        1e-3);
+      const at::Tensor others = observation->others(decoded, k);
+      EXPECT_EQ(others.sizes(), likeliest.sizes());
+      EXPECT_FALSE((others == k).any().item<bool>());
+      // Where another phase is the likeliest of all, it is so among the others.
+      EXPECT_TRUE(((others == likeliest) == (likeliest != k)).all().item<bool>());
+      const at::Tensor best =
+        at::where(at::arange(phases).view({ 1, phases, 1, 1, 1, 1 }) == k, 0., p).argmax(1);
+      EXPECT_TRUE((others == best).all().item<bool>());
+    }
+  }
+}
+
 TEST(Likelihood, WidthsFollowAreLearntOrStay)
 {
   const at::Tensor x = at::zeros({ 2, 64, 4 }), y = at::full({ 2, 64, 4 }, 0.3);
