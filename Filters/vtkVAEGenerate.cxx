@@ -40,7 +40,7 @@ struct vtkVAEGenerate::Options
 //----------------------------------------------------------------------------
 vtkVAEGenerate::vtkVAEGenerate() : Internal(std::make_unique<Options>())
 {
-  this->SetNumberOfInputPorts(2);
+  this->SetNumberOfInputPorts(3);
   this->SetInputArrayToProcess(0, 1, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "");
 }
 
@@ -81,7 +81,7 @@ vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, phase);
 int vtkVAEGenerate::FillInputPortInformation(int port, vtkInformation* info)
 {
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkTable" : "vtkImageData");
-  if (port == 1)
+  if (port > 0)
   {
     info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
   }
@@ -139,7 +139,9 @@ int vtkVAEGenerate::RequestInformation(
   vtkVAELatentImage::Grid grid; // of one point, until a model is known
   if (const vae::ModelInfo* info = vtkVAEForecast::Model(inputVector[0]))
   {
-    grid = vtkVAELatentImage::Grid::New(*info, this->Dimensions);
+    vtkInformation* known = inputVector[2]->GetInformationObject(0);
+    grid = known ? vtkVAELatentImage::Grid::Of(known, info->cellData)
+                 : vtkVAELatentImage::Grid::New(*info, this->Dimensions);
   }
   grid.ApplyTo(out);
   std::vector<double> times(static_cast<std::size_t>(this->Realizations));
@@ -155,10 +157,13 @@ int vtkVAEGenerate::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
   // The model is not an image: it has no extent to ask for.
-  if (vtkInformation* map = inputVector[1]->GetInformationObject(0))
+  for (const int port : { 1, 2 })
   {
-    vtkVAEBridge::RequestWholeExtent(map);
-    vtkVAEBridge::RequestFirstTimeStep(map); // the time that is asked for is a realization
+    if (vtkInformation* image = inputVector[port]->GetInformationObject(0))
+    {
+      vtkVAEBridge::RequestWholeExtent(image);
+      vtkVAEBridge::RequestFirstTimeStep(image); // the time that is asked for is a realization
+    }
   }
   return 1;
 }
@@ -168,7 +173,8 @@ int vtkVAEGenerate::RequestUpdateExtent(
 class vtkVAEGenerate::Generator
 {
 public:
-  Generator(vtkVAEGenerate* self, const vae::Model& model, vtkInformationVector* map)
+  Generator(vtkVAEGenerate* self, const vae::Model& model, vtkInformationVector* map,
+    vtkInformationVector* known)
     : Self(self)
     , Options(*self->Internal)
     , Model(model)
@@ -177,6 +183,10 @@ public:
   {
     vae::Prior& prior = this->Options.prior;
     prior = prior == vae::Prior::Automatic ? model.bestPrior() : prior;
+    if (auto image = vtkImageData::GetData(known))
+    {
+      this->ReadKnown(image);
+    }
     this->Check();
     if (this->Options.fractionMode != vae::FractionMode::Off)
     {
@@ -196,7 +206,9 @@ public:
   void Make(vtkImageData* output, int realization, double from, double to)
   {
     const auto at = [&](double part) { return from + part * (to - from); };
-    const double sampled = at(this->Options.prior == vae::Prior::Learned ? 0.5 : 0.1);
+    const double sampled = at(this->Known              ? 0.95
+        : this->Options.prior == vae::Prior::Learned ? 0.5
+                                                     : 0.1);
     const double decoded = at(this->Levels() ? 0.8 : 1);
     vtkVAEBridge::Progress sampling(this->Self, from, sampled);
     vtkVAEBridge::Progress decoding(this->Self, sampled, decoded);
@@ -211,8 +223,10 @@ public:
     // A margin of latent cells all round, decoded and thrown away: no border in the result.
     const int margin = this->Model.decodeHalo();
     const vae::Dims dims = this->Grid.Dims();
-    const vae::Latent latent = this->Model.sample(
-      dims, margin, this->Options, this->TrendOnCells(margin), this->Self->Run(), first);
+    const vae::Latent latent = this->Known
+      ? this->Model.sampleGiven(*this->Known, margin, this->Options, this->Self->Run(), first)
+      : this->Model.sample(
+          dims, margin, this->Options, this->TrendOnCells(margin), this->Self->Run(), first);
     vtkVAELatentImage::Arrays arrays(this->Grid, this->Info, this->Self->ComputeProbability);
     std::optional<vae::PhaseFraction> fraction;
     if (this->Options.fractionMode != vae::FractionMode::Off)
@@ -231,6 +245,10 @@ public:
       fraction->set(this->Options.fractionMode == vae::FractionMode::TargetFraction
           ? this->Options.targetFraction
           : vae::trainingFraction(this->Info, this->Phase));
+    }
+    if (this->Known)
+    {
+      this->Agreement = vae::overwrite(*this->Known, arrays.Wanted.values);
     }
     arrays.PutOn(output);
     this->Report(output->GetFieldData(), arrays.Wanted.values[0]);
@@ -266,6 +284,35 @@ private:
     };
     inside("Temperature", this->Options.temperature, 10);
     inside("Target Fraction", this->Options.targetFraction, 1);
+  }
+
+  void ReadKnown(vtkImageData* image)
+  {
+    bool cellData = false, maskCellData = false;
+    const auto arrays = vtkVAEBridge::ArraysFor(image, this->Info, cellData);
+    vtkDataArray* named = this->Self->GetInputArrayToProcess(1, image);
+    if (!named)
+    {
+      throw std::invalid_argument(
+        "Known Data is set, but not its Known Mask: the array that is not 0 where values are known");
+    }
+    vtkDataArray* mask =
+      vtkVAEBridge::ScalarsOf(this->Self, named, image, maskCellData, "Known Mask");
+    if (maskCellData != cellData)
+    {
+      throw std::invalid_argument(std::string("Known Mask '") + mask->GetName() + "' is an array of " +
+        (maskCellData ? "cells" : "points") + ", the data are of " +
+        (cellData ? "cells" : "points"));
+    }
+    if (this->Options.fractionMode != vae::FractionMode::Off || this->Self->GetNumberOfInputConnections(1) > 0)
+    {
+      throw std::invalid_argument(
+        "Known Data is set: Fraction Mode must be Off and Trend Map empty, since what is known decides");
+    }
+    this->Known.emplace(vtkVAEBridge::VolumeOf(image, arrays, cellData));
+    this->Known->mask = vtkVAEBridge::VolumeOf(image, { mask }, cellData).channels[0];
+    this->Grid = vtkVAELatentImage::Grid::Of(image, cellData);
+    this->Options.periodic = {};
   }
 
   void ReadMap(vtkImageData* image)
@@ -322,6 +369,14 @@ private:
     add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(this->Options.seed) });
     add(vtkNew<vtkIntArray>(), "Realization",
       std::array{ static_cast<int>(this->Options.realization) });
+    if (this->Known)
+    {
+      const auto known = static_cast<double>(this->Agreement.known);
+      add(vtkNew<vtkDoubleArray>(), "Known Data Met",
+        std::array{ static_cast<double>(this->Agreement.equal) / known });
+      add(vtkNew<vtkDoubleArray>(), "Known Data RMS Error",
+        std::array{ std::sqrt(this->Agreement.squares / known) });
+    }
     if (this->Info.hasPhases())
     {
       vae::Channel channel;
@@ -348,6 +403,8 @@ private:
   const vae::Model& Model;
   const vae::ModelInfo& Info;
   vtkVAELatentImage::Grid Grid;
+  std::optional<vae::Volume> Known; ///< with its mask
+  vae::Overwritten Agreement;       ///< of what was decoded with it
   std::optional<vtkVAETrendMap> Map;
   bool Follows = false; ///< the prior follows the map
   int Phase = 0;        ///< that fractions are of
@@ -363,7 +420,7 @@ int vtkVAEGenerate::RequestData(
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[0]));
     this->Last = nullptr; // its memory is needed
-    Generator generator(this, model, inputVector[1]);
+    Generator generator(this, model, inputVector[1], inputVector[2]);
     this->PlanMemory(model, generator.GetGrid().Dims());
     if (auto blocks = vtkMultiBlockDataSet::SafeDownCast(output))
     {

@@ -39,6 +39,12 @@ public:
    */
   void SetTrendMapConnection(vtkAlgorithmOutput* map) { this->SetInputConnection(1, map); }
 
+  /**
+   * Image data with values that every realization has where a mask (input array 1) is not 0; may be
+   * left out. The output lies on its grid.
+   */
+  void SetKnownDataConnection(vtkAlgorithmOutput* image) { this->SetInputConnection(2, image); }
+
   ///@{
   /**
    * Voxels along x, y, z, each at least 1; a 2-D model ignores the axis that its training

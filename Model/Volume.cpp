@@ -10,6 +10,58 @@
 namespace vae
 {
 
+Overwritten overwrite(const Volume& known, const std::vector<OutputChannel>& arrays)
+{
+  Overwritten found;
+  const std::int64_t count = voxels(known.dims);
+  std::array<double, 4096> values;
+  std::array<bool, 4096> wanted;
+  for (std::size_t c = 0; c < arrays.size(); ++c)
+  {
+    const Channel& from = known.channels[c];
+    const OutputChannel& to = arrays[c];
+    for (std::int64_t begin = 0; begin < count; begin += 4096)
+    {
+      const auto n = static_cast<std::size_t>(std::min<std::int64_t>(4096, count - begin));
+      dispatch(known.mask.type, [&](auto t)
+      {
+        const auto* mask =
+          static_cast<const decltype(t)*>(known.mask.data) + begin * known.mask.stride;
+        for (std::size_t i = 0; i < n; ++i)
+        {
+          wanted[i] = mask[static_cast<std::ptrdiff_t>(i) * known.mask.stride] != 0;
+        }
+      });
+      dispatch(from.type, [&](auto t)
+      {
+        const auto* in = static_cast<const decltype(t)*>(from.data) + begin * from.stride;
+        for (std::size_t i = 0; i < n; ++i)
+        {
+          values[i] = static_cast<double>(in[static_cast<std::ptrdiff_t>(i) * from.stride]);
+        }
+      });
+      dispatch(to.type, [&](auto t)
+      {
+        using T = decltype(t);
+        auto* out = static_cast<T*>(to.data) + begin * to.stride;
+        for (std::size_t i = 0; i < n; ++i)
+        {
+          if (wanted[i])
+          {
+            T& value = out[static_cast<std::ptrdiff_t>(i) * to.stride];
+            const double difference = static_cast<double>(value) - values[i];
+            ++found.known;
+            found.equal += difference == 0;
+            found.squares += difference * difference;
+            value = static_cast<T>(values[i]);
+          }
+        }
+      });
+    }
+  }
+  return found;
+}
+
 std::string toString(const Dims& d)
 {
   return std::to_string(d[0]) + " x " + std::to_string(d[1]) + " x " + std::to_string(d[2]);

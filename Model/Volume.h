@@ -88,6 +88,16 @@ struct Volume
   bool cellData = false;
 };
 
+/// What overwrite() found.
+struct Overwritten
+{
+  std::int64_t known = 0; ///< values that are known, of all channels
+  std::int64_t equal = 0; ///< of them, how many were there already
+  double squares = 0;     ///< sum of the squared differences
+};
+/// Put the values of `known` where its mask is not 0 into arrays of its size, one a channel.
+Overwritten overwrite(const Volume& known, const std::vector<OutputChannel>& arrays);
+
 /// "64 x 64 x 93"
 std::string toString(const Dims& dims);
 

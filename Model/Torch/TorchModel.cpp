@@ -80,28 +80,7 @@ struct Filled
     }
     this->volume.mask = {};
     model.decode(latent, known.dims, margin, outputs, run);
-    dispatch(known.mask.type, [&](auto m)
-    {
-      const auto* mask = static_cast<const decltype(m)*>(known.mask.data);
-      for (std::size_t c = 0; c < known.channels.size(); ++c)
-      {
-        const Channel& from = known.channels[c];
-        dispatch(from.type, [&](auto t)
-        {
-          using T = decltype(t);
-          const auto* in = static_cast<const T*>(from.data);
-          auto* out = reinterpret_cast<T*>(this->arrays[c].data());
-          for (std::size_t i = 0; i < count; ++i)
-          {
-            const auto at = static_cast<std::ptrdiff_t>(i);
-            if (mask[at * known.mask.stride] != 0)
-            {
-              out[i] = in[at * from.stride];
-            }
-          }
-        });
-      }
-    });
+    overwrite(known, outputs.values);
   }
 };
 
