@@ -261,34 +261,6 @@ TEST(Generate, AMapSaysWhere)
   EXPECT_LE(std::abs(FractionOf(Rocks(p.New()), 0) - 0.25), 1 / n);
 }
 
-TEST(Generate, ALearnedPriorTakesTheMapItself)
-{
-  Generation p(Rock(87, 182), 4);
-  p.Train->SetLatentStride(4); // 8 cells along each axis
-  p.Generate->ComputeProbabilityOn();
-  const auto with = [&](const char* phase, double at0, double at64)
-  {
-    p.Generate->SetPhase(phase);
-    p.Generate->SetInputDataObject(
-      1, Map(64, 8, false, [=](const double* at) { return std::lerp(at0, at64, at[0] / 64); }));
-    return Rocks(p.New(), "rock_probability");
-  };
-  p.Train->Update();
-  ASSERT_EQ(p.Model().bestPrior(), vae::Prior::Learned);
-  const std::vector<double> ramp = with("87", 0.25, 0.75);
-  ASSERT_EQ(ramp.size(), 40u * 33 * 26);
-  EXPECT_NE(with("87", 0.25, 0.25), ramp);
-  EXPECT_EQ(with("182", 0.75, 0.25), ramp) << "what one phase has, the other has not";
-  EXPECT_EQ(with("auto", 0.25, 0.75), ramp) << "the rarer one";
-  // Exactly, too.
-  p.Generate->SetFractionMode(static_cast<int>(vae::FractionMode::TrendMap));
-  EXPECT_EQ(with("182", 0.25, 0.25).size(), ramp.size());
-  EXPECT_LE(std::abs(FractionOf(Rocks(p.New()), 182) - 0.25), 1. / (40 * 33 * 26));
-  auto prior =
-    vtkStringArray::SafeDownCast(p.New()->GetFieldData()->GetAbstractArray("Prior"));
-  EXPECT_EQ(prior->GetValue(0), "learned");
-}
-
 TEST(Generate, BlocksAreTheTimeSteps)
 {
   Generation p(Rock());
