@@ -18,6 +18,7 @@ constexpr int Steps = 40;
 constexpr double LearningRate = 0.3; // posterior standard deviations a step, at first
 constexpr double Penalty = 0.02;     // of half the squared distance, nats
 constexpr std::int64_t TileCells = 16;
+constexpr std::int64_t ContextCells = 2; // what is further away hardly changes a gradient
 
 } // namespace
 
@@ -106,7 +107,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     forEachTile(cells, { TileCells, TileCells, TileCells }, {}, [&](const Box& box)
     {
       report(monitor, static_cast<double>(step) / Steps);
-      const Box wide = widen(box, network.decodeHalo(), low, high);
+      const Box wide = widen(box, std::min<std::int64_t>(ContextCells, network.decodeHalo()), low, high);
       Box inField = wide;
       for (int a = 0; a < 3; ++a)
       {

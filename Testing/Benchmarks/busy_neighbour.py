@@ -17,7 +17,7 @@ seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 12
 
 
 def speed(execution):
-    train = VAETrain(Input=volume, TimeBudget=seconds, Execution=execution)
+    train = VAETrain(Input=volume, TimeBudget=seconds, PriorShare=0, Execution=execution)
     train.UpdatePipeline()
     train.InvokeCommand("Wait")
     train.SMProxy.MarkModified(train.SMProxy)

@@ -34,7 +34,7 @@ def forget_peak():
 
 data = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "Data", "rock_96.vti")
 rock = OpenDataFile(data)
-model = VAETrain(Input=rock, TimeBudget=0, Epochs=10)
+model = VAETrain(Input=rock, TimeBudget=0, Epochs=10, PriorShare=0)
 model.UpdatePipeline()
 name = rock.PointData.GetArray(0).GetName()
 small = vtk_to_numpy(servermanager.Fetch(rock).GetPointData().GetArray(0)).reshape(96, 96, 96)

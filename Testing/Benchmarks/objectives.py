@@ -47,7 +47,7 @@ say("| objective | steps | accuracy | KL, nats a voxel | active latents | mutual
     "| generated porosity | S2 error |")
 say("|---|---|---|---|---|---|---|---|---|")
 for objective in names:
-    model = VAETrain(Input=volume, Objective=objective, TimeBudget=seconds,
+    model = VAETrain(Input=volume, Objective=objective, TimeBudget=seconds, PriorShare=0,
                      ValidationFraction=HELD_OUT)
     model.UpdatePipeline()
     table = servermanager.Fetch(model)

@@ -23,7 +23,7 @@ CELLS = 8
 
 def latents(objective):
     """Mean and standard deviation of the attribute that varies most, in a row of cells."""
-    model = VAETrain(Input=volume, Objective=objective, TimeBudget=seconds)
+    model = VAETrain(Input=volume, Objective=objective, TimeBudget=seconds, PriorShare=0)
     encoded = VAEEncode(Input=volume, Model=model)
     encoded.UpdatePipeline()
     data = servermanager.Fetch(encoded).GetCellData()

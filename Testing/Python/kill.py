@@ -14,7 +14,7 @@ from paraview.simple import *
 
 if len(sys.argv) > 1 and sys.argv[1] == "child":
     vae_test.load(globals())
-    VAETrain(Input=vae_test.rock(), Epochs=10**6, TimeBudget=0, Width=16, CheckpointInterval=1,
+    VAETrain(Input=vae_test.rock(), Epochs=10**6, TimeBudget=0, PriorShare=0, Width=16, CheckpointInterval=1,
              ModelFile=sys.argv[2]).UpdatePipeline()
     sys.exit("the training has ended")
 

@@ -35,8 +35,8 @@ def wait_for(train, condition):
 
 
 rock = vae_test.rock()
-train = VAETrain(Input=rock, Epochs=100000, TimeBudget=0, StepsPerEpoch=5, Width=16, PatchSize=16,
-                 Threads=1, Execution="Live", ModelFile=model_file, CheckpointInterval=0.5)
+train = VAETrain(Input=rock, Epochs=100000, TimeBudget=0, PriorShare=0, StepsPerEpoch=5, Width=16,
+                 PatchSize=16, Threads=1, Execution="Live", ModelFile=model_file, CheckpointInterval=0.5)
 assert train.State == "Idle", train.State
 train.UpdatePipeline()
 assert now(train).State in ("Preparing", "Training"), train.State
@@ -66,7 +66,7 @@ assert "training" in header["__metadata__"]
 
 # The same settings, blocking: the file is gone on with, here to a nearer end.
 again = VAETrain(Input=rock, Epochs=model["history"][-1]["epoch"] + 2, TimeBudget=0, StepsPerEpoch=5,
-                 Width=16, PatchSize=16, Threads=1,
+                 Width=16, PatchSize=16, Threads=1, PriorShare=0,
                  InitialModel=VAEModelReader(FileName=model_file))
 again.UpdatePipeline()
 now(again)

@@ -14,7 +14,7 @@ from paraview.simple import LoadPlugin, OpenDataFile
 
 SCRATCH = os.environ["VAE_SCRATCH"]
 QUICK = {"TimeBudget": 0, "Epochs": 3, "StepsPerEpoch": 10, "Width": 16, "PatchSize": 32,
-         "Device": "cpu"}
+         "Device": "cpu", "PriorShare": 0}
 
 
 def load(namespace):
