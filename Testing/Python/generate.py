@@ -32,7 +32,7 @@ folder = vae_test.clean_folder()
 rock = vae_test.rock()
 name = rock.PointData.GetArray(0).GetName()
 pores = float((vtk_to_numpy(servermanager.Fetch(rock).GetPointData().GetArray(0)) == 0).mean())
-model = VAETrain(registrationName="train", Input=rock, Objective="beta-VAE", Beta=0.1, PriorShare=0,
+model = VAETrain(registrationName="train", Input=rock, Objective="beta-VAE", Beta=0.1,
                  ModelFile=os.path.join(folder, "rock.safetensors"), **vae_test.QUICK)
 
 # Defaults, before and after a table was the active source.

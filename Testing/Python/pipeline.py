@@ -24,7 +24,9 @@ assert model.Status.startswith("Trained on cpu"), model.Status
 assert model.MaskArray[1] == "None", model.MaskArray
 assert os.path.exists(model_file)
 table = servermanager.Fetch(model)
-assert table.GetNumberOfRows() == 12, table.GetNumberOfRows()
+assert table.GetNumberOfRows() == 13, table.GetNumberOfRows()  # the last one is the prior's
+losses = [table.GetColumnByName("Prior Loss").GetValue(i) for i in (11, 12)]
+assert losses[0] != losses[0] and 0.5 < losses[1] < 2.5, losses
 
 name = rock.PointData.GetArray(0).GetName()
 for suffix in ("", "_reconstruction", "_error"):
@@ -43,6 +45,31 @@ saved = OpenDataFile(os.path.join(folder, "new.vti"))
 saved.UpdatePipeline()
 assert saved.PointData.GetArray(name).GetRange()[0] in (0.0, 255.0)
 assert servermanager.Fetch(saved).GetSpacing() == (5.0, 5.0, 5.0)
+
+# From the learned prior (of a few steps here, so that Automatic is the random field), periodic.
+drawn = VAEGenerate(Input=model, Dimensions=[48, 40, 40], Prior="Learned", PeriodicX=1)
+drawn.UpdatePipeline()
+assert drawn.FieldData["Prior"].GetNumberOfTuples() == 1
+assert servermanager.Fetch(drawn).GetFieldData().GetAbstractArray("Prior").GetValue(0) == "learned"
+assert servermanager.Fetch(new).GetFieldData().GetAbstractArray("Prior").GetValue(0) == "random field"
+
+# Known data: a borehole of 6 voxels through a piece of the rock.
+piece = ExtractSubset(Input=rock, VOI=[0, 47, 0, 47, 0, 47])
+known = Calculator(Input=piece, ResultArrayName="known",
+                   Function="if(coordsX > 97 & coordsX < 128 & coordsY > 97 & coordsY < 128, 1, 0)")
+given = VAEGenerate(Input=model, KnownData=known, KnownMask=["POINTS", "known"])
+given.UpdatePipeline()
+assert given.GetDataInformation().GetExtent() == (0, 47, 0, 47, 0, 47)
+fetched = servermanager.Fetch(given)
+truth = servermanager.Fetch(known).GetPointData()
+met = fetched.GetFieldData().GetArray("Known Data Met").GetValue(0)
+assert 0.5 < met <= 1, met
+count = 0
+for i in range(48 ** 3):
+    if truth.GetArray("known").GetValue(i):
+        count += 1
+        assert fetched.GetPointData().GetArray(name).GetValue(i) == truth.GetArray(name).GetValue(i), i
+assert count == 36 * 48, count
 
 # A model saved and opened gives identical output.
 copy_file = os.path.join(folder, "copy.safetensors")
