@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include <dlfcn.h>
+
 namespace vae
 {
 namespace
@@ -29,6 +31,41 @@ int cudaDevices()
 {
   return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().deviceCount()) : 0;
 }
+
+/// The OpenBLAS that LibTorch has brought into the process, if it has.
+class OpenBlas
+{
+public:
+  static const OpenBlas& instance()
+  {
+    static const OpenBlas found;
+    return found;
+  }
+  int threads() const { return this->Get ? this->Get() : 0; }
+  void setThreads(int threads) const
+  {
+    if (this->Set && threads > 0 && threads != this->Get())
+    {
+      this->Set(threads);
+    }
+  }
+
+private:
+  OpenBlas()
+  {
+    if (void* library = ::dlopen("libopenblas.so.0", RTLD_LAZY | RTLD_NOLOAD))
+    {
+      this->Get = reinterpret_cast<int (*)()>(::dlsym(library, "openblas_get_num_threads"));
+      this->Set = reinterpret_cast<void (*)(int)>(::dlsym(library, "openblas_set_num_threads"));
+      if (!this->Get)
+      {
+        this->Set = nullptr;
+      }
+    }
+  }
+  int (*Get)() = nullptr;
+  void (*Set)(int) = nullptr;
+};
 
 } // namespace
 
@@ -97,11 +134,13 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
 
 RunScope::RunScope(const Place& place, bool gradients)
   : Threads(at::get_num_threads())
+  , BlasThreads(OpenBlas::instance().threads())
   , Gradients(c10::GradMode::is_enabled())
 {
   if (place.device.is_cpu())
   {
     at::set_num_threads(place.threads);
+    OpenBlas::instance().setThreads(1);
   }
   c10::GradMode::set_enabled(gradients);
 }
@@ -109,6 +148,7 @@ RunScope::RunScope(const Place& place, bool gradients)
 RunScope::~RunScope()
 {
   at::set_num_threads(this->Threads);
+  OpenBlas::instance().setThreads(this->BlasThreads);
   c10::GradMode::set_enabled(this->Gradients);
 }
 

@@ -23,7 +23,9 @@ struct Place
 /// \throws std::invalid_argument if the device is unknown or absent
 Place choosePlace(const std::string& device, Precision precision, int threads);
 
-/// Threads and gradient mode for the length of a scope; both are put back.
+/// Threads and gradient mode for the length of a scope; they are put back. OpenBLAS, where LibTorch
+/// uses it, gets one thread: its own threads and OpenMP's, which wait by spinning, take the cores
+/// from each other, and a step with a few small matrix products takes five times as long.
 class RunScope
 {
 public:
@@ -33,7 +35,7 @@ public:
   void operator=(const RunScope&) = delete;
 
 private:
-  int Threads;
+  int Threads, BlasThreads;
   bool Gradients;
 };
 

@@ -49,9 +49,13 @@ def chart(view, title, z, curves, left):
     shown.UseIndexForXAxis = 0
     shown.XArrayName = "z"
     shown.SeriesVisibility = [f"cell {i + 1}" for i in range(CELLS)]
+    shown.SeriesLineThickness = [t for i in range(CELLS) for t in (f"cell {i + 1}", "3")]
+    view.ShowLegend = 0
     view.ChartTitle = title
     view.LeftAxisTitle = left
     view.BottomAxisTitle = "latent attribute"
+    view.ChartTitleFontSize = 16
+    view.LeftAxisTitleFontSize = view.BottomAxisTitleFontSize = 13
     view.BottomAxisUseCustomRange = 1
     view.BottomAxisRangeMinimum, view.BottomAxisRangeMaximum = z[0], z[-1]
 
@@ -74,5 +78,5 @@ edge = 1.2 * max(3, numpy.abs(mean).max())
 z = numpy.linspace(-edge, edge, 2001)
 curves = [numpy.exp(-0.5 * ((z - m) / s) ** 2) / (s * numpy.sqrt(2 * numpy.pi))
           for m, s in zip(mean, deviation)]
-chart(right, f"VAE: a distribution (z{attribute})", z, curves, "q(z|x)")
+chart(right, f"VAE: a distribution (z{attribute})", z, curves, "density of q")
 SaveScreenshot(sys.argv[2], layout, ImageResolution=[1200, 420])

@@ -88,6 +88,7 @@ protected:
     Rock.dims = { Edge, Edge, Edge };
     TrainOptions options;
     options.timeBudget = 0;
+    options.priorShare = 0;
     options.epochs = 60;
     options.device = "cpu";
     auto trainer = backend().train({ Rock }, options);

@@ -352,6 +352,7 @@ TEST(Anomaly, APlantedDefectRanksFirst)
   }
   TrainOptions options;
   options.timeBudget = 0;
+  options.priorShare = 0;
   options.epochs = 20;
   options.stepsPerEpoch = 20;
   options.patchSize = 32;
