@@ -42,6 +42,7 @@ vtkVAEGenerate::vtkVAEGenerate() : Internal(std::make_unique<Options>())
 {
   this->SetNumberOfInputPorts(3);
   this->SetInputArrayToProcess(0, 1, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "");
+  this->SetInputArrayToProcess(1, 2, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "");
 }
 
 vtkVAEGenerate::~vtkVAEGenerate() = default;
@@ -262,18 +263,6 @@ private:
 
   void Check() const
   {
-    const vae::Dims dims = this->Grid.Dims();
-    const int stride = this->Info.network.stride();
-    for (std::size_t a = 0; a < 3; ++a)
-    {
-      const bool unused = this->Info.network.dimensions == 2 && dims[a] == 1;
-      if (this->Options.periodic[a] && !unused && dims[a] % stride != 0)
-      {
-        throw std::invalid_argument("Dimensions is " + vae::toString(dims) + "; along " + "xyz"[a] +
-          ", which is to be periodic, this model needs a multiple of " + std::to_string(stride) +
-          " voxels, the size of a latent cell");
-      }
-    }
     const auto inside = [](const char* what, double value, double most)
     {
       if (!(value >= 0 && value <= most))

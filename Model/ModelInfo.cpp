@@ -104,7 +104,7 @@ void visit(V& v, T& o)
   v("maximum", o.maximum);
   v("mean", o.mean);
   v("phases", o.phases);
-  v.later("fractions", o.fractions);
+  v("fractions", o.fractions);
 }
 
 template <typename V, typename T>
@@ -164,12 +164,6 @@ struct ToJson
   {
     this->Out.emplace(key, convert(value));
   }
-  template <typename T>
-  void later(const char* key, const T& value)
-  {
-    (*this)(key, value);
-  }
-
   static Json convert(bool v) { return v; }
   static Json convert(int v) { return v; }
   static Json convert(std::int64_t v) { return v; }
@@ -233,16 +227,6 @@ struct FromJson
       throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
     }
   }
-  /// What the first files of this format do not have.
-  template <typename T>
-  void later(const char* key, T& value)
-  {
-    if (this->In.has(key))
-    {
-      (*this)(key, value);
-    }
-  }
-
   static void convert(const Json& j, bool& v) { v = j.boolean(); }
   static void convert(const Json& j, int& v)
   {
@@ -376,7 +360,7 @@ ModelInfo modelInfoFromJson(const std::string& text)
         ? c.phases.size() == 2
         : (info.likelihood == Likelihood::Categorical) == (c.phases.size() > 2),
       "a channel's phases do not fit the likelihood");
-    check(c.fractions.empty() || c.fractions.size() == c.phases.size(),
+    check(c.fractions.size() == c.phases.size(),
       "a channel's fractions are not those of its phases");
     check(std::is_sorted(c.phases.begin(), c.phases.end()), "a channel's phases are not ascending");
   }

@@ -25,7 +25,7 @@ struct ChannelInfo
   double minimum = 0, maximum = 1; ///< of the training data; outputs stay within
   double mean = 0;                 ///< of the training data
   std::vector<double> phases;      ///< Bernoulli, Categorical: the labels, ascending
-  std::vector<double> fractions;   ///< of each in the training data; empty: not known
+  std::vector<double> fractions;   ///< of each in the training data
 };
 
 /// One row of the history. Losses are nats a voxel; what concerns latents is measured on the

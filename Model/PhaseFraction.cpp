@@ -143,17 +143,6 @@ float threshold(std::vector<float>& values, double fraction)
   return (*std::min_element(values.begin(), next) + *next) / 2;
 }
 
-/// Of each phase in the training data; none where it is not known.
-std::vector<double> fractionsOf(const ChannelInfo& c)
-{
-  if (!c.fractions.empty() || c.phases.size() != 2)
-  {
-    return c.fractions;
-  }
-  const double larger = (c.mean - c.phases[0]) / (c.phases[1] - c.phases[0]);
-  return { 1 - larger, larger };
-}
-
 } // namespace
 
 int phaseOf(const ModelInfo& info, const std::string& label)
@@ -166,9 +155,8 @@ int phaseOf(const ModelInfo& info, const std::string& label)
   const ChannelInfo& c = info.channels[0];
   if (label == "auto")
   {
-    const std::vector<double> fractions = fractionsOf(c);
     return static_cast<int>(
-      std::min_element(fractions.begin(), fractions.end()) - fractions.begin());
+      std::min_element(c.fractions.begin(), c.fractions.end()) - c.fractions.begin());
   }
   char* end = nullptr;
   const double value = std::strtod(label.c_str(), &end);
@@ -188,14 +176,7 @@ int phaseOf(const ModelInfo& info, const std::string& label)
 
 double trainingFraction(const ModelInfo& info, int phase)
 {
-  const std::vector<double> fractions = fractionsOf(info.channels[0]);
-  if (fractions.empty())
-  {
-    throw std::invalid_argument("Fraction Mode is 'Training Data', but this model was trained "
-                                "before models knew the fractions of their phases; name a Target "
-                                "Fraction, or train it again");
-  }
-  return fractions[static_cast<std::size_t>(phase)];
+  return info.channels[0].fractions[static_cast<std::size_t>(phase)];
 }
 
 //----------------------------------------------------------------------------

@@ -171,6 +171,47 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
   }
 }
 
+at::Tensor readFolded(const Volume& volume, const Frame& frame,
+  const std::vector<ChannelInfo>& channels, const Box& box)
+{
+  const at::Tensor x = emptyFolded(1, frame, box.size, static_cast<int>(channels.size()));
+  readFolded(volume, frame, channels, box, {}, x.mutable_data_ptr<float>());
+  return x;
+}
+
+at::Tensor cellMeans(const at::Tensor& folded, const Frame& frame)
+{
+  std::int64_t values = 1;
+  std::vector<std::int64_t> kernel;
+  for (int a = 3 - frame.dimensions; a < 3; ++a)
+  {
+    values *= frame.fold[a];
+    kernel.push_back(frame.cell[a] / frame.fold[a]);
+  }
+  const at::Tensor mean = folded.narrow(1, 0, values).mean(1, true);
+  return frame.dimensions == 3 ? at::avg_pool3d(mean, kernel) : at::avg_pool2d(mean, kernel);
+}
+
+at::Tensor cellMeans(const Volume& volume, const Frame& frame,
+  const std::vector<ChannelInfo>& channels, at::Tensor (*of)(const at::Tensor&))
+{
+  const Index3 cells = frame.cells();
+  const at::Tensor all = at::empty({ 1, cells[0], cells[1], cells[2] });
+  const int last = frame.used(0) ? 0 : 1;
+  for (std::int64_t i = 0; i < cells[last]; ++i)
+  {
+    Box slab;
+    for (int a = 0; a < 3; ++a)
+    {
+      slab.size[a] = (a == last ? 1 : cells[a]) * frame.cell[a];
+    }
+    slab.origin[last] = i * frame.cell[last];
+    const at::Tensor means = cellMeans(of(readFolded(volume, frame, channels, slab)), frame);
+    all.narrow(last + 1, i, 1).copy_(fromNetworkShape(means)[0]);
+  }
+  return all;
+}
+
 namespace
 {
 

@@ -56,6 +56,18 @@ Orientation randomOrientation(
 void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
   const Box& box, const Orientation& orientation, float* out);
 
+/// The same of one box as it lies, as a new tensor [1, channels * fold^3, cells...].
+at::Tensor readFolded(const Volume& volume, const Frame& frame,
+  const std::vector<ChannelInfo>& channels, const Box& box);
+
+/// The mean of the first channel over each latent cell, [batch, 1, cells...], of folded values.
+at::Tensor cellMeans(const at::Tensor& folded, const Frame& frame);
+
+/// The same over a whole volume, [1, z, y, x], a slab of cells at a time.
+/// \param of what of a folded value is averaged
+at::Tensor cellMeans(const Volume& volume, const Frame& frame,
+  const std::vector<ChannelInfo>& channels, at::Tensor (*of)(const at::Tensor&));
+
 /// What a folded value becomes on its way to the user's array.
 enum class Decode
 {

@@ -29,35 +29,21 @@ Conditioning::Conditioning(const ModelInfo& info, const Frame& frame, const Volu
 {
   this->Mask.dims = known.dims;
   this->Mask.channels = { known.mask };
-  const Index3 cells = frame.cells();
-  this->Fractions = at::empty({ cells[0], cells[1], cells[2] });
-  const int last = frame.used(0) ? 0 : 1;
-  for (std::int64_t i = 0; i < cells[last]; ++i) // a slab at a time
-  {
-    Box box{ { 0, 0, 0 }, cells };
-    box.origin[last] = i;
-    box.size[last] = 1;
-    const at::Tensor mask = this->read(box, true).mean(1, true);
-    const std::int64_t k = info.network.stride() / info.network.fold();
-    const at::Tensor mean = frame.dimensions == 3 ? at::avg_pool3d(mask, { k, k, k })
-                                                  : at::avg_pool2d(mask, { k, k });
-    this->Fractions.narrow(last, i, 1).copy_(fromNetworkShape(mean)[0][0]);
-  }
+  const auto isKnown = [](const at::Tensor& mask) { return mask.ne(0).to(at::kFloat); };
+  this->Fractions = cellMeans(this->Mask, frame, { ChannelInfo() }, isKnown)[0];
 }
 
-at::Tensor Conditioning::read(const Box& box, bool mask) const
+at::Tensor Conditioning::data(const Box& box) const
 {
-  std::vector<ChannelInfo> channels = this->Info.channels;
-  if (mask)
-  {
-    channels.assign(1, ChannelInfo());
-  }
-  const Box voxels = toVoxels(box, this->Grid.cell);
-  const at::Tensor x =
-    emptyFolded(1, this->Grid, voxels.size, static_cast<int>(channels.size()));
-  readFolded(mask ? this->Mask : this->Known, this->Grid, channels, voxels, {},
-    x.mutable_data_ptr<float>());
-  return mask ? x.ne(0).to(at::kFloat) : x;
+  return readFolded(
+    this->Known, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell));
+}
+
+at::Tensor Conditioning::mask(const Box& box) const
+{
+  return readFolded(this->Mask, this->Grid, { ChannelInfo() }, toVoxels(box, this->Grid.cell))
+    .ne(0)
+    .to(at::kFloat);
 }
 
 void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
@@ -107,7 +93,8 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     forEachTile(cells, { TileCells, TileCells, TileCells }, {}, [&](const Box& box)
     {
       report(monitor, static_cast<double>(step) / Steps);
-      const Box wide = widen(box, std::min<std::int64_t>(ContextCells, network.decodeHalo()), low, high);
+      const auto context = std::min<std::int64_t>(ContextCells, network.decodeHalo());
+      const Box wide = widen(box, context, low, high);
       Box inField = wide;
       for (int a = 0; a < 3; ++a)
       {
@@ -122,19 +109,13 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
       const at::Tensor u =
         slice(moved, inField.origin, inField.size).clone().set_requires_grad(true);
       const at::Tensor z = slice(first, inField.origin, inField.size) + scale * u;
-      Halo halo;
-      for (int a = 3 - dimensions; a < 3; ++a)
-      {
-        halo.low.push_back(box.origin[a] - wide.origin[a]);
-        halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
-      }
       const at::Tensor decoded =
         network
           .decodeTile(toNetworkShape(z.unsqueeze(0), dimensions).to(place.device, place.compute),
-            halo)
+            around(box, wide, dimensions))
           .to(at::kFloat);
-      const at::Tensor known = this->read(box, true).to(place.device);
-      const at::Tensor x = at::nan_to_num(this->read(box, false)).to(place.device);
+      const at::Tensor known = this->mask(box).to(place.device);
+      const at::Tensor x = at::nan_to_num(this->data(box)).to(place.device);
       const at::Tensor excess = observation->excess(decoded, x);
       // One mask for all channels, which follow each other.
       std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);

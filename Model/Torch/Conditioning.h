@@ -28,8 +28,11 @@ public:
     Network& network, const Place& place, const Monitor& monitor) const;
 
 private:
-  /// Data or mask of a box of cells, folded.
-  at::Tensor read(const Box& box, bool mask) const;
+  ///@{
+  /// Of a box of cells, folded. Of the mask 1 is known, 0 is not.
+  at::Tensor data(const Box& box) const;
+  at::Tensor mask(const Box& box) const;
+  ///@}
 
   const ModelInfo& Info;
   const Frame& Grid;

@@ -14,18 +14,6 @@ namespace
 
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
 
-/// What `wide` has around `box`, along the axes of a tensor.
-Halo around(const Box& box, const Box& wide, int dimensions)
-{
-  Halo halo;
-  for (int a = 3 - dimensions; a < 3; ++a)
-  {
-    halo.low.push_back(box.origin[a] - wide.origin[a]);
-    halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
-  }
-  return halo;
-}
-
 /// The network itself on the CPU, a copy on a GPU.
 NetworkPtr on(const Place& place, const NetworkPtr& network, const NetworkOptions& options)
 {
@@ -89,11 +77,7 @@ void Inference::reserveFor(const Box& wide) const
 
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
 {
-  const Box voxels = toVoxels(box, this->Grid.cell);
-  const at::Tensor x =
-    emptyFolded(1, this->Grid, voxels.size, static_cast<int>(this->Info.channels.size()));
-  readFolded(volume, this->Grid, this->Info.channels, voxels, {}, x.mutable_data_ptr<float>());
-  return x;
+  return readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell));
 }
 
 Posterior Inference::encode(const Volume& volume, const Box& box)

@@ -59,12 +59,6 @@ at::Tensor lags(std::int64_t radius, std::int64_t period)
 
 const std::vector<std::int64_t> Axes{ -3, -2, -1 };
 
-at::Tensor whiteNoise(
-  const std::vector<std::int64_t>& sizes, std::int64_t channels, at::Generator generator)
-{
-  return at::randn({ channels, sizes[0], sizes[1], sizes[2] }, generator);
-}
-
 /// L of each frequency times a field of [channels, z, y, x]; L L^H where `twice`.
 at::Tensor coloured(const at::Tensor& factors, const at::Tensor& field, bool twice)
 {
@@ -156,6 +150,13 @@ LatentField LatentField::fit(
   return out;
 }
 
+at::Tensor LatentField::Spectrum::draw(const Shape3& size, at::Generator generator) const
+{
+  const at::Tensor white = at::randn(
+    { this->factors.size(1), this->sizes[0], this->sizes[1], this->sizes[2] }, generator);
+  return crop(coloured(this->factors, white, false), size);
+}
+
 LatentField::Spectrum LatentField::spectrum(
   const Shape3& size, const std::array<bool, 3>& periodic) const
 {
@@ -225,10 +226,7 @@ at::Tensor LatentField::scoresOf(const at::Tensor& values) const
 at::Tensor LatentField::sample(const Shape3& size, at::Generator generator, double temperature,
   const std::array<bool, 3>& periodic) const
 {
-  const Spectrum s = this->spectrum(size, periodic);
-  return this->valuesAt(
-    crop(coloured(s.factors, whiteNoise(s.sizes, s.factors.size(1), generator), false), size) *
-    temperature);
+  return this->valuesAt(this->spectrum(size, periodic).draw(size, generator) * temperature);
 }
 
 at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& where,
@@ -236,9 +234,7 @@ at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& w
 {
   const Shape3 size{ known.size(1), known.size(2), known.size(3) };
   const Spectrum s = this->spectrum(size, {});
-  const at::Tensor free =
-    crop(coloured(s.factors, whiteNoise(s.sizes, s.factors.size(1), generator), false), size) *
-    temperature;
+  const at::Tensor free = s.draw(size, generator) * temperature;
   const at::Tensor mask = where.to(at::kFloat).unsqueeze(0);
   const at::Tensor misfit = (this->scoresOf(known) - free) * mask;
   // Conjugate gradients for the kriging weights; the nugget is what a latent vector does not tell.

@@ -49,6 +49,8 @@ private:
   {
     std::vector<std::int64_t> sizes;
     at::Tensor factors;
+
+    at::Tensor draw(const std::array<std::int64_t, 3>& size, at::Generator generator) const;
   };
   Spectrum spectrum(
     const std::array<std::int64_t, 3>& size, const std::array<bool, 3>& periodic) const;

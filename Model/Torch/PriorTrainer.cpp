@@ -29,44 +29,9 @@ constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
 constexpr std::int64_t TrendLag = 24;   // cells
 
-/// The mean of the data over each latent cell, from folded, normalised values: of phases what is
-/// not the lowest label. [batch, 1, cells...]
-at::Tensor cellMeans(const at::Tensor& folded, const ModelInfo& info)
-{
-  const NetworkOptions& n = info.network;
-  const auto voxels = static_cast<std::int64_t>(std::lround(std::pow(n.fold(), n.dimensions)));
-  at::Tensor first = folded.narrow(1, 0, voxels);
-  if (info.likelihood == Likelihood::Categorical)
-  {
-    first = first.gt(0.5).to(at::kFloat);
-  }
-  const at::Tensor mean = first.mean(1, true);
-  const std::int64_t k = n.stride() / n.fold();
-  return n.dimensions == 3 ? at::avg_pool3d(mean, { k, k, k }) : at::avg_pool2d(mean, { k, k });
-}
-
-/// The same over a whole volume, [1, z, y, x], a slab of cells at a time.
-at::Tensor cellMeans(const Volume& volume, const ModelInfo& info)
-{
-  const Frame frame(volume.dims, volume.spacing, info.network);
-  const Index3 cells = frame.cells();
-  const at::Tensor all = at::empty({ 1, cells[0], cells[1], cells[2] });
-  const int last = frame.used(0) ? 0 : 1;
-  for (std::int64_t i = 0; i < cells[last]; ++i)
-  {
-    Box box;
-    for (int a = 0; a < 3; ++a)
-    {
-      box.size[a] = (a == last ? 1 : cells[a]) * frame.cell[a];
-    }
-    box.origin[last] = i * frame.cell[last];
-    const at::Tensor x =
-      emptyFolded(1, frame, box.size, static_cast<int>(info.channels.size()));
-    readFolded(volume, frame, info.channels, box, {}, x.mutable_data_ptr<float>());
-    all.narrow(last + 1, i, 1).copy_(fromNetworkShape(cellMeans(x, info))[0]);
-  }
-  return all;
-}
+/// What the local mean is of: grey values, or phases that are not the one of the lowest label.
+at::Tensor larger(const at::Tensor& folded) { return folded.gt(0.5).to(at::kFloat); }
+at::Tensor itself(const at::Tensor& folded) { return folded; }
 
 } // namespace
 
@@ -91,7 +56,7 @@ bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOption
 PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
   Network& network, const Observation& seen, const Place& place)
   : Dimensions(info.network.dimensions)
-  , Learning(info.network.dimensions, info.latentChannels(), Width)
+  , Learning(std::make_shared<FlowNetwork>(info.network.dimensions, info.latentChannels(), Width))
   , Average(info.network.dimensions, info.latentChannels(), Width)
   , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
   , Noise(at::make_generator<at::CPUGeneratorImpl>(
@@ -99,18 +64,18 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
   , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
 {
   this->encode(volumes, info, network, seen, place);
-  this->Learning.Net->initialise(this->Noise);
-  this->Learning.Net->to(place.device);
+  this->Learning->initialise(this->Noise);
+  this->Learning->to(place.device);
   this->Average.Net->to(place.device);
   {
     const c10::NoGradGuard guard;
-    const auto from = this->Learning.Net->parameters(), to = this->Average.Net->parameters();
+    const auto from = this->Learning->parameters(), to = this->Average.Net->parameters();
     for (std::size_t i = 0; i < to.size(); ++i)
     {
       at::Tensor(to[i]).copy_(from[i]);
     }
   }
-  this->Optimiser = std::make_unique<AdamW>(this->Learning.Net->parameters(), WeightDecay);
+  this->Optimiser = std::make_unique<AdamW>(this->Learning->parameters(), WeightDecay);
 }
 
 void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
@@ -145,6 +110,8 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   // About as often as there are symmetries that differ for the network.
   const auto wanted = static_cast<std::int64_t>(std::ceil(12 * patches->vectors() / each));
   const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
+  const Frame frame(volumes.front().dims, volumes.front().spacing, info.network);
+  const auto meanOf = info.likelihood == Likelihood::Categorical ? larger : itself;
   at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
   double vectors = 0;
   for (std::int64_t i = 0; i < count; ++i)
@@ -153,7 +120,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
     const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU)[0]; };
     at::Tensor mean = stored(network.quantise(q.mean)), variance = stored(q.logVariance).exp();
-    at::Tensor trend = LearnedPrior::smooth(fromNetworkShape(cellMeans(x, info))[0]);
+    at::Tensor trend = LearnedPrior::smooth(fromNetworkShape(cellMeans(meanOf(x), frame))[0]);
     for (std::int64_t a = 1; a < 4; ++a) // where the patch's border is seen
     {
       if (mean.size(a) >= PatchCells)
@@ -173,15 +140,13 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   // Unit variance of the aggregated posterior: channels that are not used stay near zero.
   const at::Tensor mean = sum / vectors;
   const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
-  const at::Tensor local = LearnedPrior::smooth(cellMeans(volumes.front(), info));
+  const at::Tensor local =
+    LearnedPrior::smooth(cellMeans(volumes.front(), frame, info.channels, meanOf));
   const LatentField trend = LatentField::fit(local, {}, TrendLag);
   const LatentStatistics known = trend.statistics().front();
-  for (LearnedPrior* prior : { &this->Learning, &this->Average })
-  {
-    prior->Mean = mean;
-    prior->Scale = scale;
-    prior->Trend = trend;
-  }
+  this->Average.Mean = mean;
+  this->Average.Scale = scale;
+  this->Average.Trend = trend;
   for (std::size_t i = 0; i < this->Fields.size(); ++i)
   {
     this->Fields[i] = ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) /
@@ -232,7 +197,7 @@ double PriorTrainer::step(double progress, const Place& place)
   const auto given = [&](const at::Tensor& t)
   { return toNetworkShape(t, this->Dimensions).to(place.device, place.compute); };
   const at::Tensor velocity =
-    this->Learning.Net->forward(given(at), given(at::stack(trends)), time.to(place.device), {});
+    this->Learning->forward(given(at), given(at::stack(trends)), time.to(place.device), {});
   const at::Tensor truth = toNetworkShape(data - noise, this->Dimensions).to(place.device);
   const at::Tensor loss = at::mse_loss(velocity.to(at::kFloat), truth);
   loss.backward();
@@ -244,7 +209,7 @@ double PriorTrainer::step(double progress, const Place& place)
   this->LastVoxels = cells * static_cast<double>(batch) * this->VoxelsACell;
   const auto n = static_cast<double>(this->Count);
   const c10::NoGradGuard guard;
-  at::_foreach_lerp_(this->Average.Net->parameters(), this->Learning.Net->parameters(),
+  at::_foreach_lerp_(this->Average.Net->parameters(), this->Learning->parameters(),
     1 - std::min(LargestDecay, n / (n + 10)));
   return loss.item<double>();
 }
@@ -262,7 +227,7 @@ std::shared_ptr<const LearnedPrior> PriorTrainer::prior() const
 
 std::vector<at::Tensor> PriorTrainer::tensors() const
 {
-  std::vector<at::Tensor> all = this->Learning.Net->parameters();
+  std::vector<at::Tensor> all = this->Learning->parameters();
   for (const auto& more : { this->Average.Net->parameters(), this->Optimiser->state() })
   {
     all.insert(all.end(), more.begin(), more.end());

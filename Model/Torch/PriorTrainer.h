@@ -50,7 +50,8 @@ private:
   int Dimensions;
   std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
   std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
-  LearnedPrior Learning, Average;
+  std::shared_ptr<FlowNetwork> Learning;
+  LearnedPrior Average; ///< a moving average of its weights
   std::unique_ptr<AdamW> Optimiser;
   std::mt19937_64 Random;
   at::Generator Noise;

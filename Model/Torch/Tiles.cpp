@@ -3,6 +3,7 @@
 #include "Tiles.h"
 
 #include "../Memory.h"
+#include "Network.h"
 
 #include <c10/core/DeviceGuard.h>
 #include <c10/util/Exception.h>
@@ -161,6 +162,17 @@ Box widen(const Box& box, std::int64_t halo, const Index3& low, const Index3& hi
     wide.size[a] = std::min(box.origin[a] + box.size[a] + halo, high[a]) - wide.origin[a];
   }
   return wide;
+}
+
+Halo around(const Box& box, const Box& wide, int dimensions)
+{
+  Halo halo;
+  for (int a = 3 - dimensions; a < 3; ++a)
+  {
+    halo.low.push_back(box.origin[a] - wide.origin[a]);
+    halo.high.push_back(wide.origin[a] + wide.size[a] - box.origin[a] - box.size[a]);
+  }
+  return halo;
 }
 
 Box toVoxels(const Box& cells, const Index3& cell)

@@ -11,6 +11,8 @@
 namespace vae
 {
 
+struct Halo;
+
 /// Memory that a tile may use.
 struct Budget
 {
@@ -35,6 +37,9 @@ Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVo
 
 /// `box`, wider by `halo` cells on each side but within [low, high).
 Box widen(const Box& box, std::int64_t halo, const Index3& low, const Index3& high);
+
+/// What `wide` has around `box`, along the axes of the network's tensors.
+Halo around(const Box& box, const Box& wide, int dimensions);
 
 Box toVoxels(const Box& cells, const Index3& cell);
 

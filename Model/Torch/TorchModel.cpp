@@ -27,11 +27,16 @@ constexpr const char* LearnedPrefix = "prior.learned.";
 constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
 constexpr const char* TrainingPrefix = "training.";
 
-NamedTensor store(const at::Tensor& t)
+std::vector<float> valuesOf(const at::Tensor& t)
 {
   const at::Tensor c = t.detach().to(at::kCPU, at::kFloat).contiguous();
   const float* data = c.const_data_ptr<float>();
-  return { c.sizes().vec(), std::vector<float>(data, data + c.numel()) };
+  return { data, data + c.numel() };
+}
+
+NamedTensor store(const at::Tensor& t)
+{
+  return { t.sizes().vec(), valuesOf(t) };
 }
 
 at::Tensor restore(const NamedTensor& t)
@@ -219,9 +224,9 @@ TorchModel::Draw TorchModel::plan(
     request.periodic[a] = used && options.periodic[voxels.axis[a]];
     if (request.periodic[a] && size % cell != 0)
     {
-      throw std::invalid_argument("Dimensions is " + toString(dims) +
-        "; along a periodic axis it must be a multiple of " + std::to_string(cell) +
-        ", the model's latent stride");
+      throw std::invalid_argument("Dimensions is " + toString(dims) + "; along " +
+        "xyz"[voxels.axis[a]] + ", which is to be periodic, this model needs a multiple of " +
+        std::to_string(cell) + " voxels, the size of a latent cell");
     }
     request.size[a] = cells[a] + (used && !request.periodic[a] ? 2 * margin : 0);
   }
@@ -277,9 +282,7 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
       field = field.index_select(a + 1, at::arange(-margin, n + margin, at::kLong).remainder(n));
     }
   }
-  field = field.contiguous();
-  const float* data = field.const_data_ptr<float>();
-  draw.latent.mean.assign(data, data + field.numel());
+  draw.latent.mean = valuesOf(field);
   return draw.latent;
 }
 
@@ -335,8 +338,7 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   at::Tensor field = this->draw(draw, free, run, next()).clone();
   for (int round = 0; round < rounds; ++round)
   {
-    draw.latent.mean.assign(
-      field.const_data_ptr<float>(), field.const_data_ptr<float>() + field.numel());
+    draw.latent.mean = valuesOf(field);
     const Filled filled(known, draw.latent, *this, margin, run);
     const Latent encoded = this->encode(filled.volume, run, {});
     request.known = field.clone();
@@ -349,8 +351,7 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     field = this->draw(draw, free, run, next()).clone();
     given.polish(field, margin, at::tensor(widths), *network, place, next());
   }
-  draw.latent.mean.assign(
-    field.const_data_ptr<float>(), field.const_data_ptr<float>() + field.numel());
+  draw.latent.mean = valuesOf(field);
   return draw.latent;
 }
 

@@ -37,6 +37,19 @@ std::string number(double v)
   return text;
 }
 
+/// All that is learned: the network's tensors and the observation's.
+std::vector<at::Tensor> weightsOf(const Network& network, const Observation& seen)
+{
+  std::vector<at::Tensor> all;
+  for (const auto& [name, tensor] : network.tensors())
+  {
+    all.push_back(tensor);
+  }
+  const auto& scale = seen.tensors();
+  all.insert(all.end(), scale.begin(), scale.end());
+  return all;
+}
+
 void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
 {
   const auto compare = [](const char* label, int a, int b)
@@ -134,14 +147,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
 
 std::vector<at::Tensor> TorchTrainer::weights() const
 {
-  std::vector<at::Tensor> all;
-  for (const auto& [name, tensor] : this->Net->tensors())
-  {
-    all.push_back(tensor);
-  }
-  const auto& scale = this->Seen->tensors();
-  all.insert(all.end(), scale.begin(), scale.end());
-  return all;
+  return weightsOf(*this->Net, *this->Seen);
 }
 
 std::vector<at::Tensor> TorchTrainer::everything() const
@@ -470,13 +476,7 @@ std::pair<NetworkPtr, std::unique_ptr<Observation>> TorchTrainer::bestNetwork() 
     makeObservation(info, this->Where.device) };
   if (info.bestEpoch > 0)
   {
-    std::vector<at::Tensor> to;
-    for (const auto& [name, tensor] : best.first->tensors())
-    {
-      to.push_back(tensor);
-    }
-    to.insert(to.end(), best.second->tensors().begin(), best.second->tensors().end());
-    copy(this->Best.tensors, to);
+    copy(this->Best.tensors, weightsOf(*best.first, *best.second));
   }
   return best;
 }

@@ -22,6 +22,7 @@ import time
 import numpy
 from paraview import servermanager
 from paraview.simple import *
+from scipy import fft
 from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOImage import vtkPNGWriter
@@ -40,7 +41,7 @@ def say(text):
     os.write(1, f"[report] {text}\n".encode())
 
 
-def trivial(pore, spacing):
+def pipeline(pore):
     """A pipeline source of a boolean volume: 1 is pore."""
     image = vtkImageData()
     image.SetDimensions(pore.shape[::-1])
@@ -56,7 +57,7 @@ def trivial(pore, spacing):
 
 def measure(pore):
     """Scalars and curves of a boolean volume, in voxels."""
-    source = trivial(pore, 1)
+    source = pipeline(pore)
     statistics = MicrostructureStatistics(Input=source, Phase="Label", Value=1, Radial=0, Cluster=0,
                                           PoreSize=0, LocalPercolation=0, Thresholds=0)
     data = tables(statistics)
@@ -80,25 +81,20 @@ def measure(pore):
 
 
 def permeability(pore, direction=0):
-    source = trivial(pore, 1)
+    source = pipeline(pore)
     flow = MicrostructurePermeability(Input=source, Phase="Label", Value=1, SpacingInMetres=1,
                                       Direction="XYZ"[direction])
     flow.UpdatePipeline()
-    table = servermanager.Fetch(flow)
-    array = table.GetFieldData().GetArray("Permeability (voxel^2)") or \
-        table.GetFieldData().GetArray("Permeability")
-    value = array.GetComponent(0, direction if array.GetNumberOfComponents() > 1 else 0)
+    value = servermanager.Fetch(flow).GetFieldData().GetArray("Permeability [voxel^2]").GetValue(0)
     Delete(flow)
     Delete(source)
     return value
 
 
-def nearest(patch, volume, spectrum, ones):
+def nearest(patch, shape, spectrum, ones):
     """Fraction of the voxels of a patch that differ from the most similar place of the volume."""
-    shape = volume
     template = numpy.zeros(shape, numpy.float32)
     template[: patch.shape[0], : patch.shape[1], : patch.shape[2]] = patch
-    from scipy import fft
     both = fft.irfftn(spectrum * numpy.conj(fft.rfftn(template, workers=2)), shape, workers=2)
     n = [s - p + 1 for s, p in zip(shape, patch.shape)]
     distance = patch.sum() + ones - 2 * both[: n[0], : n[1], : n[2]]
@@ -232,7 +228,6 @@ def main():
 
     copies = {}
     if args.copies:
-        from scipy import fft
         edge = 32
         training = pore[: int(0.76 * len(pore))]
         held = pore[int(0.76 * len(pore)):]

@@ -35,6 +35,7 @@ inline std::shared_ptr<vae::TorchModel> randomModel(const vae::Volume& volume, i
     if (likelihood == vae::Likelihood::Bernoulli)
     {
       channel.phases = { 0, 1 };
+      channel.fractions = { 0.5, 0.5 };
     }
     info.channels.push_back(channel);
     info.sigma.push_back(1);

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/LearnedPrior.h"
-#include "Torch/TorchModel.h"
 #include "Torch/TorchTrainer.h"
+#include "Training.h"
 #include "Volumes.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -46,29 +46,14 @@ std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
 
 TrainOptions small()
 {
-  TrainOptions o;
-  o.timeBudget = 0;
-  o.epochs = 2;
+  TrainOptions o = test::quick(2);
   o.stepsPerEpoch = 4;
   o.priorShare = 0.5;
   o.network.width = 8;
   o.network.latentChannels = 3;
   o.patchSize = 32;
   o.batchSize = 2;
-  o.threads = 1;
-  o.device = "cpu";
   return o;
-}
-
-std::shared_ptr<const TorchModel> throughAFile(const Trainer& trainer, bool state)
-{
-  const std::string path = (std::filesystem::temp_directory_path() /
-    ("vae-prior-" + std::to_string(::getpid()) + ".safetensors"))
-                             .string();
-  trainer.model({ true, 0, state, state })->save(path);
-  auto model = TorchModel::load(path);
-  std::filesystem::remove(path);
-  return model;
 }
 
 GenerateOptions learned()
@@ -230,7 +215,7 @@ TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
   EXPECT_GT(history[2].priorLoss, 0.9); // noise has unit variance, data up to that
   EXPECT_LT(history[2].priorLoss, 2.2);
   EXPECT_EQ(history[3].validationLoss, history[1].validationLoss);
-  const auto model = throughAFile(trainer, false);
+  const auto model = test::throughAFile(trainer, false);
   EXPECT_EQ(model->info().priorSteps, 8);
   EXPECT_EQ(model->bestPrior(), Prior::RandomField); // eight steps are not enough
   const Latent a = model->sample({ 40, 48, 56 }, 1, learned());
@@ -262,7 +247,7 @@ TEST(PriorTraining, ResumesBitEqual)
   {
     first.step();
   }
-  TorchTrainer second({ v }, o, throughAFile(first, true));
+  TorchTrainer second({ v }, o, test::throughAFile(first, true));
   while (!second.step().finished)
   {
   }
@@ -282,7 +267,7 @@ TEST(PriorTraining, GoesBackToTheNetworkWhenTheLimitGrows)
     first.step();
   }
   o.epochs = 3;
-  TorchTrainer second({ v }, o, throughAFile(first, true));
+  TorchTrainer second({ v }, o, test::throughAFile(first, true));
   const StepRecord record = second.step();
   EXPECT_FALSE(record.prior);
   EXPECT_EQ(record.step, 9);

@@ -165,6 +165,7 @@ TEST(ModelInfo, ComesBackFromJson)
   channel.type = ScalarType::UInt16;
   channel.scale = 0.1;
   channel.phases = { 3, 5 };
+  channel.fractions = { 0.25, 0.75 };
   info.channels = { channel };
   info.options.parameters["Beta"] = 0.7;
   info.options.symmetry = Symmetry::Flips;
@@ -191,6 +192,7 @@ TEST(ModelInfo, ImpossibleNetworksAreRefused)
   ModelInfo info;
   info.channels.resize(1);
   info.channels[0].phases = { 0, 1 };
+  info.channels[0].fractions = { 0.5, 0.5 };
   for (const char* text : { R"("width":32)", R"("latent_channels":8)", R"("blocks":1)",
          R"("dimensions":3)", R"("likelihood":"bernoulli")" })
   {

@@ -175,13 +175,6 @@ TEST(PhaseFraction, OfWhichPhase)
       "Phase is '" + std::string(label) +
         "'; this model knows 0, 1, 5, and auto, the rarest of them");
   }
-  // A model of before: of two phases the mean tells the fractions, of more nothing does.
-  ModelInfo old = infoOf({ 0, 255 }, {});
-  old.channels[0].mean = 0.2 * 255;
-  EXPECT_EQ(phaseOf(old, "auto"), 1);
-  EXPECT_DOUBLE_EQ(trainingFraction(old, 0), 0.8);
-  EXPECT_EQ(
-    errorOf([] { trainingFraction(infoOf({ 0, 1, 5 }, {}), 0); }).find("Fraction Mode"), 0u);
   EXPECT_EQ(errorOf([] { phaseOf(infoOf({}, {}), "auto"); }),
     "Fraction Mode needs data with phases; this model's 'v' has grey values");
 }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Plan.h"
-#include "Torch/TorchModel.h"
 #include "Torch/TorchTrainer.h"
+#include "Training.h"
 #include "Volumes.h"
 
 #include <ATen/Functions.h>
@@ -18,21 +18,6 @@ using namespace vae;
 
 namespace
 {
-
-TrainOptions quick(int epochs)
-{
-  TrainOptions o;
-  o.timeBudget = 0;
-  o.epochs = epochs;
-  o.stepsPerEpoch = 10;
-  o.network.width = 16;
-  o.network.latentChannels = 4;
-  o.patchSize = 16;
-  o.batchSize = 4;
-  o.threads = 1;
-  o.device = "cpu";
-  return o;
-}
 
 /// Weights of the best and the newest model, as a file would hold them.
 std::vector<float> everything(const Trainer& trainer)
@@ -59,17 +44,6 @@ void steps(Trainer& trainer, int count)
   }
 }
 
-std::shared_ptr<const TorchModel> throughAFile(const Trainer& trainer)
-{
-  const std::string path = (std::filesystem::temp_directory_path() /
-    ("vae-resume-" + std::to_string(::getpid()) + ".safetensors"))
-                             .string();
-  trainer.model({ true, 0, true, true })->save(path);
-  const auto model = TorchModel::load(path);
-  std::filesystem::remove(path);
-  return model;
-}
-
 void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
 {
   const int total = o.epochs * o.stepsPerEpoch;
@@ -78,7 +52,7 @@ void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
 
   TorchTrainer first({ v }, o);
   steps(first, stopAfter);
-  const auto stopped = throughAFile(first);
+  const auto stopped = test::throughAFile(first);
   EXPECT_EQ(stopped->info().ending, Ending::Stopped);
   TorchTrainer second({ v }, o, stopped);
   steps(second, total - stopAfter);
@@ -99,7 +73,7 @@ void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
 
 TEST(Resume, IsBitEqualToNeverHavingStopped)
 {
-  expectBitEqualResume(test::rockVolume(32), quick(6), 23); // in the middle of an epoch
+  expectBitEqualResume(test::rockVolume(32), test::quick(6), 23); // in the middle of an epoch
 }
 
 TEST(Resume, IsBitEqualForGreyData)
@@ -109,36 +83,36 @@ TEST(Resume, IsBitEqualForGreyData)
   {
     values.push_back(static_cast<float>(std::sin(0.37 * (i % 32)) + 0.01 * (i % 7)));
   }
-  expectBitEqualResume(test::volume(values, { 32, 32, 32 }), quick(4), 20); // between two epochs
+  expectBitEqualResume(test::volume(values, { 32, 32, 32 }), test::quick(4), 20); // between two epochs
 }
 
 TEST(Resume, GoesOnBeyondAnotherLimit)
 {
   const Volume v = test::rockVolume(32);
-  TorchTrainer first({ v }, quick(2));
+  TorchTrainer first({ v }, test::quick(2));
   steps(first, 20);
-  TorchTrainer longer({ v }, quick(3), throughAFile(first));
+  TorchTrainer longer({ v }, test::quick(3), test::throughAFile(first));
   EXPECT_EQ(longer.info().history.size(), 2u);
   EXPECT_EQ(longer.step().step, 21);
   // A nearer limit has been reached already.
-  TorchTrainer shorter({ v }, quick(1), throughAFile(first));
+  TorchTrainer shorter({ v }, test::quick(1), test::throughAFile(first));
   EXPECT_EQ(shorter.info().ending, Ending::Budget);
 }
 
 TEST(Resume, AnotherVolumeIsAFineTuning)
 {
-  TorchTrainer first({ test::rockVolume(32) }, quick(3));
+  TorchTrainer first({ test::rockVolume(32) }, test::quick(3));
   steps(first, 30);
-  const auto model = throughAFile(first);
+  const auto model = test::throughAFile(first);
   const Volume other = test::rockVolume(32, 5);
-  TorchTrainer tuned({ other }, quick(3), model), fresh({ other }, quick(3));
+  TorchTrainer tuned({ other }, test::quick(3), model), fresh({ other }, test::quick(3));
   EXPECT_NE(tuned.info().fingerprint, fresh.info().fingerprint);
   EXPECT_TRUE(tuned.info().history.empty()); // a training of its own, from the other's weights
   EXPECT_EQ(tuned.model({ false, 0, false, false }, {})->encode(other, {}).mean,
     model->encode(other, {}, {}).mean);
   EXPECT_EQ(tuned.step().step, 1);
   // Only with a network of the same shape.
-  TrainOptions wider = quick(1);
+  TrainOptions wider = test::quick(1);
   wider.network.width = 32;
   try
   {
@@ -161,7 +135,7 @@ TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
   {
     n = random() & 1;
   }
-  TrainOptions o = quick(60);
+  TrainOptions o = test::quick(60);
   o.network.width = 32;
   o.network.latentChannels = 16;
   o.objective = "Autoencoder";
@@ -193,7 +167,7 @@ TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
 
 TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
 {
-  TrainOptions o = quick(50);
+  TrainOptions o = test::quick(50);
   o.learningRate = 1;
   o.gradientClip = 1e9;
   o.objective = "Autoencoder"; // nothing that could calm it
@@ -227,7 +201,7 @@ TEST(Ending, DivergenceIsRetriedOnceAndKeepsTheLastGoodWeights)
 
 TEST(Ending, ACollapsedPosteriorIsSaidWithItsCure)
 {
-  TrainOptions o = quick(30);
+  TrainOptions o = test::quick(30);
   o.objective = "beta-VAE";
   o.parameters["Beta"] = 300;
   o.klRamp = 0.1;

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/TorchModel.h"
 #include "Torch/TorchTrainer.h"
+#include "Training.h"
 #include "Volumes.h"
 
 #include <gtest/gtest.h>
@@ -18,17 +18,9 @@ namespace
 
 TrainOptions quick(int epochs)
 {
-  TrainOptions o;
-  o.timeBudget = 0;
-  o.epochs = epochs;
-  o.stepsPerEpoch = 10;
-  o.network.width = 16;
-  o.network.latentChannels = 4;
-  o.patchSize = 16;
-  o.batchSize = 4;
+  TrainOptions o = test::quick(epochs);
   o.precision = Precision::Float32;
   o.threads = 2;
-  o.device = "cpu";
   return o;
 }
 
