@@ -60,6 +60,7 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "Temperature: " << this->GetTemperature() << "\n";
   os << indent << "Periodic: " << this->GetPeriodicX() << " " << this->GetPeriodicY() << " "
      << this->GetPeriodicZ() << "\n";
+  os << indent << "Texture: " << this->GetTexture() << "\n";
   os << indent << "FractionMode: " << this->GetFractionMode() << "\n";
   os << indent << "TargetFraction: " << this->GetTargetFraction() << "\n";
   os << indent << "Phase: " << this->GetPhase() << "\n";
@@ -74,6 +75,7 @@ vtkVAEOptionMacro(vtkVAEGenerate, Temperature, double, temperature);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicX, bool, periodic[0]);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicY, bool, periodic[1]);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicZ, bool, periodic[2]);
+vtkVAEOptionMacro(vtkVAEGenerate, Texture, bool, texture);
 vtkVAEOptionMacro(vtkVAEGenerate, FractionMode, int, fractionMode);
 vtkVAEOptionMacro(vtkVAEGenerate, TargetFraction, double, targetFraction);
 vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, phase);
@@ -229,6 +231,11 @@ public:
       : this->Model.sample(
           dims, margin, this->Options, this->TrendOnCells(margin), this->Self->Run(), first);
     vtkVAELatentImage::Arrays arrays(this->Grid, this->Info, this->Self->ComputeProbability);
+    // Of fields that only resemble the training data's the decoder is not sure: noise would rule.
+    if (this->Options.texture && this->Options.prior == vae::Prior::Learned)
+    {
+      arrays.Wanted.texture = { this->Options.seed, realization, this->Options.periodic };
+    }
     std::optional<vae::PhaseFraction> fraction;
     if (this->Options.fractionMode != vae::FractionMode::Off)
     {

@@ -109,6 +109,16 @@ public:
 
   ///@{
   /**
+   * Whether values are drawn from what the decoder says of each voxel, with noise that is alike in
+   * neighbouring voxels as the training data's residuals are, or are the likeliest. Only with a
+   * learned prior. Default on.
+   */
+  void SetTexture(bool texture);
+  bool GetTexture();
+  ///@}
+
+  ///@{
+  /**
    * vae::FractionMode, and the fraction in [0, 1] where it is the mode. Default off and 0.2.
    */
   void SetFractionMode(int mode);

@@ -45,6 +45,14 @@ struct LatentStatistics
   std::vector<double> quantiles; ///< of E[z|x], at equally spaced normal scores in [-4, 4]
 };
 
+/// Values drawn from p(x|z), alike in neighbouring voxels as far as the training data's are, instead
+/// of the likeliest: surfaces as rough as the data's, grey values with their noise.
+struct Texture
+{
+  std::int64_t seed = 0, sample = 0;                    ///< of the random numbers
+  std::array<bool, 3> periodic{ false, false, false }; ///< along x, y, z
+};
+
 /// Where a decoded volume goes: for each channel of the model an array of the volume's
 /// size. Empty vectors, or null data, mean that it is not wanted.
 struct Outputs
@@ -57,6 +65,9 @@ struct Outputs
   /// the likeliest of the other phases.
   OutputChannel logOdds;
   int phase = 0;
+  /// Values and log odds are drawn; probabilities stay. A model of a training that has not ended
+  /// knows no texture, and gives the likeliest.
+  std::optional<Texture> texture;
 };
 
 /// What else a reconstruction gives, one for each channel of the data, or one for all of them.

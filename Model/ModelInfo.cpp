@@ -105,6 +105,7 @@ void visit(V& v, T& o)
   v("mean", o.mean);
   v("phases", o.phases);
   v("fractions", o.fractions);
+  v("residual", o.residual);
 }
 
 template <typename V, typename T>
@@ -150,6 +151,7 @@ void visit(V& v, T& o)
   v("sigma", o.sigma);
   v("history", o.history);
   v("prior_steps", o.priorSteps);
+  v("texture_width", o.textureWidth);
   v("best_epoch", o.bestEpoch);
   v("ending", o.ending);
   v("warning", o.warning);

@@ -26,6 +26,7 @@ struct ChannelInfo
   double mean = 0;                 ///< of the training data
   std::vector<double> phases;      ///< Bernoulli, Categorical: the labels, ascending
   std::vector<double> fractions;   ///< of each in the training data
+  double residual = 0;             ///< grey values: root mean square of x - E[x|z], normalised
 };
 
 /// One row of the history. Losses are nats a voxel; what concerns latents is measured on the
@@ -79,6 +80,7 @@ struct ModelInfo
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
   std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
+  double textureWidth = 0;     ///< of Texture's noise, voxels; 0: not known, or not needed
   int bestEpoch = 0;           ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty

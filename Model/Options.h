@@ -206,6 +206,7 @@ struct GenerateOptions
   double temperature = 1.0;     ///< factor on the field's standard deviation
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
   std::array<bool, 3> periodic{ false, false, false };
+  bool texture = true; ///< values are drawn from p(x|z), not its likeliest
 };
 
 /// Which fraction of one phase VAE Generate makes exact: not the likelier phase is written, but as

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Inference.h"
 
+#include "Texture.h"
+
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
@@ -125,7 +127,15 @@ void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& 
 {
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
-  const at::Tensor value = two ? decoded : this->Here->value(decoded);
+  at::Tensor drawn = decoded;
+  if (outputs.texture && this->Info.textureWidth > 0)
+  {
+    const auto fold = this->Grid.fold[0] * this->Grid.fold[1] * this->Grid.fold[2];
+    drawn = this->Here->drawn(decoded,
+      textureNoise(
+        box, this->Grid, this->Info.textureWidth, decoded.size(1) / fold, *outputs.texture));
+  }
+  const at::Tensor value = two ? drawn : this->Here->value(drawn);
   const Decode what = two    ? Decode::Likelier
     : this->Info.hasPhases() ? Decode::Phase
                              : Decode::Value;
@@ -136,9 +146,9 @@ void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& 
   }
   if (onePhase)
   {
-    this->write(box, this->Here->others(decoded, outputs.phase), channels, 0, Decode::Phase,
+    this->write(box, this->Here->others(drawn, outputs.phase), channels, 0, Decode::Phase,
       outputs.values[0]);
-    this->write(box, this->Here->logOdds(decoded, outputs.phase), channels, 0, Decode::Plain,
+    this->write(box, this->Here->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain,
       outputs.logOdds);
   }
   if (two)

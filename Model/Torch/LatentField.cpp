@@ -97,6 +97,50 @@ std::int64_t goodFftSize(std::int64_t n)
   }
 }
 
+/// Of a field [channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2 R + 1
+/// ...], tapered. Pairs are counted exactly, without periodic wrap.
+at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
+{
+  std::vector<std::int64_t> sizes;
+  at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble), taper = pairs;
+  for (int a = 0; a < 3; ++a)
+  {
+    const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, at::kDouble);
+    pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
+    taper = taper * along(window(radius[a]), a);
+    sizes.push_back(goodFftSize(field.size(a + 1) + radius[a]));
+  }
+  const at::Tensor f = at::fft_rfftn(field, sizes, Axes);
+  const auto channels = field.size(0);
+  const at::Tensor covariance =
+    at::empty({ channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 });
+  for (std::int64_t i = 0; i < channels; ++i)
+  {
+    for (std::int64_t j = 0; j < channels; ++j)
+    {
+      at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, Axes);
+      for (int a = 0; a < 3; ++a)
+      {
+        c = c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]));
+      }
+      covariance[i][j].copy_(c / pairs * taper);
+    }
+  }
+  return covariance;
+}
+
+/// The length of each wave vector of a grid of lags, in steps of its longest axis, rounded.
+at::Tensor waveNumbers(const Shape3& radius)
+{
+  const auto most = static_cast<double>(2 * *std::max_element(radius.begin(), radius.end()) + 1);
+  at::Tensor squares = at::zeros({ 1, 1, 1 });
+  for (int a = 0; a < 3; ++a)
+  {
+    squares = squares + along((at::fft_fftfreq(2 * radius[a] + 1) * most).square(), a);
+  }
+  return squares.sqrt().round().to(at::kLong);
+}
+
 } // namespace
 
 LatentField LatentField::fit(
@@ -115,39 +159,56 @@ LatentField LatentField::fit(
                     .to(at::kFloat)
                     .contiguous();
 
-  const at::Tensor g = normalScores(field);
-  Shape3 radius, padded;
-  std::vector<std::int64_t> sizes(3);
+  Shape3 radius;
   for (int a = 0; a < 3; ++a)
   {
-    const std::int64_t n = field.size(a + 1);
-    radius[a] = std::min(maximumLag, n / 2);
-    sizes[static_cast<std::size_t>(a)] = padded[a] = goodFftSize(n + radius[a]);
+    radius[a] = std::min(maximumLag, field.size(a + 1) / 2);
   }
-  const at::Tensor f = at::fft_rfftn(g, sizes, Axes);
-  // The number of pairs at each lag: exact sums without periodic wrap.
-  at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble), taper = pairs;
-  for (int a = 0; a < 3; ++a)
-  {
-    const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, at::kDouble);
-    pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
-    taper = taper * along(window(radius[a]), a);
-  }
-  out.Covariance =
-    at::empty({ channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 });
-  for (std::int64_t i = 0; i < channels; ++i)
-  {
-    for (std::int64_t j = 0; j < channels; ++j)
-    {
-      at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, Axes);
-      for (int a = 0; a < 3; ++a)
-      {
-        c = c.index_select(a, lags(radius[a], padded[a]));
-      }
-      out.Covariance[i][j].copy_(c / pairs * taper);
-    }
-  }
+  out.Covariance = covarianceOf(normalScores(field), radius);
   return out;
+}
+
+void LatentField::match(const Observed& wanted,
+  const std::function<Observed(const at::Tensor&)>& observe, const Shape3& size,
+  at::Generator generator)
+{
+  constexpr int rounds = 8;
+  constexpr double smallest = 0.05, largest = 20; // gain
+  constexpr double response = 2; // roughness falls with about the third root of the amplitude
+  const Shape3 radius{ this->Covariance.size(2) / 2, this->Covariance.size(3) / 2,
+    this->Covariance.size(4) / 2 };
+  const at::Tensor wave = waveNumbers(radius);
+  const auto power = [&](const at::Tensor& values)
+  {
+    const at::Tensor v = values.to(at::kDouble);
+    const at::Tensor p =
+      at::fft_fftn(at::fft_ifftshift(covarianceOf(v - v.mean(), radius)[0][0], Axes), {}, Axes);
+    const at::Tensor bins = at::zeros({ wave.max().item<std::int64_t>() + 1 }, p.options().dtype(at::kFloat));
+    bins.index_add_(0, wave.flatten(), at::real(p).flatten().to(at::kFloat));
+    return bins.clamp_min(1e-3 * bins.max()); // what tapering leaves below 0
+  };
+  const at::Tensor truth = power(wanted.means);
+  const at::Tensor spectra =
+    at::fft_fftn(at::fft_ifftshift(this->Covariance, Axes), {}, Axes);
+  at::Tensor gain = at::ones_like(truth);
+  for (int i = 0; i < rounds; ++i)
+  {
+    const Observed seen = observe(this->sample(size, generator, 1));
+    const double part = 1 / (1 + 0.5 * i); // less and less: the noise of samples averages out
+    gain = (gain * (truth / power(seen.means)).pow(part)).clamp(smallest, largest);
+    if (wanted.roughness > 0 && seen.roughness > 0)
+    {
+      this->Amplitude = std::clamp(
+        this->Amplitude * std::pow(seen.roughness / wanted.roughness, response * part), 0.25, 4.);
+    }
+    const at::Tensor c = at::fft_fftshift(
+      at::real(at::fft_ifftn(spectra * gain.index_select(0, wave.flatten()).view(wave.sizes()), {}, Axes)),
+      Axes);
+    const at::Tensor variance =
+      c.diagonal(0, 0, 1)[radius[0]][radius[1]][radius[2]]; // diagonal() puts channels last
+    const at::Tensor scale = variance.rsqrt();
+    this->Covariance = (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
+  }
 }
 
 at::Tensor LatentField::Spectrum::draw(const Shape3& size, at::Generator generator) const
@@ -226,7 +287,8 @@ at::Tensor LatentField::scoresOf(const at::Tensor& values) const
 at::Tensor LatentField::sample(const Shape3& size, at::Generator generator, double temperature,
   const std::array<bool, 3>& periodic) const
 {
-  return this->valuesAt(this->spectrum(size, periodic).draw(size, generator) * temperature);
+  return this->valuesAt(
+    this->spectrum(size, periodic).draw(size, generator) * (temperature * this->Amplitude));
 }
 
 at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& where,
@@ -234,7 +296,7 @@ at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& w
 {
   const Shape3 size{ known.size(1), known.size(2), known.size(3) };
   const Spectrum s = this->spectrum(size, {});
-  const at::Tensor free = s.draw(size, generator) * temperature;
+  const at::Tensor free = s.draw(size, generator) * (temperature * this->Amplitude);
   const at::Tensor mask = where.to(at::kFloat).unsqueeze(0);
   const at::Tensor misfit = (this->scoresOf(known) - free) * mask;
   // Conjugate gradients for the kriging weights; the nugget is what a latent vector does not tell.
@@ -290,11 +352,13 @@ std::vector<LatentStatistics> LatentField::statistics() const
 std::map<std::string, at::Tensor> LatentField::tensors() const
 {
   return { { "quantiles", this->Quantiles }, { "covariance", this->Covariance },
-    { "posterior_variance", this->PosteriorVariance } };
+    { "posterior_variance", this->PosteriorVariance },
+    { "amplitude", at::full({ 1 }, this->Amplitude) } };
 }
 
 LatentField LatentField::fromTensors(
-  const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance)
+  const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance,
+  double amplitude)
 {
   const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
     covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&
@@ -306,6 +370,7 @@ LatentField LatentField::fromTensors(
   LatentField field;
   field.Quantiles = quantiles;
   field.Covariance = covariance;
+  field.Amplitude = amplitude;
   field.PosteriorVariance =
     posteriorVariance.defined() ? posteriorVariance : at::zeros({ quantiles.size(0) });
   return field;

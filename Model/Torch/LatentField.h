@@ -7,6 +7,7 @@
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -25,6 +26,20 @@ public:
   static LatentField fit(
     const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
 
+  /// What a field decodes to, seen from afar and from near.
+  struct Observed
+  {
+    at::Tensor means;     ///< of each cell, [1, z, y, x]
+    double roughness = 0; ///< change from voxel to voxel; 0: does not matter
+  };
+  /// Change the covariance, by a factor for each wave number, until what samples decode to has the
+  /// covariance of what is wanted (iterative translation approximation, Shields et al. 2011), and
+  /// the amplitude of its normal scores until it is as rough: a decoder is no linear filter, and
+  /// makes fragments of a field that has only the right covariance.
+  /// \param observe for samples of [channels, size...]
+  void match(const Observed& wanted, const std::function<Observed(const at::Tensor&)>& observe,
+    const std::array<std::int64_t, 3>& size, at::Generator generator);
+
   std::vector<LatentStatistics> statistics() const; ///< of each channel
 
   /// A field of [channels, size...]. `temperature` scales deviations from the median. Along a
@@ -40,7 +55,7 @@ public:
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
   static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-    const at::Tensor& posteriorVariance = {});
+    const at::Tensor& posteriorVariance = {}, double amplitude = 1);
 
 private:
   /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one
@@ -59,6 +74,7 @@ private:
 
   at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
   at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+  double Amplitude = 1;         ///< of the normal scores
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
 };
 

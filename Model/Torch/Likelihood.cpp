@@ -36,6 +36,11 @@ public:
   {
     return (decoded > 0).to(at::kFloat);
   }
+  at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const override
+  {
+    // Logistic noise: P(logit + noise > 0) is the logit's probability.
+    return decoded + at::special_log_ndtr(noise) - at::special_log_ndtr(-noise);
+  }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {
     const at::Tensor p = decoded.sigmoid();
@@ -80,6 +85,11 @@ public:
   at::Tensor value(const at::Tensor& decoded) const override
   {
     return this->split(decoded).argmax(1).to(at::kFloat);
+  }
+  at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const override
+  {
+    // Gumbel noise: the largest sum is that of phase k with its probability (Gumbel 1954).
+    return decoded - at::log(-at::special_log_ndtr(noise));
   }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {
@@ -149,10 +159,13 @@ public:
           ? LogMinimum + at::log(at::expm1(width.log() - LogMinimum))
           : width };
     }
+    std::vector<double> residuals;
     for (const ChannelInfo& c : info.channels)
     {
       this->Ranges.push_back((c.maximum - c.minimum) / c.scale);
+      residuals.push_back(c.residual);
     }
+    this->Residuals = at::tensor(residuals, at::kFloat);
     if (this->From == Scale::Learned)
     {
       this->State[0].set_requires_grad(true);
@@ -171,10 +184,14 @@ public:
   at::Tensor excess(const at::Tensor& decoded, const at::Tensor& x) const override
   {
     const at::Tensor d = (decoded - x).unflatten(1, { this->Channels, -1 });
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(d.dim()), 1);
-    shape[1] = this->Channels;
-    const at::Tensor t = d / this->width().view(shape);
+    const at::Tensor t = d / this->beside(d, this->width());
     return (this->Laplace ? t.abs() : 0.5 * t.square()).flatten(1, 2);
+  }
+
+  at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const override
+  {
+    const at::Tensor n = noise.unflatten(1, { this->Channels, -1 });
+    return decoded + (n * this->beside(n, this->Residuals.to(n.device()))).flatten(1, 2);
   }
 
   at::Tensor fisherInformation(const at::Tensor&) const override
@@ -218,6 +235,13 @@ private:
     this->State[1].fill_(1);
     return softClip(at::log((this->Laplace ? error : error.sqrt()) + 1e-6)).exp();
   }
+  /// A number a channel as it goes with [batch, channels, values, cells...].
+  at::Tensor beside(const at::Tensor& t, const at::Tensor& ofChannels) const
+  {
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(t.dim()), 1);
+    shape[1] = this->Channels;
+    return ofChannels.view(shape);
+  }
   at::Tensor width() const
   {
     return this->From == Scale::Learned             ? softClip(this->State[0]).exp()
@@ -233,6 +257,7 @@ private:
   Scale From;
   std::int64_t Channels;
   std::vector<double> Ranges; ///< of the data, normalised
+  at::Tensor Residuals;
 };
 
 } // namespace

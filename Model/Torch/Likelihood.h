@@ -31,6 +31,10 @@ public:
   /// E[x|z], as x is folded: grey values, or (phases) the index of the likeliest one.
   virtual at::Tensor value(const at::Tensor& decoded) const { return decoded; }
 
+  /// `decoded` moved by standard normal noise of the same shape so that value() of it is drawn from
+  /// p(x|z): P(value = k) is the probability of phase k.
+  virtual at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const = 0;
+
   /// Probability of each phase, [batch, phases of a channel, values of x, cells...]; undefined for
   /// grey values.
   virtual at::Tensor probabilities(const at::Tensor&) const { return {}; }

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Reconstruction.h"
 
+#include "Noise.h"
 #include "Objective.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 
 #include <cmath>
@@ -15,14 +15,6 @@ namespace vae
 {
 namespace
 {
-
-std::uint64_t scramble(std::uint64_t x) // the finaliser of SplitMix64 (Steele et al. 2014)
-{
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
 
 bool anyData(const std::vector<OutputChannel>& list)
 {
@@ -86,38 +78,6 @@ at::Tensor toCells(const at::Tensor& voxels, const Frame& frame)
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
 
 } // namespace
-
-at::Tensor posteriorNoise(const Box& box, const Index3& cells, std::int64_t channels,
-  std::int64_t seed, std::int64_t sample)
-{
-  at::Tensor noise = at::empty({ 1, channels, box.size[0], box.size[1], box.size[2] });
-  float* out = noise.mutable_data_ptr<float>();
-  const std::uint64_t stream =
-    scramble(scramble(static_cast<std::uint64_t>(seed)) + static_cast<std::uint64_t>(sample));
-  at::parallel_for(0, channels * box.size[0], 1, [&](std::int64_t begin, std::int64_t end)
-  {
-    for (std::int64_t plane = begin; plane < end; ++plane)
-    {
-      const std::int64_t channel = plane / box.size[0], z = box.origin[0] + plane % box.size[0];
-      float* to = out + plane * box.size[1] * box.size[2];
-      for (std::int64_t y = box.origin[1]; y < box.origin[1] + box.size[1]; ++y)
-      {
-        for (std::int64_t x = box.origin[2]; x < box.origin[2] + box.size[2]; ++x)
-        {
-          const std::int64_t index = ((channel * cells[0] + z) * cells[1] + y) * cells[2] + x;
-          const std::uint64_t a = scramble(stream ^ scramble(static_cast<std::uint64_t>(index)));
-          const std::uint64_t b = scramble(a);
-          // Box and Muller (1958); 53 bits, and never the logarithm of 0.
-          const double u = (static_cast<double>(a >> 11) + 0.5) * 0x1p-53;
-          const double v = static_cast<double>(b >> 11) * 0x1p-53;
-          *to++ =
-            static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v));
-        }
-      }
-    }
-  });
-  return noise;
-}
 
 Reconstruction::Reconstruction(Inference& inference, const ModelInfo& info, const Volume& volume,
   const Latent& latent, const ReconstructOptions& options, const ReconstructOutputs& outputs,
@@ -263,7 +223,7 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   for (int k = 0; k < o.samples; ++k)
   {
     const at::Tensor noise =
-      posteriorNoise(wide, this->Runner.frame().cells(), mean.size(0), o.seed, k)[0];
+      gridNoise(wide, this->Runner.frame().cells(), mean.size(0), o.seed, k)[0];
     const at::Tensor y = this->Runner.decode({ mean + sigma * noise, wide.origin }, box);
     const at::Tensor d = observed(y) - first;
     sum += d;

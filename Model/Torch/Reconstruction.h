@@ -42,9 +42,4 @@ private:
   std::unique_ptr<Observation> Seen; ///< on the CPU
 };
 
-/// Standard normal numbers for a box of cells, [1, channels, box...]: functions of the seed, the
-/// sample and the cell alone, so that tiles that share a cell share its noise.
-at::Tensor posteriorNoise(const Box& box, const Index3& cells, std::int64_t channels,
-  std::int64_t seed, std::int64_t sample);
-
 } // namespace vae

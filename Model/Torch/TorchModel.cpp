@@ -6,6 +6,7 @@
 #include "Conditioning.h"
 #include "Inference.h"
 #include "Reconstruction.h"
+#include "Texture.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -21,7 +22,7 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-3";
+constexpr const char* Format = "vae-paraview-4";
 constexpr const char* PriorPrefix = "prior.random_field.";
 constexpr const char* LearnedPrefix = "prior.learned.";
 constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
@@ -56,6 +57,21 @@ std::map<std::string, at::Tensor> restoreAll(const ModelFile& file, const std::s
     }
   }
   return found;
+}
+
+/// A block of cells in the middle of a volume, of about so many voxels.
+Box middleOf(const Frame& frame, std::int64_t most)
+{
+  const double edge = std::pow(static_cast<double>(most), 1. / frame.dimensions) /
+    static_cast<double>(frame.cell[2]);
+  Box part{ {}, frame.cells() };
+  for (int a = 0; a < 3; ++a)
+  {
+    const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
+    part.origin[a] = (part.size[a] - n) / 2;
+    part.size[a] = n;
+  }
+  return part;
 }
 
 /// A volume whose unknown voxels a latent field has filled, in arrays of its own.
@@ -386,18 +402,7 @@ void TorchModel::fitPrior(
   const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor)
 {
   const Frame frame(volume.dims, volume.spacing, this->Info.network);
-  Box part{ { 0, 0, 0 }, frame.cells() };
-  if (most > 0)
-  {
-    const double edge = std::pow(static_cast<double>(most), 1. / this->Info.network.dimensions) /
-      static_cast<double>(frame.cell[2]);
-    for (int a = 0; a < 3; ++a)
-    {
-      const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
-      part.origin[a] = (part.size[a] - n) / 2;
-      part.size[a] = n;
-    }
-  }
+  const Box part = most > 0 ? middleOf(frame, most) : Box{ {}, frame.cells() };
   const Latent latent = this->encodePart(volume, frame, part, run, monitor);
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const auto field = [&](const std::vector<float>& values)
@@ -408,23 +413,75 @@ void TorchModel::fitPrior(
   this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
   if (most == 0)
   {
+    this->matchField(volume, frame, run, monitor);
     this->fitAnomalies(volume, frame, latent, run, monitor);
+    this->fitTexture(volume, frame, latent, run);
   }
+}
+
+void TorchModel::matchField(
+  const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
+{
+  if (this->Info.network.architecture != Architecture::Field)
+  {
+    return;
+  }
+  // The mean over each cell of grey values, or of where the first phase is, at its own fraction.
+  const bool phases = this->Info.hasPhases();
+  const auto first = [](const at::Tensor& x) { return x.lt(0.5).to(at::kFloat); };
+  const auto itself = [](const at::Tensor& x) { return x; };
+  const auto of = phases ? +first : +itself;
+  LatentField::Observed wanted{ cellMeans(volume, frame, this->Info.channels, of), 0 };
+  if (phases)
+  {
+    const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
+    wanted.roughness = roughness(
+      first(readFolded(volume, frame, this->Info.channels, middle)), frame, true);
+  }
+  const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
+  {
+    report(monitor, 1);
+    Inference inference(this->Info, this->Net, frame, run);
+    LatentGrid grid{ field, {} };
+    Box inside{ {}, grid.high() };
+    for (int a = 3 - frame.dimensions; a < 3; ++a)
+    {
+      inside.origin[a] = inference.decodeHalo();
+      inside.size[a] -= 2 * inside.origin[a];
+    }
+    const Index3 most = inference.decodeTile(inside.size);
+    for (int a = 0; a < 3; ++a)
+    {
+      inside.size[a] = std::min(inside.size[a], most[a]);
+    }
+    const at::Tensor decoded = inference.decode(grid, inside);
+    if (!phases)
+    {
+      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0 };
+    }
+    const at::Tensor odds = makeObservation(this->Info, at::kCPU)->logOdds(decoded, 0);
+    const double others = 1 - this->Info.channels[0].fractions[0];
+    const auto below = std::clamp<std::int64_t>(
+      std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
+    const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
+    const at::Tensor found = odds.gt(threshold).to(at::kFloat);
+    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), roughness(found, frame, true) };
+  };
+  constexpr double most = 8000; // cells
+  std::array<std::int64_t, 3> size{ 1, 1, 1 };
+  for (int a = 3 - frame.dimensions; a < 3; ++a)
+  {
+    size[static_cast<std::size_t>(a)] =
+      std::lround(std::pow(most, 1. / frame.dimensions)) + 2 * this->Net->decodeHalo();
+  }
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  this->Field->match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0));
 }
 
 void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
   const RunOptions& run, const Monitor& monitor)
 {
-  // A block in the middle is enough for the distribution of a score.
-  constexpr double most = 1 << 22;
-  const Index3 cells = frame.cells();
-  const double edge = std::pow(most, 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
-  Box part{ { 0, 0, 0 }, cells };
-  for (int a = 0; a < 3; ++a)
-  {
-    part.size[a] = std::clamp<std::int64_t>(std::lround(edge), 1, cells[a]);
-    part.origin[a] = (cells[a] - part.size[a]) / 2;
-  }
+  const Box part = middleOf(frame, 1 << 22); // enough for the distribution of a score
   Inference inference(this->Info, this->Net, frame, run);
   Reconstruction reconstruction(inference, this->Info, volume, latent, {}, {}, nullptr);
   AnomalyScale scale;
@@ -438,6 +495,34 @@ void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const La
   });
   scale.finish();
   this->Anomalies = std::move(scale);
+}
+
+void TorchModel::fitTexture(
+  const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run)
+{
+  Inference inference(this->Info, this->Net, frame, run);
+  const Index3 cells = frame.cells(), most = inference.decodeTile(cells);
+  Box part = middleOf(frame, 1 << 21);
+  for (int a = 0; a < 3; ++a)
+  {
+    part.size[a] = std::min(part.size[a], most[a]);
+  }
+  const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
+                            { latent.channels, cells[0], cells[1], cells[2] }),
+    {} };
+  const at::Tensor decoded = inference.decode(field, part), x = inference.read(volume, part);
+  if (!this->Info.hasPhases())
+  {
+    const auto channels = static_cast<std::int64_t>(this->Info.channels.size());
+    const at::Tensor d = (decoded - x).unflatten(1, { channels, -1 });
+    for (std::int64_t c = 0; c < channels; ++c)
+    {
+      this->Info.channels[static_cast<std::size_t>(c)].residual =
+        std::sqrt(d.select(1, c).square().mean().item<double>());
+    }
+  }
+  this->Info.textureWidth =
+    vae::fitTexture(decoded, x, frame, *makeObservation(this->Info, at::kCPU));
 }
 
 void TorchModel::save(const std::string& path) const
@@ -511,10 +596,12 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     const auto covariance = file.tensors.find(std::string(PriorPrefix) + "covariance");
     if (quantiles != file.tensors.end() && covariance != file.tensors.end())
     {
-      const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance");
+      const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance"),
+                 amplitude = file.tensors.find(std::string(PriorPrefix) + "amplitude");
       model->Field =
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
-          variance != file.tensors.end() ? restore(variance->second) : at::Tensor());
+          variance != file.tensors.end() ? restore(variance->second) : at::Tensor(),
+          amplitude != file.tensors.end() ? amplitude->second.values.at(0) : 1);
     }
     const std::map<std::string, at::Tensor> learned = restoreAll(file, LearnedPrefix);
     if (!learned.empty())

@@ -79,6 +79,10 @@ private:
     const std::vector<float>& trend, const FieldRequest& request, int margin) const;
   void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
     const RunOptions& run, const Monitor& monitor);
+  void matchField(
+    const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
+  void fitTexture(
+    const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run);
 
   ModelInfo Info;
   NetworkPtr Net;

@@ -3,6 +3,7 @@
 //
 // What VAE Reconstruct gives beside the values: against second ways to compute it.
 #include "RandomModel.h"
+#include "Torch/Noise.h"
 #include "Torch/Reconstruction.h"
 #include "Torch/TorchTrainer.h"
 
@@ -156,7 +157,7 @@ TEST(Reconstruction, SamplesAreThoseOfThePosterior)
     std::vector<Floats> samples;
     for (int k = 0; k < options.samples; ++k)
     {
-      const at::Tensor eps = posteriorNoise({ { 0, 0, 0 }, cells }, cells, 3, options.seed, k);
+      const at::Tensor eps = gridNoise({ { 0, 0, 0 }, cells }, cells, 3, options.seed, k);
       for (std::size_t i = 0; i < latent.mean.size(); ++i)
       {
         latent.mean[i] = posterior.mean[i] +
@@ -239,7 +240,7 @@ TEST(Reconstruction, ErrorOfTheSamplesFallsAsOneOverTheirRoot)
 TEST(PosteriorNoise, IsNormalAndKnowsNoTiles)
 {
   const Index3 cells{ 20, 30, 40 };
-  const at::Tensor all = posteriorNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 7);
+  const at::Tensor all = gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 7);
   EXPECT_NEAR(all.mean().item<double>(), 0, 0.02);
   EXPECT_NEAR(all.var().item<double>(), 1, 0.03);
   EXPECT_NEAR(all.pow(4).mean().item<double>(), 3, 0.2);
@@ -247,10 +248,10 @@ TEST(PosteriorNoise, IsNormalAndKnowsNoTiles)
   { return (a * b).mean().item<double>(); };
   EXPECT_NEAR(product(all.narrow(4, 0, 39), all.narrow(4, 1, 39)), 0, 0.02); // neighbours
   EXPECT_NEAR(product(all.narrow(1, 0, 3), all.narrow(1, 1, 3)), 0, 0.02);   // channels
-  EXPECT_NEAR(product(all, posteriorNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 8)), 0, 0.02);
-  EXPECT_NEAR(product(all, posteriorNoise({ { 0, 0, 0 }, cells }, cells, 4, 4, 7)), 0, 0.02);
+  EXPECT_NEAR(product(all, gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 8)), 0, 0.02);
+  EXPECT_NEAR(product(all, gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 4, 7)), 0, 0.02);
   const Box box{ { 3, 11, 5 }, { 9, 4, 30 } };
-  EXPECT_TRUE(at::equal(posteriorNoise(box, cells, 4, 3, 7), slice(all, box.origin, box.size)));
+  EXPECT_TRUE(at::equal(gridNoise(box, cells, 4, 3, 7), slice(all, box.origin, box.size)));
 }
 
 TEST(Reconstruction, StrengthMixesInputAndReconstruction)
