@@ -102,6 +102,10 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   column("KL Divergence", &Row::kl);
   column("Validation Loss", &Row::validationLoss);
   column(phases ? "Validation Accuracy" : "Validation PSNR (dB)", &Row::validationQuality);
+  if (info.options.bestBy == vae::BestBy::Statistics)
+  {
+    column("Validation Statistics Error", &Row::statisticsError);
+  }
   column("KL Weight", &Row::klWeight);
   column("Learning Rate", &Row::learningRate);
   column("Sigma", &Row::sigma);

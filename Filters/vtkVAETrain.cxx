@@ -151,6 +151,7 @@ vtkVAEOptionMacro(vtkVAETrain, TimeBudget, double, Options.timeBudget);
 vtkVAEOptionMacro(vtkVAETrain, Epochs, int, Options.epochs);
 vtkVAEOptionMacro(vtkVAETrain, PriorShare, double, Options.priorShare);
 vtkVAEOptionMacro(vtkVAETrain, Patience, int, Options.patience);
+vtkVAEOptionMacro(vtkVAETrain, BestBy, int, Options.bestBy);
 vtkVAEOptionMacro(vtkVAETrain, StepsPerEpoch, int, Options.stepsPerEpoch);
 vtkVAEOptionMacro(vtkVAETrain, ValidationFraction, double, Options.validationFraction);
 vtkVAEOptionMacro(vtkVAETrain, ClassBalance, double, Options.classBalance);

@@ -71,6 +71,8 @@ public:
   double GetPriorShare();
   void SetPatience(int epochs);
   int GetPatience();
+  void SetBestBy(int measure); ///< vae::BestBy: which epoch is kept
+  int GetBestBy();
   void SetStepsPerEpoch(int steps);
   int GetStepsPerEpoch();
   void SetValidationFraction(double fraction);

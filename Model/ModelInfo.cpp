@@ -22,6 +22,7 @@ constexpr const char* ScaleNames[] = { "analytic", "learned", "fixed" };
 constexpr const char* ScheduleNames[] = { "linear", "cyclical" };
 constexpr const char* ArchitectureNames[] = { "field", "vector", "dense", "torchscript" };
 constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
+constexpr const char* BestByNames[] = { "validation_loss", "statistics" };
 constexpr const char* SymmetryNames[] = { "none", "flips", "cube" };
 constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
 
@@ -75,6 +76,7 @@ void visit(V& v, T& o)
   v("epochs", o.epochs);
   v("prior_share", o.priorShare);
   v("patience", o.patience);
+  v("best_by", o.bestBy);
   v("steps_per_epoch", o.stepsPerEpoch);
   v("patch_size", o.patchSize);
   v("batch_size", o.batchSize);
@@ -119,6 +121,7 @@ void visit(V& v, T& o)
   v("reconstruction", o.reconstruction);
   v("kl", o.kl);
   v("validation_loss", o.validationLoss);
+  v("statistics_error", o.statisticsError);
   v("validation_quality", o.validationQuality);
   v("kl_weight", o.klWeight);
   v("learning_rate", o.learningRate);
@@ -176,6 +179,7 @@ struct ToJson
   static Json convert(KLSchedule v) { return ScheduleNames[static_cast<int>(v)]; }
   static Json convert(Architecture v) { return ArchitectureNames[static_cast<int>(v)]; }
   static Json convert(Precision v) { return PrecisionNames[static_cast<int>(v)]; }
+  static Json convert(BestBy v) { return BestByNames[static_cast<int>(v)]; }
   static Json convert(Symmetry v) { return SymmetryNames[static_cast<int>(v)]; }
   static Json convert(Ending v) { return EndingNames[static_cast<int>(v)]; }
   static Json convert(ScalarType v) { return ScalarNames[static_cast<int>(v)]; }
@@ -259,6 +263,7 @@ struct FromJson
   {
     v = fromName<Precision>(PrecisionNames, j, "precision");
   }
+  static void convert(const Json& j, BestBy& v) { v = fromName<BestBy>(BestByNames, j, "best_by"); }
   static void convert(const Json& j, Symmetry& v)
   {
     v = fromName<Symmetry>(SymmetryNames, j, "symmetry");

@@ -40,6 +40,7 @@ struct EpochRecord
   double reconstruction = 0;    ///< -log p(x|z)
   double kl = 0;                ///< KL(q(z|x) || N(0, I))
   double validationLoss = 0;    ///< of the held-out slab: reconstruction and the weighted KL
+  double statisticsError = 0;   ///< of the held-out slab's variogram; only where it decides
   double validationQuality = 0; ///< voxel accuracy (phases) or PSNR in dB (grey values)
   double klWeight = 0;          ///< or whatever the KL Schedule drives, at the epoch's last step
   double learningRate = 0;

@@ -91,6 +91,13 @@ struct NetworkOptions
   }
 };
 
+/// Which epoch's weights are kept, and end a training by Patience.
+enum class BestBy
+{
+  ValidationLoss = 0,
+  Statistics = 1 ///< the error of the variogram of rebuilt held-out patches
+};
+
 /// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps.
 struct TrainOptions
 {
@@ -110,8 +117,9 @@ struct TrainOptions
 
   double timeBudget = 120; ///< seconds; 0 for no limit
   int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
-  double priorShare = 0.5; ///< of the training, its last part, for the learned prior; [0, 0.9]
+  double priorShare = 0.65; ///< of the training, its last part, for the learned prior; [0, 0.9]
   int patience = 0;        ///< epochs without a better validation loss that end it; 0 for never
+  BestBy bestBy = BestBy::ValidationLoss;
   int stepsPerEpoch = 20;
 
   int patchSize = 48; ///< Field: voxels along each axis; thinner volumes take what they have

@@ -20,7 +20,7 @@ namespace
 constexpr int Steps = 25;  // of the midpoint rule, two evaluations each
 constexpr int Repeats = 3; // of a step where something is known
 constexpr double SmoothingCells = 2.5;
-constexpr const char* TrendPrefix = "trend.";
+constexpr const char* LocalPrefix = "local.";
 
 at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
 {
@@ -40,6 +40,7 @@ LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
   : Net(std::make_shared<FlowNetwork>(dimensions, latentChannels, width))
   , Mean(at::zeros({ latentChannels }))
   , Scale(at::ones({ latentChannels }))
+  , TrendScale(at::tensor({ 0.f, 1.f }))
   , Dimensions(dimensions)
 {
 }
@@ -93,10 +94,19 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   }
   else
   {
-    trend = this->Trend.sample(even, generator, request.temperature, request.periodic);
+    // Wider, so that the smoothing knows no border.
+    std::array<std::int64_t, 3> wide = even, margin{};
+    for (int a = 3 - this->Dimensions; a < 3; ++a)
+    {
+      const auto axis = static_cast<std::size_t>(a);
+      margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
+      wide[axis] += 2 * margin[axis];
+    }
+    trend = smooth(
+      this->Local.sample(wide, generator, request.temperature, request.periodic), request.periodic);
+    trend = slice(trend, margin, even).contiguous();
   }
-  const LatentStatistics usual = this->Trend.statistics().front();
-  trend = (trend - usual.mean) / usual.stddev;
+  trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
 
   const auto shaped = [&](const at::Tensor& t)
   { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
@@ -169,14 +179,15 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
 
 std::map<std::string, at::Tensor> LearnedPrior::tensors() const
 {
-  std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale } };
+  std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale },
+    { "trend_scale", this->TrendScale } };
   for (const auto& p : this->Net->named_parameters())
   {
     all["network." + p.key()] = p.value();
   }
-  for (const auto& [name, tensor] : this->Trend.tensors())
+  for (const auto& [name, tensor] : this->Local.tensors())
   {
-    all[TrendPrefix + name] = tensor;
+    all[LocalPrefix + name] = tensor;
   }
   return all;
 }
@@ -216,8 +227,9 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   }
   load("mean", prior->Mean);
   load("scale", prior->Scale);
-  prior->Trend = LatentField::fromTensors(get(std::string(TrendPrefix) + "quantiles"),
-    get(std::string(TrendPrefix) + "covariance"));
+  load("trend_scale", prior->TrendScale);
+  prior->Local = LatentField::fromTensors(get(std::string(LocalPrefix) + "quantiles"),
+    get(std::string(LocalPrefix) + "covariance"));
   return prior;
 }
 

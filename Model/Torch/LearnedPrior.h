@@ -24,8 +24,8 @@ struct FieldRequest
 /// A second generative model, of latent fields instead of voxels (two stages: Dai and Wipf 2019):
 /// an ordinary differential equation dx/dt = v(x, t) that carries noise at t = 0 to latent fields
 /// at t = 1 (flow matching, Lipman et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). Because
-/// crops that fit a small network know nothing of waves that are longer, the smoothed local mean of
-/// the data is drawn first, as a random field, and v depends on it; a user can give it instead.
+/// crops that fit a small network know nothing of waves that are longer, the local mean of the data
+/// is drawn first, as a random field, and v depends on it, smoothed; a user can give it instead.
 class LearnedPrior
 {
 public:
@@ -48,7 +48,10 @@ public:
 
   std::shared_ptr<FlowNetwork> Net;
   at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
-  LatentField Trend;      ///< of the smoothed local mean, one channel
+  /// The mean of the data in each cell, one channel. Smoothed after it is drawn, since of a field
+  /// that is drawn smooth the network would sharpen what little the drawing got wrong.
+  LatentField Local;
+  at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
 
 private:
   int Dimensions;

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PriorTrainer.h"
 
-#include "Patches.h"
-
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -27,13 +25,34 @@ constexpr std::int64_t MostCrops = 64;      // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
-constexpr std::int64_t TrendLag = 24;   // cells
 
 /// What the local mean is of: grey values, or phases that are not the one of the lowest label.
 at::Tensor larger(const at::Tensor& folded) { return folded.gt(0.5).to(at::kFloat); }
 at::Tensor itself(const at::Tensor& folded) { return folded; }
 
 } // namespace
+
+at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame)
+{
+  at::Tensor out = field[0];
+  for (int s = 0; s < 3; ++s)
+  {
+    const std::int64_t cells = field.size(s + 1), wanted = patch.box.size[s] / frame.cell[s];
+    const at::Tensor first = at::arange(wanted, at::kFloat) +
+      static_cast<double>(patch.box.origin[s]) / static_cast<double>(frame.cell[s]);
+    const at::Tensor distance =
+      first.clamp(0, cells - 1).unsqueeze(1) - at::arange(cells, at::kFloat).unsqueeze(0);
+    const at::Tensor weight = (1 - distance.abs()).clamp_min(0);
+    out = at::matmul(out.movedim(s, -1), weight.t()).movedim(-1, s);
+  }
+  const auto& [from, flip] = patch.orientation;
+  out = out.permute({ from[0], from[1], from[2] });
+  for (std::int64_t a = 0; a < 3; ++a)
+  {
+    out = flip[static_cast<std::size_t>(a)] ? out.flip({ a }) : out;
+  }
+  return out.unsqueeze(0).contiguous();
+}
 
 bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
 {
@@ -112,15 +131,27 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
   const Frame frame(volumes.front().dims, volumes.front().spacing, info.network);
   const auto meanOf = info.likelihood == Likelihood::Categorical ? larger : itself;
+  std::vector<at::Tensor> smoothed; // the local mean of each volume
+  for (const Volume& v : volumes)
+  {
+    const at::Tensor local =
+      cellMeans(v, { v.dims, v.spacing, info.network }, info.channels, meanOf);
+    if (smoothed.empty())
+    {
+      this->Average.Local = LatentField::fit(local);
+    }
+    smoothed.push_back(LearnedPrior::smooth(local));
+  }
   at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
   double vectors = 0;
   for (std::int64_t i = 0; i < count; ++i)
   {
-    const at::Tensor x = patches->read({ patches->draw(this->Random) });
+    const Patch patch = patches->draw(this->Random);
+    const at::Tensor x = patches->read({ patch });
     const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
     const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU)[0]; };
     at::Tensor mean = stored(network.quantise(q.mean)), variance = stored(q.logVariance).exp();
-    at::Tensor trend = LearnedPrior::smooth(fromNetworkShape(cellMeans(meanOf(x), frame))[0]);
+    at::Tensor trend = atPatch(smoothed[patch.volume], patch, frame);
     for (std::int64_t a = 1; a < 4; ++a) // where the patch's border is seen
     {
       if (mean.size(a) >= PatchCells)
@@ -140,18 +171,16 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   // Unit variance of the aggregated posterior: channels that are not used stay near zero.
   const at::Tensor mean = sum / vectors;
   const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
-  const at::Tensor local =
-    LearnedPrior::smooth(cellMeans(volumes.front(), frame, info.channels, meanOf));
-  const LatentField trend = LatentField::fit(local, {}, TrendLag);
-  const LatentStatistics known = trend.statistics().front();
   this->Average.Mean = mean;
   this->Average.Scale = scale;
-  this->Average.Trend = trend;
+  this->Average.TrendScale =
+    at::stack({ smoothed.front().mean(), smoothed.front().std().clamp_min(1e-6) });
   for (std::size_t i = 0; i < this->Fields.size(); ++i)
   {
     this->Fields[i] = ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) /
       scale.view({ -1, 1, 1, 1 })).contiguous();
-    this->Trends[i] = (this->Trends[i] - known.mean) / known.stddev;
+    this->Trends[i] =
+      (this->Trends[i] - this->Average.TrendScale[0]) / this->Average.TrendScale[1];
   }
   for (int a = 0; a < 3; ++a)
   {

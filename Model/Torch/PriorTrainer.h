@@ -6,12 +6,17 @@
 #include "LearnedPrior.h"
 #include "Likelihood.h"
 #include "Network.h"
+#include "Patches.h"
 #include "TorchModel.h"
 
 #include <random>
 
 namespace vae
 {
+
+/// A field of a volume's cells, [1, z, y, x], at the cells of a patch, which lie between them and in
+/// another order: linear between cells, and beyond the border as it is there.
+at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame);
 
 /// Trains a LearnedPrior on what a trained network encodes the training volumes to. It draws big
 /// patches once, in the symmetries of the grid, and crops of their latent fields at each step.

@@ -4,6 +4,7 @@
 
 #include "Noise.h"
 #include "Tiles.h"
+#include "Variogram.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -32,36 +33,17 @@ at::Tensor weights(std::int64_t values, std::int64_t halo, double width)
   return all;
 }
 
-/// [channels, z, y, x] to [1, channels * fold^d, cells...], and back.
+/// [channels, z, y, x] to [1, channels * fold^d, cells...].
 at::Tensor folded(const at::Tensor& t, const Frame& frame)
 {
   const Index3& f = frame.fold;
-  const at::Tensor blocks = t.unflatten(3, { -1, f[2] }).unflatten(2, { -1, f[1] }).unflatten(1, { -1, f[0] });
+  const at::Tensor blocks =
+    t.unflatten(3, { -1, f[2] }).unflatten(2, { -1, f[1] }).unflatten(1, { -1, f[0] });
   return toNetworkShape(
     blocks.permute({ 0, 2, 4, 6, 1, 3, 5 }).flatten(0, 3).unsqueeze(0), frame.dimensions);
 }
 
-at::Tensor unfolded(const at::Tensor& t, const Frame& frame)
-{
-  const Index3& f = frame.fold;
-  const at::Tensor blocks = fromNetworkShape(t)[0].unflatten(0, { -1, f[0], f[1], f[2] });
-  return blocks.permute({ 0, 4, 1, 5, 2, 6, 3 }).flatten(5, 6).flatten(3, 4).flatten(1, 2);
-}
-
 } // namespace
-
-double roughness(const at::Tensor& values, const Frame& frame, bool phases)
-{
-  const at::Tensor v = unfolded(values, frame);
-  double sum = 0;
-  for (std::int64_t a = 3 - frame.dimensions; a < 3; ++a)
-  {
-    const std::int64_t n = v.size(a + 1) - 1;
-    const at::Tensor d = v.narrow(a + 1, 1, n) - v.narrow(a + 1, 0, n);
-    sum += (phases ? d.ne(0).to(at::kFloat) : d.square()).mean().item<double>();
-  }
-  return sum;
-}
 
 at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
   const Texture& texture)
@@ -102,12 +84,12 @@ double fitTexture(
   {
     box.size[a] = cells[a] * frame.fold[a] / frame.cell[a];
   }
-  const double wanted = roughness(x, frame, phases);
-  const auto values = fromNetworkShape(decoded).size(1) / (frame.fold[0] * frame.fold[1] * frame.fold[2]);
+  const double wanted = variogram(x, frame, phases, 1);
+  const auto values = decoded.size(1) / (frame.fold[0] * frame.fold[1] * frame.fold[2]);
   const auto drawn = [&](double width)
   {
     const at::Tensor noise = textureNoise(box, frame, width, values, { 0, 0, {} });
-    return roughness(seen.value(seen.drawn(decoded, noise)), frame, phases);
+    return variogram(seen.value(seen.drawn(decoded, noise)), frame, phases, 1);
   };
   if (wanted <= drawn(Widest))
   {

@@ -26,8 +26,4 @@ at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std:
 double fitTexture(
   const at::Tensor& decoded, const at::Tensor& x, const Frame& frame, const Observation& seen);
 
-/// How much values, folded, change from one voxel to the next, summed over the axes: the fraction of
-/// pairs that differ (phases) or the mean square of differences.
-double roughness(const at::Tensor& values, const Frame& frame, bool phases);
-
 } // namespace vae

@@ -7,6 +7,7 @@
 #include "Inference.h"
 #include "Reconstruction.h"
 #include "Texture.h"
+#include "Variogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -435,8 +436,8 @@ void TorchModel::matchField(
   if (phases)
   {
     const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
-    wanted.roughness = roughness(
-      first(readFolded(volume, frame, this->Info.channels, middle)), frame, true);
+    wanted.roughness = variogram(
+      first(readFolded(volume, frame, this->Info.channels, middle)), frame, true, 1);
   }
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
@@ -465,7 +466,7 @@ void TorchModel::matchField(
       std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
     const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
     const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), roughness(found, frame, true) };
+    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), variogram(found, frame, true, 1) };
   };
   constexpr double most = 8000; // cells
   std::array<std::int64_t, 3> size{ 1, 1, 1 };

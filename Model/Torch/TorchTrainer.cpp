@@ -5,6 +5,7 @@
 #include "LatentUse.h"
 #include "Schedule.h"
 #include "TrainingData.h"
+#include "Variogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -392,9 +393,11 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   record.epochEnded = true;
 
   this->Good.take(this->everything());
-  if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || row.validationLoss < this->BestLoss))
+  const double judged =
+    o.bestBy == BestBy::Statistics ? row.statisticsError : row.validationLoss;
+  if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || judged < this->BestLoss))
   {
-    this->BestLoss = row.validationLoss;
+    this->BestLoss = judged;
     this->Info.bestEpoch = row.epoch;
     this->Best.take(this->weights());
   }
@@ -450,7 +453,7 @@ void TorchTrainer::retreat(StepRecord& record)
 
 void TorchTrainer::validate(EpochRecord& row)
 {
-  row.validationLoss = row.validationQuality = std::nan("");
+  row.validationLoss = row.validationQuality = row.statisticsError = std::nan("");
   if (!this->HeldOut.defined())
   {
     return;
@@ -464,6 +467,12 @@ void TorchTrainer::validate(EpochRecord& row)
   const at::Tensor y = this->Net->decode(z.to(this->Where.compute)).to(at::kFloat);
   const double reconstruction = this->Seen->loss(y, x, false).sum().item<double>();
   row.validationQuality = this->Seen->quality(y, x);
+  if (this->Info.options.bestBy == BestBy::Statistics)
+  {
+    const Volume& v = this->Data.front();
+    row.statisticsError = variogramError(this->Seen->value(y), x,
+      { v.dims, v.spacing, this->Info.network }, this->Info.hasPhases());
+  }
   const double weight = this->Goal->klWeight();
   const double kl = weight > 0 ? klOfElements(q).sum().item<double>() : 0;
   row.validationLoss = (reconstruction + weight * kl) / count;

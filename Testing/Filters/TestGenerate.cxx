@@ -8,6 +8,7 @@
 #include "vtkStringArray.h"
 
 #include <functional>
+#include <numeric>
 
 using namespace test;
 
@@ -376,6 +377,35 @@ TEST(Generate, PeriodicVolumesRepeat)
     ASSERT_NEAR(probability[static_cast<std::size_t>(i)],
       once[static_cast<std::size_t>((z % 40 * 24 + y) * 32 + x % 32)], 1e-5)
       << x << " " << y << " " << z;
+  }
+}
+
+TEST(Generate, TextureIsForALearnedPrior)
+{
+  Generation p(Rock(), 6);
+  p.Train->SetLatentStride(4); // eight cells along an axis, the least that a prior is learned from
+  p.Generate->ComputeProbabilityOn();
+  EXPECT_TRUE(p.Generate->GetTexture());
+  ASSERT_GT(p.Model().info().textureWidth, 0);
+  for (const vae::Prior prior : { vae::Prior::Learned, vae::Prior::RandomField })
+  {
+    p.Generate->SetPrior(static_cast<int>(prior));
+    p.Generate->SetTexture(true);
+    const std::vector<double> drawn = Rocks(p.New()), odds = Rocks(p.New(), "rock_probability");
+    p.Generate->SetTexture(false);
+    const std::vector<double> likeliest = Rocks(p.New());
+    EXPECT_EQ(Rocks(p.New(), "rock_probability"), odds);
+    if (prior == vae::Prior::Learned)
+    {
+      EXPECT_NE(drawn, likeliest);
+      // As many as the probabilities say.
+      const double expected = std::accumulate(odds.begin(), odds.end(), 0.) / 34320;
+      EXPECT_NEAR(FractionOf(drawn, 255), expected, 0.05);
+    }
+    else
+    {
+      EXPECT_EQ(drawn, likeliest);
+    }
   }
 }
 

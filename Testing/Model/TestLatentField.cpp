@@ -84,3 +84,34 @@ TEST(LatentField, ThinFieldsWork)
     (std::vector<std::int64_t>{ 2, 1, 30, 20 }));
   EXPECT_TRUE(field.sample({ 1, 30, 20 }, generator(1), 1).isfinite().all().item<bool>());
 }
+
+TEST(LatentField, IsMatchedToWhatIsWantedOfWhatItDecodesTo)
+{
+  // The "decoder" loses long waves and is rougher the smaller its input.
+  const LatentField wide = LatentField::fit(example(48, 1));
+  const auto smooth = [](const at::Tensor& z)
+  { return at::avg_pool3d(z[0].unsqueeze(0).unsqueeze(0), 3, 1, 1)[0]; };
+  const auto observe = [&](const at::Tensor& z) -> LatentField::Observed
+  {
+    const at::Tensor y = (z[0].unsqueeze(0) - 0.7 * smooth(z)).sign();
+    return { y, 1 / (0.1 + z[0].std().item<double>()) };
+  };
+  const at::Tensor sample = wide.sample({ 40, 40, 40 }, generator(7), 1);
+  const LatentField::Observed wanted{ smooth(sample).sign(), 0.7 };
+  const auto neighbours = [](const LatentField& f, const auto& see)
+  { return covariance(see(f.sample({ 40, 40, 40 }, generator(9), 1)).means, 0, 0, 1); };
+  const double truth = covariance(wanted.means, 0, 0, 1);
+  LatentField field = wide;
+  const double before = neighbours(field, observe);
+  field.match(wanted, observe, { 32, 32, 32 }, generator(8));
+  const double after = neighbours(field, observe);
+  EXPECT_LT(std::abs(after - truth), 0.45 * std::abs(before - truth))
+    << before << " became " << after << ", wanted " << truth;
+  EXPECT_NEAR(observe(field.sample({ 40, 40, 40 }, generator(9), 1)).roughness, 0.7, 0.07);
+  // It goes through a file whole.
+  const auto t = field.tensors();
+  const LatentField back = LatentField::fromTensors(t.at("quantiles"), t.at("covariance"),
+    t.at("posterior_variance"), t.at("amplitude").item<double>());
+  EXPECT_TRUE(at::equal(back.sample({ 12, 12, 12 }, generator(3), 1),
+    field.sample({ 12, 12, 12 }, generator(3), 1)));
+}

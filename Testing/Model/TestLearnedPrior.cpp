@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/LearnedPrior.h"
+#include "Torch/PriorTrainer.h"
 #include "Torch/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
@@ -40,7 +41,7 @@ std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
   }
   prior->Mean = at::tensor({ 1.f, 2.f, 3.f });
   prior->Scale = at::tensor({ 1.f, 0.5f, 2.f });
-  prior->Trend = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(4)));
+  prior->Local = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(4)));
   return prior;
 }
 
@@ -89,6 +90,39 @@ TEST(FlowNetwork, APeriodicFieldHasNoPlace)
     1e-3);
 }
 
+TEST(PriorTrainer, ATrendFollowsItsPatch)
+{
+  // A field that is linear in place, at the cells, and the same in the voxels of a volume.
+  const Dims dims{ 80, 72, 64 };
+  const auto at = [](double x, double y, double z) { return x + 3 * y - 2 * z; };
+  std::vector<float> values;
+  for (std::int64_t i = 0; i < voxels(dims); ++i)
+  {
+    values.push_back(static_cast<float>(at(
+      static_cast<double>(i % 80), static_cast<double>(i / 80 % 72), static_cast<double>(i / 5760))));
+  }
+  const Volume v = test::volume(values, dims);
+  TrainOptions o = small();
+  const Frame frame(dims, v.spacing, o.network);
+  const std::vector<ChannelInfo> channels{ ChannelInfo() };
+  const at::Tensor field =
+    cellMeans(v, frame, channels, [](const at::Tensor& x) { return x; });
+  PatchSampler patches({ v }, channels, o.network, o);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 20; ++i)
+  {
+    const Patch patch = patches.draw(random);
+    const at::Tensor expected = cellMeans(patches.read({ patch }), frame)[0];
+    const at::Tensor found = atPatch(field, patch, frame);
+    ASSERT_EQ(found.sizes(), expected.sizes());
+    // Within half a cell of the volume's border it is constant.
+    EXPECT_LT((found - expected).abs().max().item<double>(), 0.5 * 8 * 6 + 1e-3);
+    const auto inner = [](const at::Tensor& t)
+    { return t.slice(1, 1, -1).slice(2, 1, -1).slice(3, 1, -1); };
+    EXPECT_LT((inner(found) - inner(expected)).abs().max().item<double>(), 1e-3);
+  }
+}
+
 TEST(LearnedPrior, SmoothingKeepsMeansAndKnowsBorders)
 {
   const at::Tensor ones = at::ones({ 1, 9, 10, 11 });
@@ -115,7 +149,7 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     const auto prior = randomPrior(dimensions);
     if (dimensions == 2)
     {
-      prior->Trend = LatentField::fit(at::rand({ 1, 1, 12, 12 }, generator(4)));
+      prior->Local = LatentField::fit(at::rand({ 1, 1, 12, 12 }, generator(4)));
     }
     FieldRequest request;
     request.size = { dimensions == 2 ? 1 : 5, 7, 6 }; // odd sizes too

@@ -237,7 +237,7 @@ TEST(Reconstruction, ErrorOfTheSamplesFallsAsOneOverTheirRoot)
   EXPECT_NEAR(errors[1] / errors[2], 2, 0.3);
 }
 
-TEST(PosteriorNoise, IsNormalAndKnowsNoTiles)
+TEST(GridNoise, IsNormalAndKnowsNoTiles)
 {
   const Index3 cells{ 20, 30, 40 };
   const at::Tensor all = gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 7);

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+# SPDX-License-Identifier: BSD-3-Clause
+"""Speed, as ratios measured in one run: ./dev bench [--edges 128 256 512] [--rounds 3] [--output FILE]
+[--torch FOLDER]. Training, inference, files, the pipeline and the loading of the plugin, interleaved with the
+same network in Python PyTorch (its defaults, and tuned by hand) and with the machine's own best bfloat16 matrix
+product and convolution. Prints a table and writes JSON. --torch: where Python finds PyTorch, if not
+in its own folders; without PyTorch its columns are empty. Leave the machine alone while it runs."""
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--plugin", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--edges", type=int, nargs="+", default=[128, 256, 512], help="of volumes, voxels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", default="bench.json")
+    parser.add_argument("--torch", default="")
+    return parser.parse_args()
+
+
+def child(command, environment=None):
+    done = subprocess.run(command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, check=False)
+    if done.returncode == 77:
+        return None
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed with {done.returncode}")
+    return json.loads(done.stdout.decode().strip().splitlines()[-1])
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        return next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "?")
+
+
+class Results:
+    """Numbers of each round by name; medians and spreads of them."""
+
+    def __init__(self):
+        self.all = {}
+
+    def add(self, name, values):
+        for key, value in (values or {}).items():
+            self.all.setdefault(f"{name}: {key}", []).append(value)
+
+    def median(self, name):
+        return statistics.median(self.all[name]) if name in self.all else None
+
+    def table(self):
+        return {k: {"median": statistics.median(v), "least": min(v), "most": max(v)} for k, v in self.all.items()}
+
+
+def main():
+    options = arguments()
+    bench = os.path.join(options.build, "bin", "vae_bench")
+    peers = {"PYTHONPATH": options.torch, "OMP_WAIT_POLICY": "passive"} if options.torch else {}
+    virtual = [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a"]
+    results = Results()
+    small = min(options.edges)
+    for i in range(options.rounds):
+        print(f"round {i + 1} of {options.rounds}", file=sys.stderr, flush=True)
+        results.add("machine", child([bench, "roofline"]))
+        results.add("train", child([bench, "train", str(small)]))
+        for how in ("default", "tuned"):
+            results.add(f"train, PyTorch {how}",
+                        child([sys.executable, os.path.join(here, "peer.py"), "train", how, str(small)], peers))
+        for edge in options.edges:
+            results.add(f"{edge}^3", child([bench, "infer", str(edge)]))
+        results.add(f"train {max(options.edges)}^3", child([bench, "train", str(max(options.edges))]))
+        for how in ("default", "tuned"):
+            results.add(f"{small}^3, PyTorch {how}",
+                        child([sys.executable, os.path.join(here, "peer.py"), "infer", how, str(small)], peers))
+        results.add(f"pipeline {small}^3", child(
+            [*virtual, "pvpython", os.path.join(here, "filters.py"), str(small)],
+            {"VAE_BENCH_PLUGIN": options.plugin, "PV_PLUGIN_PATH": ""}))
+        results.add("file", child([bench, "file"]))
+    layers = child([bench, "layers"])
+
+    whole = sum(layer["times"] * layer["gflop"] for layer in layers)
+    voxels = 2 * 48**3
+    flops = 3 * whole * 1e9 / voxels  # a training voxel: forward, and twice that backward
+    get = results.median
+    rate, limit = get("train: voxels_a_second"), get("machine: convolution_gflops") * 1e9
+    print(f"\n{processor()}, {os.cpu_count()} threads, {platform.platform()}")
+    print(f"bfloat16: matrix product {get('machine: matrix_gflops'):.0f} GFLOP/s, convolution "
+          f"{get('machine: convolution_gflops'):.0f}; the network: {flops / 1e3:.1f} kFLOP a training voxel\n")
+
+    def row(label, value, unit, *ratios):
+        print(f"{label:42s} {value:10.4g} {unit:12s} " +
+              ", ".join(f"{ratio:.2f} x {of}" for ratio, of in ratios if ratio))
+
+    def over(value, name):
+        return value / get(name) if get(name) else None
+
+    row("training", rate / 1e6, "Mvoxel/s", (over(rate, "train, PyTorch default: voxels_a_second"), "PyTorch default"),
+        (over(rate, "train, PyTorch tuned: voxels_a_second"), "PyTorch tuned"),
+        (rate * flops / limit, "the convolution's speed"),
+        (get(f"train {max(options.edges)}^3: voxels_a_second") / rate, f"this, on {max(options.edges)}^3"))
+    row("first step", get("train: first_step_ms"), "ms", (get("train: first_step_ms") / get("train: step_ms"), "a step"))
+    for edge in options.edges:
+        for key in ("encode", "decode", "reconstruct", "generate_random_field", "generate_learned"):
+            v = get(f"{edge}^3: {key}")
+            row(f"{key.replace('_', ' ')}, {edge}^3", v / 1e6, "Mvoxel/s",
+                *[(over(v, f"{edge}^3, PyTorch {how}: {key}"), f"PyTorch {how}") for how in ("default", "tuned")],
+                (v / get(f"{small}^3: {key}") if edge != small else None, f"that of {small}^3"))
+        row(f"peak memory of these, {edge}^3", get(f"{edge}^3: peak_gib"), "GiB")
+    piped = get(f"pipeline {small}^3: reconstruct")
+    row(f"VAE Reconstruct in the pipeline, {small}^3", piped / 1e6, "Mvoxel/s",
+        (over(piped, f"{small}^3: reconstruct"), "the library alone"))
+    row("update that changes nothing", get(f"pipeline {small}^3: unchanged_ms"), "ms")
+    row("loading the plugin", get(f"pipeline {small}^3: load_plugin_ms"), "ms")
+    row("model file, saved", get("file: save_ms"), "ms")
+    row("model file, loaded", get("file: load_ms"), "ms")
+    print("\nconvolutions alone, forward, a step's size: GFLOP/s, part of the convolution's speed, part of the work")
+    for layer in layers:
+        print(f"  {layer['layer']:18s} x{layer['times']}  {layer['gflops']:6.0f}  {layer['gflops'] * 1e9 / limit:5.2f}  "
+              f"{layer['times'] * layer['gflop'] / whole:5.2f}")
+    with open(options.output, "w", encoding="utf-8") as file:
+        json.dump({"machine": {"processor": processor(), "threads": os.cpu_count(), "system": platform.platform()},
+                   "results": results.table(), "layers": layers}, file, indent=1)
+    print(f"\nwrote {os.path.abspath(options.output)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+# SPDX-License-Identifier: BSD-3-Clause
+"""peer.py train|infer default|tuned [EDGE]: the plugin's default network in Python PyTorch, as JSON on a
+line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
+autocast, channels_last_3d, inference_mode. Exits with 77 without PyTorch."""
+import json
+import statistics
+import sys
+import time
+
+try:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+except ImportError:
+    sys.exit(77)
+
+what, how = sys.argv[1:3]
+edge = int(sys.argv[3]) if len(sys.argv) > 3 else 128
+tuned = how == "tuned"
+FOLD, WIDTH, LATENT, PATCH, BATCH = 4, 32, 8, 48, 2
+SECONDS = 12
+
+
+class CellNorm(nn.LayerNorm):
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class Residual(nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.norm = CellNorm(n)
+        self.first, self.second = nn.Conv3d(n, n, 3, padding=1), nn.Conv3d(n, n, 3, padding=1)
+
+    def forward(self, x):
+        return x + self.second(F.silu(self.first(F.silu(self.norm(x)))))
+
+
+class Field(nn.Module):
+    def __init__(self):
+        super().__init__()
+        w, folded = WIDTH, FOLD**3
+        self.encoder = nn.Sequential(
+            nn.Conv3d(folded, w, 3, padding=1), Residual(w), nn.SiLU(), nn.Conv3d(w, 2 * w, 2, 2),
+            Residual(2 * w), nn.SiLU(), nn.Conv3d(2 * w, 2 * LATENT, 3, padding=1))
+        self.decoder = nn.Sequential(
+            nn.Conv3d(LATENT, 2 * w, 3, padding=1), Residual(2 * w), nn.SiLU(),
+            nn.ConvTranspose3d(2 * w, w, 2, 2), Residual(w), Residual(w), nn.SiLU(),
+            nn.Conv3d(w, folded, 3, padding=1))
+
+
+def fold(x):
+    """[batch, z, y, x] to [batch, fold^3, z / fold, y / fold, x / fold]."""
+    b, z, y, x_ = x.shape
+    f = FOLD
+    x = x.view(b, z // f, f, y // f, f, x_ // f, f).permute(0, 2, 4, 6, 1, 3, 5)
+    return x.reshape(b, f**3, z // f, y // f, x_ // f)
+
+
+def unfold(x):
+    b, _, z, y, x_ = x.shape
+    f = FOLD
+    return x.view(b, f, f, f, z, y, x_).permute(0, 4, 1, 5, 2, 6, 3).reshape(b, z * f, y * f, x_ * f)
+
+
+def formatted(x):
+    return x.to(memory_format=torch.channels_last_3d) if tuned else x
+
+
+torch.manual_seed(0)
+small = (F.avg_pool3d(torch.randn(1, 1, 72, 72, 72), 9, 1)[0, 0] > 0.03).to(torch.uint8)
+volume = small.repeat(edge // 64 + 1, edge // 64 + 1, edge // 64 + 1)[:edge, :edge, :edge].contiguous()
+net = formatted(Field())
+cast = lambda: torch.autocast("cpu", torch.bfloat16, enabled=tuned)
+
+
+def measured(work):
+    begin = time.perf_counter()
+    work()
+    first = time.perf_counter() - begin
+    every, end = [], time.perf_counter() + SECONDS
+    while not every or time.perf_counter() < end:
+        begin = time.perf_counter()
+        work()
+        every.append(time.perf_counter() - begin)
+    return first, statistics.median(every)
+
+
+def patch():
+    at = [int(torch.randint(edge - PATCH + 1, ())) for _ in range(3)]
+    p = volume[at[0]: at[0] + PATCH, at[1]: at[1] + PATCH, at[2]: at[2] + PATCH]
+    axes = [a for a in range(3) if torch.rand(()) < 0.5]
+    return p.flip(axes).permute(*torch.randperm(3).tolist())
+
+
+def train():
+    optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, betas=(0.9, 0.95))
+
+    def step():
+        x = formatted(fold(torch.stack([patch() for _ in range(BATCH)]).float()))
+        optimiser.zero_grad()
+        with cast():
+            mean, log_variance = net.encoder(x).float().chunk(2, 1)
+            z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+            logits = net.decoder(z)
+        nll = F.binary_cross_entropy_with_logits(logits.float(), x, reduction="sum")
+        kl = 0.5 * (mean**2 + log_variance.exp() - log_variance - 1).sum()
+        ((nll + kl) / (BATCH * PATCH**3)).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+
+    first, step_seconds = measured(step)
+    return {"voxels_a_second": BATCH * PATCH**3 / step_seconds, "first_step_ms": 1e3 * first,
+            "step_ms": 1e3 * step_seconds}
+
+
+def infer():
+    BLOCK = 64  # no halo: less work than the plugin does
+
+    def rebuild():
+        out = torch.empty_like(volume)
+        for z in range(0, edge, BLOCK):
+            for y in range(0, edge, BLOCK):
+                for x in range(0, edge, BLOCK):
+                    b = slice(z, z + BLOCK), slice(y, y + BLOCK), slice(x, x + BLOCK)
+                    with (torch.inference_mode() if tuned else torch.no_grad()), cast():
+                        mean = net.encoder(formatted(fold(volume[b][None].float()))).chunk(2, 1)[0]
+                        out[b] = unfold(net.decoder(mean) > 0)[0]
+        return out
+
+    return {"reconstruct": edge**3 / measured(rebuild)[1]}
+
+
+print(json.dumps({"train": train, "infer": infer}[what]()))
