@@ -31,6 +31,9 @@ struct Latent
   int channels = 0;
   std::vector<float> mean;
   std::vector<float> logVariance; ///< may be empty
+  /// What decoding takes from the log odds of the first phase. A random field's, because a decoder
+  /// that is unsure of it gives phases other fractions than the data's.
+  double threshold = 0;
 };
 
 /// Cells along x, y, z of the latent field that covers a volume of dims voxels.

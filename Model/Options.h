@@ -210,7 +210,9 @@ struct GenerateOptions
 {
   Prior prior = Prior::Automatic;
   std::int64_t seed = 0;
-  std::int64_t realization = 0; ///< each has its own stream of random numbers
+  /// Each has its own stream of random numbers. A learned prior's come in pairs (0 and 1, 2 and 3...)
+  /// whose local means are mirrored.
+  std::int64_t realization = 0;
   double temperature = 1.0;     ///< factor on the field's standard deviation
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
   std::array<bool, 3> periodic{ false, false, false };

@@ -132,7 +132,11 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
       {
         for (std::int64_t i = 0; i < fx; ++i)
         {
-          const auto v = static_cast<double>(from[x[i] * step]);
+          auto v = static_cast<double>(from[x[i] * step]);
+          if constexpr (std::is_floating_point_v<T>)
+          {
+            v = std::isfinite(v) ? v : info.mean;
+          }
           to[i] = static_cast<float>(many ? nearest(info.phases, v) : (v - offset) * factor);
         }
       }

@@ -50,7 +50,8 @@ Orientation randomOrientation(
   const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random);
 
 /// Read a box (in the volume, before orientation), normalise it (a label becomes the index of its
-/// phase, that of the nearest phase if it is none) and fold it into `out`, which
+/// phase, that of the nearest phase if it is none; what is not finite is taken for the training
+/// data's mean) and fold it into `out`, which
 /// holds [z][y][x][channel][fold z][fold y][fold x] values: a channels-last tensor. Parts
 /// outside the volume are filled by reflection.
 void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,

@@ -115,7 +115,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
             around(box, wide, dimensions))
           .to(at::kFloat);
       const at::Tensor known = this->mask(box).to(place.device);
-      const at::Tensor x = at::nan_to_num(this->data(box)).to(place.device);
+      const at::Tensor x = this->data(box).to(place.device);
       const at::Tensor excess = observation->excess(decoded, x);
       // One mask for all channels, which follow each other.
       std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);

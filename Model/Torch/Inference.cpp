@@ -123,8 +123,10 @@ void Inference::write(const Box& box, const at::Tensor& folded, std::size_t chan
   }
 }
 
-void Inference::write(const Box& box, const at::Tensor& decoded, const Outputs& outputs) const
+void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs,
+  double threshold) const
 {
+  const at::Tensor decoded = threshold != 0 ? this->Here->withThreshold(seen, threshold) : seen;
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
   at::Tensor drawn = decoded;

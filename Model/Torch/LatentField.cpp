@@ -191,9 +191,14 @@ void LatentField::match(const Observed& wanted,
   const at::Tensor spectra =
     at::fft_fftn(at::fft_ifftshift(this->Covariance, Axes), {}, Axes);
   at::Tensor gain = at::ones_like(truth);
-  for (int i = 0; i < rounds; ++i)
+  for (int i = 0;; ++i)
   {
     const Observed seen = observe(this->sample(size, generator, 1));
+    this->Threshold = seen.threshold;
+    if (i == rounds) // a last look
+    {
+      return;
+    }
     const double part = 1 / (1 + 0.5 * i); // less and less: the noise of samples averages out
     gain = (gain * (truth / power(seen.means)).pow(part)).clamp(smallest, largest);
     if (wanted.roughness > 0 && seen.roughness > 0)
@@ -353,12 +358,13 @@ std::map<std::string, at::Tensor> LatentField::tensors() const
 {
   return { { "quantiles", this->Quantiles }, { "covariance", this->Covariance },
     { "posterior_variance", this->PosteriorVariance },
-    { "amplitude", at::full({ 1 }, this->Amplitude) } };
+    { "amplitude", at::full({ 1 }, this->Amplitude) },
+    { "threshold", at::full({ 1 }, this->Threshold) } };
 }
 
 LatentField LatentField::fromTensors(
   const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance,
-  double amplitude)
+  double amplitude, double threshold)
 {
   const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
     covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&
@@ -371,6 +377,7 @@ LatentField LatentField::fromTensors(
   field.Quantiles = quantiles;
   field.Covariance = covariance;
   field.Amplitude = amplitude;
+  field.Threshold = threshold;
   field.PosteriorVariance =
     posteriorVariance.defined() ? posteriorVariance : at::zeros({ quantiles.size(0) });
   return field;

@@ -31,6 +31,7 @@ public:
   {
     at::Tensor means;     ///< of each cell, [1, z, y, x]
     double roughness = 0; ///< change from voxel to voxel; 0: does not matter
+    double threshold = 0; ///< of the log odds of the first phase, where its fraction is the data's
   };
   /// Change the covariance, by a factor for each wave number, until what samples decode to has the
   /// covariance of what is wanted (iterative translation approximation, Shields et al. 2011), and
@@ -39,6 +40,9 @@ public:
   /// \param observe for samples of [channels, size...]
   void match(const Observed& wanted, const std::function<Observed(const at::Tensor&)>& observe,
     const std::array<std::int64_t, 3>& size, at::Generator generator);
+
+  /// Where samples decode to the data's fraction of the first phase, as match() found it.
+  double threshold() const { return this->Threshold; }
 
   std::vector<LatentStatistics> statistics() const; ///< of each channel
 
@@ -55,7 +59,7 @@ public:
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
   static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-    const at::Tensor& posteriorVariance = {}, double amplitude = 1);
+    const at::Tensor& posteriorVariance = {}, double amplitude = 1, double threshold = 0);
 
 private:
   /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one
@@ -75,6 +79,7 @@ private:
   at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
   at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
   double Amplitude = 1;         ///< of the normal scores
+  double Threshold = 0;
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
 };
 

@@ -103,7 +103,9 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       wide[axis] += 2 * margin[axis];
     }
     trend = smooth(
-      this->Local.sample(wide, generator, request.temperature, request.periodic), request.periodic);
+      this->Local.sample(wide, request.localNoise.defined() ? request.localNoise : generator,
+        (request.mirrored ? -1 : 1) * request.temperature, request.periodic),
+      request.periodic);
     trend = slice(trend, margin, even).contiguous();
   }
   trend = (trend - this->TrendScale[0]) / this->TrendScale[1];

@@ -17,6 +17,12 @@ struct FieldRequest
   double temperature = 1;                      ///< factor on the noise
   std::array<bool, 3> periodic{};
   at::Tensor trend;                            ///< [1, size...] in normalised data, or undefined
+  /// Of the local mean, where no trend is given: its random numbers, and whether their signs are
+  /// changed. Of two realizations that differ in the sign one is poor where the other is rich, and
+  /// the mean of a few of them is near that of many (antithetic variates, Hammersley and Morton
+  /// 1956).
+  at::Generator localNoise;
+  bool mirrored = false;
   at::Tensor known; ///< [channels, size...]: a field that is given where `where`, or undefined
   at::Tensor where; ///< [size...], bool
 };

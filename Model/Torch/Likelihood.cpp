@@ -41,6 +41,10 @@ public:
     // Logistic noise: P(logit + noise > 0) is the logit's probability.
     return decoded + at::special_log_ndtr(noise) - at::special_log_ndtr(-noise);
   }
+  at::Tensor withThreshold(const at::Tensor& decoded, double threshold) const override
+  {
+    return decoded + threshold;
+  }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {
     const at::Tensor p = decoded.sigmoid();
@@ -90,6 +94,12 @@ public:
   {
     // Gumbel noise: the largest sum is that of phase k with its probability (Gumbel 1954).
     return decoded - at::log(-at::special_log_ndtr(noise));
+  }
+  at::Tensor withThreshold(const at::Tensor& decoded, double threshold) const override
+  {
+    at::Tensor moved = decoded.clone();
+    moved.narrow(1, 0, decoded.size(1) / this->Phases).sub_(threshold);
+    return moved;
   }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {

@@ -35,6 +35,12 @@ public:
   /// p(x|z): P(value = k) is the probability of phase k.
   virtual at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const = 0;
 
+  /// `decoded` with the log odds of the first phase reduced by so much; grey values stay.
+  virtual at::Tensor withThreshold(const at::Tensor& decoded, double /*threshold*/) const
+  {
+    return decoded;
+  }
+
   /// Probability of each phase, [batch, phases of a channel, values of x, cells...]; undefined for
   /// grey values.
   virtual at::Tensor probabilities(const at::Tensor&) const { return {}; }

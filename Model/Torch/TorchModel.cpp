@@ -168,7 +168,8 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
   forEachTile(cells, inference.decodeTile(cells), monitor,
-    [&](const Box& box) { inference.write(box, inference.decode(field, box), outputs); });
+    [&](const Box& box)
+  { inference.write(box, inference.decode(field, box), outputs, latent.threshold); });
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,
@@ -254,18 +255,24 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options,
   const RunOptions& run, const Monitor& monitor) const
 {
   // Each realization is a stream of its own: neighbouring seeds share nothing.
-  std::seed_seq mix{ static_cast<std::uint32_t>(options.seed),
-    static_cast<std::uint32_t>(options.seed >> 32),
-    static_cast<std::uint32_t>(options.realization) };
-  std::array<std::uint32_t, 2> words;
-  mix.generate(words.begin(), words.end());
-  const at::Generator generator =
-    at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
+  const auto stream = [&](std::int64_t number, std::uint32_t purpose)
+  {
+    std::seed_seq mix{ static_cast<std::uint32_t>(options.seed),
+      static_cast<std::uint32_t>(options.seed >> 32), static_cast<std::uint32_t>(number), purpose };
+    std::array<std::uint32_t, 2> words;
+    mix.generate(words.begin(), words.end());
+    return at::make_generator<at::CPUGeneratorImpl>(
+      static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
+  };
+  const at::Generator generator = stream(options.realization, 0);
   const FieldRequest& request = draw.request;
   if (draw.prior == Prior::Learned)
   {
+    FieldRequest paired = request;
+    paired.localNoise = stream(options.realization / 2, 1);
+    paired.mirrored = options.realization % 2 != 0;
     return this->Learned->sample(
-      request, generator, choosePlace(run.device, run.precision, run.threads), monitor);
+      paired, generator, choosePlace(run.device, run.precision, run.threads), monitor);
   }
   if (draw.prior == Prior::RandomField)
   {
@@ -300,6 +307,7 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     }
   }
   draw.latent.mean = valuesOf(field);
+  draw.latent.threshold = draw.prior == Prior::RandomField ? this->Field->threshold() : 0;
   return draw.latent;
 }
 
@@ -432,7 +440,7 @@ void TorchModel::matchField(
   const auto first = [](const at::Tensor& x) { return x.lt(0.5).to(at::kFloat); };
   const auto itself = [](const at::Tensor& x) { return x; };
   const auto of = phases ? +first : +itself;
-  LatentField::Observed wanted{ cellMeans(volume, frame, this->Info.channels, of), 0 };
+  LatentField::Observed wanted{ cellMeans(volume, frame, this->Info.channels, of), 0, 0 };
   if (phases)
   {
     const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
@@ -458,7 +466,7 @@ void TorchModel::matchField(
     const at::Tensor decoded = inference.decode(grid, inside);
     if (!phases)
     {
-      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0 };
+      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0, 0 };
     }
     const at::Tensor odds = makeObservation(this->Info, at::kCPU)->logOdds(decoded, 0);
     const double others = 1 - this->Info.channels[0].fractions[0];
@@ -466,7 +474,8 @@ void TorchModel::matchField(
       std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
     const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
     const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), variogram(found, frame, true, 1) };
+    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), variogram(found, frame, true, 1),
+      threshold.item<double>() };
   };
   constexpr double most = 8000; // cells
   std::array<std::int64_t, 3> size{ 1, 1, 1 };
@@ -598,11 +607,13 @@ std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
     if (quantiles != file.tensors.end() && covariance != file.tensors.end())
     {
       const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance"),
-                 amplitude = file.tensors.find(std::string(PriorPrefix) + "amplitude");
+                 amplitude = file.tensors.find(std::string(PriorPrefix) + "amplitude"),
+                 threshold = file.tensors.find(std::string(PriorPrefix) + "threshold");
       model->Field =
         LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
           variance != file.tensors.end() ? restore(variance->second) : at::Tensor(),
-          amplitude != file.tensors.end() ? amplitude->second.values.at(0) : 1);
+          amplitude != file.tensors.end() ? amplitude->second.values.at(0) : 1,
+          threshold != file.tensors.end() ? threshold->second.values.at(0) : 0);
     }
     const std::map<std::string, at::Tensor> learned = restoreAll(file, LearnedPrefix);
     if (!learned.empty())

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -63,6 +65,19 @@ TEST(Blocks, OutsideIsReflected)
   EXPECT_EQ(at(4), 4 * 64);
   EXPECT_EQ(at(5), 3 * 64);
   EXPECT_EQ(at(7), 1 * 64);
+}
+
+TEST(Blocks, WhatIsNotFiniteIsTheMean)
+{
+  const Dims dims{ 8, 8, 8 };
+  std::vector<float> values(512, 3.f);
+  values[100] = std::nanf("");
+  values[200] = std::numeric_limits<float>::infinity();
+  ChannelInfo info;
+  info.mean = 5;
+  const Frame frame(dims, { 1, 1, 1 }, NetworkOptions());
+  const at::Tensor x = readFolded(test::volume(values, dims), frame, { info }, { {}, frame.size });
+  EXPECT_EQ(x.sum().item<float>(), 510 * 3 + 2 * 5);
 }
 
 TEST(Blocks, OrientationsAreTheSymmetriesOfTheCube)
