@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "LearnedPrior.h"
 
-#include "Blocks.h"
 #include "Tiles.h"
 
 #include <ATen/Functions.h>
@@ -43,6 +42,15 @@ LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
   , TrendScale(at::tensor({ 0.f, 1.f }))
   , Dimensions(dimensions)
 {
+}
+
+at::Tensor LearnedPrior::localMean(const Volume& volume, const ModelInfo& info)
+{
+  const Frame frame(volume.dims, volume.spacing, info.network);
+  const auto larger = [](const at::Tensor& x) { return x.gt(0.5).to(at::kFloat); };
+  const auto itself = [](const at::Tensor& x) { return x; };
+  return info.hasPhases() ? cellMeans(volume, frame, info.channels, larger)
+                          : cellMeans(volume, frame, info.channels, itself);
 }
 
 at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Model.h"
+#include "Blocks.h"
 #include "Device.h"
 #include "FlowNetwork.h"
 #include "LatentField.h"
@@ -42,6 +43,10 @@ public:
   /// Algorithm 1, with the steps of the flow).
   at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
     const Monitor& monitor) const; ///< [channels, size...], float32 on the CPU
+
+  /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey values,
+  /// or of where a phase is not that of the lowest label.
+  static at::Tensor localMean(const Volume& volume, const ModelInfo& info);
 
   /// Data a local mean is made of, averaged over each cell, [1, z, y, x]: smoothed over about six
   /// cells. Where the field ends the average is over what there is.

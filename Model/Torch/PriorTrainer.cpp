@@ -26,10 +26,6 @@ constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
 
-/// What the local mean is of: grey values, or phases that are not the one of the lowest label.
-at::Tensor larger(const at::Tensor& folded) { return folded.gt(0.5).to(at::kFloat); }
-at::Tensor itself(const at::Tensor& folded) { return folded; }
-
 } // namespace
 
 at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame)
@@ -130,12 +126,10 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   const auto wanted = static_cast<std::int64_t>(std::ceil(12 * patches->vectors() / each));
   const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
   const Frame frame(volumes.front().dims, volumes.front().spacing, info.network);
-  const auto meanOf = info.likelihood == Likelihood::Categorical ? larger : itself;
   std::vector<at::Tensor> smoothed; // the local mean of each volume
   for (const Volume& v : volumes)
   {
-    const at::Tensor local =
-      cellMeans(v, { v.dims, v.spacing, info.network }, info.channels, meanOf);
+    const at::Tensor local = LearnedPrior::localMean(v, info);
     if (smoothed.empty())
     {
       this->Average.Local = LatentField::fit(local);

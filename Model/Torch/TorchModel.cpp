@@ -370,6 +370,14 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     slice(request.known, inside.origin, inside.size)
       .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
         { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
+    // The local mean is not free either.
+    request.trend = LearnedPrior::localMean(filled.volume, this->Info);
+    for (std::int64_t a = 0; a < 3; ++a) // the border's cells once more beyond it
+    {
+      const std::int64_t n = request.trend.size(a + 1), around = inside.origin[a];
+      request.trend = request.trend.index_select(
+        a + 1, at::arange(-around, n + around, at::kLong).clamp(0, n - 1));
+    }
     request.where = at::zeros(field[0].sizes(), at::kBool);
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));

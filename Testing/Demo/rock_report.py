@@ -23,7 +23,6 @@ import numpy
 from paraview import servermanager
 from paraview.simple import *
 from scipy import fft
-from vtkmodules.util.numpy_support import vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOImage import vtkPNGWriter
 from vtkmodules.util.numpy_support import numpy_to_vtk
@@ -85,7 +84,8 @@ def permeability(pore, direction=0):
     flow = MicrostructurePermeability(Input=source, Phase="Label", Value=1, SpacingInMetres=1,
                                       Direction="XYZ"[direction])
     flow.UpdatePipeline()
-    value = servermanager.Fetch(flow).GetFieldData().GetArray("Permeability [voxel^2]").GetValue(0)
+    array = servermanager.Fetch(flow).GetFieldData().GetArray("Permeability [voxel^2]")
+    value = array.GetValue(0) if array else 0.  # an error has said that nothing flows
     Delete(flow)
     Delete(source)
     return value
