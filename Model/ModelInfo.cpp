@@ -169,6 +169,7 @@ struct ToJson
   {
     this->Out.emplace(key, convert(value));
   }
+
   static Json convert(bool v) { return v; }
   static Json convert(int v) { return v; }
   static Json convert(std::int64_t v) { return v; }
@@ -233,6 +234,7 @@ struct FromJson
       throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
     }
   }
+
   static void convert(const Json& j, bool& v) { v = j.boolean(); }
   static void convert(const Json& j, int& v)
   {

@@ -162,7 +162,7 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
       offsets[a][static_cast<std::size_t>(i)] = reflect(at, frame.size[s]) * frame.stride[s];
     }
   }
-  const std::int64_t r = frame.fold[0] * frame.fold[1] * frame.fold[2];
+  const std::int64_t r = frame.folded();
   const auto count = static_cast<std::int64_t>(channels.size());
   for (std::int64_t c = 0; c < count; ++c)
   {
@@ -185,14 +185,12 @@ at::Tensor readFolded(const Volume& volume, const Frame& frame,
 
 at::Tensor cellMeans(const at::Tensor& folded, const Frame& frame)
 {
-  std::int64_t values = 1;
   std::vector<std::int64_t> kernel;
   for (int a = 3 - frame.dimensions; a < 3; ++a)
   {
-    values *= frame.fold[a];
     kernel.push_back(frame.cell[a] / frame.fold[a]);
   }
-  const at::Tensor mean = folded.narrow(1, 0, values).mean(1, true);
+  const at::Tensor mean = folded.narrow(1, 0, frame.folded()).mean(1, true);
   return frame.dimensions == 3 ? at::avg_pool3d(mean, kernel) : at::avg_pool2d(mean, kernel);
 }
 
@@ -303,7 +301,7 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
 
 at::Tensor emptyFolded(std::int64_t batch, const Frame& frame, const Index3& size, int channels)
 {
-  const std::int64_t values = channels * frame.fold[0] * frame.fold[1] * frame.fold[2];
+  const std::int64_t values = channels * frame.folded();
   const at::Tensor last = at::empty(
     { batch, size[0] / frame.fold[0], size[1] / frame.fold[1], size[2] / frame.fold[2], values });
   return toNetworkShape(last.permute({ 0, 4, 1, 2, 3 }), frame.dimensions);

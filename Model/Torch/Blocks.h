@@ -30,6 +30,8 @@ struct Frame
   Frame(const Dims& dims, const std::array<double, 3>& spacing, const NetworkOptions& network);
 
   Index3 cells() const; ///< latent cells that cover the volume
+  /// Voxels folded into the channels of one cell of the network's input.
+  std::int64_t folded() const { return this->fold[0] * this->fold[1] * this->fold[2]; }
   bool used(int a) const { return this->dimensions == 3 || a > 0; }
   /// Cells along x, y, z, with `margin` more on each side of the axes in use.
   Dims cellsWithMargin(int margin) const;

@@ -132,10 +132,9 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   at::Tensor drawn = decoded;
   if (outputs.texture && this->Info.textureWidth > 0)
   {
-    const auto fold = this->Grid.fold[0] * this->Grid.fold[1] * this->Grid.fold[2];
+    const std::int64_t values = decoded.size(1) / this->Grid.folded();
     drawn = this->Here->drawn(decoded,
-      textureNoise(
-        box, this->Grid, this->Info.textureWidth, decoded.size(1) / fold, *outputs.texture));
+      textureNoise(box, this->Grid, this->Info.textureWidth, values, *outputs.texture));
   }
   const at::Tensor value = two ? drawn : this->Here->value(drawn);
   const Decode what = two    ? Decode::Likelier

@@ -74,10 +74,9 @@ at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std:
   return folded(noise, frame);
 }
 
-double fitTexture(
-  const at::Tensor& decoded, const at::Tensor& x, const Frame& frame, const Observation& seen)
+double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
+  const Observation& seen, bool phases)
 {
-  const bool phases = seen.probabilities(decoded.narrow(2, 0, 1)).defined();
   const Index3 cells{ fromNetworkShape(x).size(2), x.size(-2), x.size(-1) };
   Box box;
   for (int a = 0; a < 3; ++a)
@@ -85,7 +84,7 @@ double fitTexture(
     box.size[a] = cells[a] * frame.fold[a] / frame.cell[a];
   }
   const double wanted = variogram(x, frame, phases, 1);
-  const auto values = decoded.size(1) / (frame.fold[0] * frame.fold[1] * frame.fold[2]);
+  const auto values = decoded.size(1) / frame.folded();
   const auto drawn = [&](double width)
   {
     const at::Tensor noise = textureNoise(box, frame, width, values, { 0, 0, {} });

@@ -23,7 +23,7 @@ at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std:
 /// The width with which values drawn from `decoded` differ from one voxel to the next as `x` does:
 /// phases in as many pairs, grey values by the same mean square. Both are folded, of a box of
 /// `frame`'s cells. 0 where even the likeliest values are rougher than x.
-double fitTexture(
-  const at::Tensor& decoded, const at::Tensor& x, const Frame& frame, const Observation& seen);
+double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
+  const Observation& seen, bool phases);
 
 } // namespace vae

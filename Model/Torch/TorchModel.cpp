@@ -370,13 +370,15 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     slice(request.known, inside.origin, inside.size)
       .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
         { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
-    // The local mean is not free either.
-    request.trend = LearnedPrior::localMean(filled.volume, this->Info);
-    for (std::int64_t a = 0; a < 3; ++a) // the border's cells once more beyond it
+    if (draw.prior == Prior::Learned) // the local mean is not free either
     {
-      const std::int64_t n = request.trend.size(a + 1), around = inside.origin[a];
-      request.trend = request.trend.index_select(
-        a + 1, at::arange(-around, n + around, at::kLong).clamp(0, n - 1));
+      request.trend = LearnedPrior::localMean(filled.volume, this->Info);
+      for (std::int64_t a = 0; a < 3; ++a) // the border's cells once more beyond it
+      {
+        const std::int64_t n = request.trend.size(a + 1), around = inside.origin[a];
+        request.trend = request.trend.index_select(
+          a + 1, at::arange(-around, n + around, at::kLong).clamp(0, n - 1));
+      }
     }
     request.where = at::zeros(field[0].sizes(), at::kBool);
     slice(request.where, inside.origin, inside.size)
@@ -443,17 +445,15 @@ void TorchModel::matchField(
   {
     return;
   }
-  // The mean over each cell of grey values, or of where the first phase is, at its own fraction.
+  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
+  // their covariance and roughness.
   const bool phases = this->Info.hasPhases();
-  const auto first = [](const at::Tensor& x) { return x.lt(0.5).to(at::kFloat); };
-  const auto itself = [](const at::Tensor& x) { return x; };
-  const auto of = phases ? +first : +itself;
-  LatentField::Observed wanted{ cellMeans(volume, frame, this->Info.channels, of), 0, 0 };
+  LatentField::Observed wanted{ LearnedPrior::localMean(volume, this->Info), 0, 0 };
   if (phases)
   {
     const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
     wanted.roughness = variogram(
-      first(readFolded(volume, frame, this->Info.channels, middle)), frame, true, 1);
+      readFolded(volume, frame, this->Info.channels, middle).gt(0.5).to(at::kFloat), frame, true, 1);
   }
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
@@ -540,7 +540,7 @@ void TorchModel::fitTexture(
     }
   }
   this->Info.textureWidth =
-    vae::fitTexture(decoded, x, frame, *makeObservation(this->Info, at::kCPU));
+    vae::fitTexture(decoded, x, frame, *makeObservation(this->Info, at::kCPU), this->Info.hasPhases());
 }
 
 void TorchModel::save(const std::string& path) const

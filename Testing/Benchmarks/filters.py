@@ -10,8 +10,10 @@ import time
 
 import numpy
 from paraview.simple import *
-from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-from vtkmodules.vtkCommonDataModel import vtkImageData
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Demo"))
+from measures import source_of
 
 edge = int(sys.argv[1]) if len(sys.argv) > 1 else 128
 began = time.perf_counter()
@@ -25,18 +27,12 @@ model.UpdatePipeline()
 array = servermanager.Fetch(rock).GetPointData().GetArray(0)
 small = vtk_to_numpy(array).reshape(96, 96, 96)
 times = -(-edge // 96)
-image = vtkImageData()
-image.SetDimensions(edge, edge, edge)
-values = numpy_to_vtk(numpy.tile(small, (times,) * 3)[:edge, :edge, :edge].ravel(), deep=1)
-values.SetName(array.GetName())
-image.GetPointData().SetScalars(values)
-producer = TrivialProducer()
-producer.GetClientSideObject().SetOutput(image)
+producer = source_of({array.GetName(): numpy.tile(small, (times,) * 3)[:edge, :edge, :edge]})
 result = VAEReconstruct(Input=producer, Model=model, ComputeError=False)
 result.UpdatePipeline()
 every, end = [], time.perf_counter() + 6
 while not every or time.perf_counter() < end:
-    image.Modified()
+    producer.GetClientSideObject().GetOutputDataObject(0).Modified()
     producer.GetClientSideObject().Modified()
     producer.MarkModified(producer)
     began = time.perf_counter()

@@ -4,14 +4,17 @@
 line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
 autocast, channels_last_3d, inference_mode. Exits with 77 without PyTorch."""
 import json
+import os
 import statistics
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Python"))
 try:
     import torch
     import torch.nn.functional as F
     from torch import nn
+    from torch_layers import Residual
 except ImportError:
     sys.exit(77)
 
@@ -22,31 +25,16 @@ FOLD, WIDTH, LATENT, PATCH, BATCH = 4, 32, 8, 48, 2
 SECONDS = 12
 
 
-class CellNorm(nn.LayerNorm):
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-class Residual(nn.Module):
-    def __init__(self, n):
-        super().__init__()
-        self.norm = CellNorm(n)
-        self.first, self.second = nn.Conv3d(n, n, 3, padding=1), nn.Conv3d(n, n, 3, padding=1)
-
-    def forward(self, x):
-        return x + self.second(F.silu(self.first(F.silu(self.norm(x)))))
-
-
 class Field(nn.Module):
     def __init__(self):
         super().__init__()
         w, folded = WIDTH, FOLD**3
         self.encoder = nn.Sequential(
-            nn.Conv3d(folded, w, 3, padding=1), Residual(w), nn.SiLU(), nn.Conv3d(w, 2 * w, 2, 2),
-            Residual(2 * w), nn.SiLU(), nn.Conv3d(2 * w, 2 * LATENT, 3, padding=1))
+            nn.Conv3d(folded, w, 3, padding=1), Residual(w, 3), nn.SiLU(), nn.Conv3d(w, 2 * w, 2, 2),
+            Residual(2 * w, 3), nn.SiLU(), nn.Conv3d(2 * w, 2 * LATENT, 3, padding=1))
         self.decoder = nn.Sequential(
-            nn.Conv3d(LATENT, 2 * w, 3, padding=1), Residual(2 * w), nn.SiLU(),
-            nn.ConvTranspose3d(2 * w, w, 2, 2), Residual(w), Residual(w), nn.SiLU(),
+            nn.Conv3d(LATENT, 2 * w, 3, padding=1), Residual(2 * w, 3), nn.SiLU(),
+            nn.ConvTranspose3d(2 * w, w, 2, 2), Residual(w, 3), Residual(w, 3), nn.SiLU(),
             nn.Conv3d(w, folded, 3, padding=1))
 
 

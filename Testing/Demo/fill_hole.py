@@ -16,32 +16,12 @@ import sys
 import numpy
 from paraview import servermanager
 from paraview.simple import *
-from vtkmodules.util.numpy_support import numpy_to_vtk
-from vtkmodules.vtkCommonDataModel import vtkImageData
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measures import array_of
+from measures import array_of, source_of
 from rock_report import measure, png, say
 
 MEASURES = ("Porosity", "Specific Surface", "Mean Chord")
-
-
-def with_hole(block, name, hole):
-    image = vtkImageData()
-    image.SetDimensions(block.shape[::-1])
-    known = numpy.ones(block.shape, numpy.uint8)
-    known[hole] = 0
-    values = block.copy()
-    values[hole] = block.max()  # what was there must not matter
-    for label, array in ((name, values), ("known", known)):
-        data = numpy_to_vtk(array.ravel(), deep=1)
-        data.SetName(label)
-        image.GetPointData().AddArray(data)
-    image.GetPointData().SetActiveScalars(name)
-    source = TrivialProducer(registrationName="with a hole")
-    source.GetClientSideObject().SetOutput(image)
-    source.UpdatePipeline()
-    return source, known
 
 
 def main():
@@ -65,7 +45,10 @@ def main():
     block = data[tuple(slice(m - args.context // 2, m + args.context // 2) for m in middle)]
     inside = slice((args.context - args.edge) // 2, (args.context + args.edge) // 2)
     hole = (inside,) * 3
-    source, known = with_hole(block, name, hole)
+    known, values = numpy.ones(block.shape, numpy.uint8), block.copy()
+    known[hole] = 0
+    values[hole] = block.max()  # what was there must not matter
+    source = source_of({name: values, "known": known})
 
     if args.model:
         model = VAEModelReader(FileName=os.path.abspath(args.model))

@@ -3,7 +3,9 @@
 """What the demo and the benchmarks measure on volumes."""
 import numpy
 from paraview import servermanager
-from vtkmodules.util.numpy_support import vtk_to_numpy
+from paraview.simple import TrivialProducer
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+from vtkmodules.vtkCommonDataModel import vtkImageData
 
 LARGEST_LAG = 50  # voxels, of the two-point correlation
 
@@ -16,6 +18,21 @@ def array_of(proxy, name):
         data, cells = image.GetCellData().GetArray(name), True
     dims = [max(n - cells, 1) for n in image.GetDimensions()]
     return vtk_to_numpy(data).reshape(dims[::-1]), image
+
+
+def source_of(arrays):
+    """A pipeline source of image data with these point arrays, [z, y, x] by name; the first are the scalars."""
+    image = vtkImageData()
+    for name, values in arrays.items():
+        image.SetDimensions(values.shape[::-1])
+        array = numpy_to_vtk(numpy.ascontiguousarray(values).ravel(), deep=1)
+        array.SetName(name)
+        image.GetPointData().AddArray(array)
+    image.GetPointData().SetActiveScalars(next(iter(arrays)))
+    source = TrivialProducer()
+    source.GetClientSideObject().SetOutput(image)
+    source.UpdatePipeline()
+    return source
 
 
 def two_point_correlation(pore):

@@ -28,7 +28,7 @@ from vtkmodules.vtkIOImage import vtkPNGWriter
 from vtkmodules.util.numpy_support import numpy_to_vtk
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from measures import array_of, s2_error
+from measures import array_of, s2_error, source_of
 from statistics import tables
 
 # Of 400^3 Berea: Mosser, Dubrule and Blunt 2017 (Physical Review E 96, 043309), 24 hours on one GPU.
@@ -40,23 +40,9 @@ def say(text):
     os.write(1, f"[report] {text}\n".encode())
 
 
-def pipeline(pore):
-    """A pipeline source of a boolean volume: 1 is pore."""
-    image = vtkImageData()
-    image.SetDimensions(pore.shape[::-1])
-    image.SetSpacing([1, 1, 1])
-    values = numpy_to_vtk(numpy.ascontiguousarray(pore).view(numpy.uint8).ravel(), deep=1)
-    values.SetName("pore")
-    image.GetPointData().SetScalars(values)
-    source = TrivialProducer()
-    source.GetClientSideObject().SetOutput(image)
-    source.UpdatePipeline()
-    return source
-
-
 def measure(pore):
     """Scalars and curves of a boolean volume, in voxels."""
-    source = pipeline(pore)
+    source = source_of({"pore": pore.astype(numpy.uint8)})
     statistics = MicrostructureStatistics(Input=source, Phase="Label", Value=1, Radial=0, Cluster=0,
                                           PoreSize=0, LocalPercolation=0, Thresholds=0)
     data = tables(statistics)
@@ -80,7 +66,7 @@ def measure(pore):
 
 
 def permeability(pore, direction=0):
-    source = pipeline(pore)
+    source = source_of({"pore": pore.astype(numpy.uint8)})
     flow = MicrostructurePermeability(Input=source, Phase="Label", Value=1, SpacingInMetres=1,
                                       Direction="XYZ"[direction])
     flow.UpdatePipeline()

@@ -13,10 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <numbers>
-
-#include <unistd.h>
 
 using namespace vae;
 

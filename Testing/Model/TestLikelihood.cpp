@@ -5,6 +5,7 @@
 #include "Torch/Networks/Networks.h"
 #include "Torch/TorchTrainer.h"
 #include "Torch/TrainingData.h"
+#include "Training.h"
 #include "Volumes.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -32,22 +33,6 @@ ModelInfo infoOf(Likelihood likelihood, Scale scale = Scale::Analytic, double si
   info.channels.resize(1);
   info.sigma.assign(1, sigma);
   return info;
-}
-
-TrainOptions quick(int epochs)
-{
-  TrainOptions o;
-  o.timeBudget = 0;
-  o.epochs = epochs;
-  o.stepsPerEpoch = 10;
-  o.network.width = 16;
-  o.network.latentChannels = 4;
-  o.patchSize = 16;
-  o.batchSize = 4;
-  o.precision = Precision::Float32;
-  o.threads = 2;
-  o.device = "cpu";
-  return o;
 }
 
 std::shared_ptr<const Model> train(const std::vector<Volume>& volumes, const TrainOptions& o)
@@ -170,7 +155,7 @@ TEST(Likelihood, LabelsComeBackWithAProbabilityOfEach)
 {
   const int n = 32;
   const Volume v = test::volume(shells(n), { n, n, n });
-  TrainOptions o = quick(15);
+  TrainOptions o = test::quickInFloat32(15);
   o.objective = "Autoencoder";
   o.validationFraction = 0;
   o.patchSize = 32;
@@ -316,7 +301,7 @@ TEST(Networks, ABlockIsCodedAloneWhereverItLies)
 {
   for (const Architecture architecture : { Architecture::Vector, Architecture::Dense })
   {
-    TrainOptions o = quick(1);
+    TrainOptions o = test::quickInFloat32(1);
     o.network.architecture = architecture;
     o.network.blockSize = 16;
     o.network.hiddenUnits = 30;
@@ -375,7 +360,7 @@ void writeScripts(const std::string& encoder, const std::string& decoder)
 TEST(Networks, TorchScriptIsTrainedAndRefusedUnlessAllowed)
 {
   const std::string folder = testing::TempDir();
-  TrainOptions o = quick(3);
+  TrainOptions o = test::quickInFloat32(3);
   o.network.architecture = Architecture::TorchScript;
   o.network.blockSize = 8;
   o.network.latentChannels = 2;

@@ -10,9 +10,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <filesystem>
-
-#include <unistd.h>
 
 using namespace vae;
 

@@ -179,9 +179,9 @@ TEST(FitTexture, FindsTheWidthThatTheDataWereDrawnWith)
   {
     const at::Tensor x =
       seen->value(seen->drawn(decoded, textureNoise(all, frame, width, 1, { 2, 0, {} })));
-    EXPECT_NEAR(fitTexture(decoded, x, frame, *seen) / width, 1, 0.1) << width;
+    EXPECT_NEAR(fitTexture(decoded, x, frame, *seen, true) / width, 1, 0.1) << width;
   }
   // Data that are smoother than what is likeliest need none.
   const at::Tensor smooth = decoded.gt(100).to(at::kFloat);
-  EXPECT_EQ(fitTexture(decoded, smooth, frame, *seen), 0);
+  EXPECT_EQ(fitTexture(decoded, smooth, frame, *seen, true), 0);
 }

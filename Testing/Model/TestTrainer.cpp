@@ -16,14 +16,6 @@ using namespace vae;
 namespace
 {
 
-TrainOptions quick(int epochs)
-{
-  TrainOptions o = test::quick(epochs);
-  o.precision = Precision::Float32;
-  o.threads = 2;
-  return o;
-}
-
 std::unique_ptr<Trainer> train(const Volume& v, const TrainOptions& o)
 {
   std::unique_ptr<Trainer> trainer = std::make_unique<TorchTrainer>(std::vector<Volume>{ v }, o);
@@ -85,7 +77,7 @@ double accuracy(const Model& model, const Volume& v)
 TEST(Trainer, LearnsAndReportsARowAnEpoch)
 {
   const Volume v = test::rockVolume(48, 1, 14);
-  TrainOptions o = quick(60);
+  TrainOptions o = test::quickInFloat32(60);
   o.objective = "beta-VAE";
   o.parameters["Beta"] = 0.3;
   o.network.width = 32;
@@ -107,9 +99,9 @@ TEST(Trainer, LearnsAndReportsARowAnEpoch)
 TEST(Trainer, SameSeedSameModel)
 {
   const Volume v = test::rockVolume(32);
-  const auto first = weights(*train(v, quick(2)));
-  EXPECT_EQ(first, weights(*train(v, quick(2))));
-  TrainOptions other = quick(2);
+  const auto first = weights(*train(v, test::quickInFloat32(2)));
+  EXPECT_EQ(first, weights(*train(v, test::quickInFloat32(2))));
+  TrainOptions other = test::quickInFloat32(2);
   other.seed = 1;
   EXPECT_NE(first, weights(*train(v, other)));
 }
@@ -123,7 +115,7 @@ TEST(Trainer, NeverSeesTheHeldOutSlab)
   {
     b[i] = b[i] ? 0 : 255;
   }
-  TrainOptions o = quick(2);
+  TrainOptions o = test::quickInFloat32(2);
   o.validationFraction = 0.25;
   TorchTrainer ta({ test::volume(a, { 32, 32, 32 }) }, o),
     tb({ test::volume(b, { 32, 32, 32 }) }, o);
@@ -142,7 +134,7 @@ TEST(Trainer, AnyTwoLabelsComeBack)
     v = v ? 182 : 87;
   }
   const Volume v = test::volume(voxels, { 32, 32, 32 });
-  TrainOptions o = quick(60);
+  TrainOptions o = test::quickInFloat32(60);
   o.objective = "beta-VAE";
   o.parameters["Beta"] = 0.1;
   const auto model = train(v, o)->model();
@@ -179,7 +171,7 @@ TEST(Trainer, GreyValuesComeBackInTheirUnits)
     }
   }
   const Volume v = test::volume(values, { n, n, n });
-  TrainOptions o = quick(40);
+  TrainOptions o = test::quickInFloat32(40);
   o.patchSize = 32; // the whole volume, nothing held out: the same voxels in training and here
   o.validationFraction = 0;
   o.batchSize = 2;
@@ -209,7 +201,7 @@ TEST(Trainer, TwoDimensionalImagesTrainATwoDimensionalNetwork)
   std::vector<std::uint8_t> rock = rock::cementedGrains({ 64, 0.3, 8, 1 });
   rock.resize(64 * 64);
   const Volume v = test::volume(rock, { 64, 64, 1 });
-  const auto trainer = train(v, quick(3));
+  const auto trainer = train(v, test::quickInFloat32(3));
   EXPECT_EQ(trainer->info().network.dimensions, 2);
   const auto model = trainer->model();
   EXPECT_EQ(model->encode(v, {}).dims, (Dims{ 8, 8, 1 }));
@@ -220,7 +212,7 @@ TEST(Trainer, TwoDimensionalImagesTrainATwoDimensionalNetwork)
 TEST(Trainer, SavedModelsGiveIdenticalOutput)
 {
   const Volume v = test::rockVolume(32);
-  const auto model = train(v, quick(2))->model();
+  const auto model = train(v, test::quickInFloat32(2))->model();
   const std::string path = (std::filesystem::temp_directory_path() /
     ("vae-saved-" + std::to_string(::getpid()) + ".safetensors"))
                              .string();
@@ -236,7 +228,7 @@ TEST(Trainer, SavedModelsGiveIdenticalOutput)
 
 TEST(Trainer, BadInputIsRefusedInOneSentence)
 {
-  const TrainOptions o = quick(1);
+  const TrainOptions o = test::quickInFloat32(1);
   EXPECT_EQ(refusal(test::volume(std::vector<std::uint8_t>(512, 3), { 8, 8, 8 }), o),
     "Array 'v' is constant (3.000000 everywhere); there is nothing to learn");
   std::vector<float> nan(512);
@@ -269,13 +261,13 @@ TEST(Trainer, FingerprintFollowsDataAndOptions)
   const auto of = [](const std::vector<Volume>& volumes, const TrainOptions& o)
   { return fingerprint(volumes, summarise(volumes), o); };
   const Volume v = test::rockVolume(16);
-  const std::string f = of({ v }, quick(1));
-  EXPECT_EQ(f, of({ test::rockVolume(16) }, quick(1)));
-  EXPECT_NE(f, of({ test::rockVolume(16, 2) }, quick(1)));
-  EXPECT_NE(f, of({ v, v }, quick(1)));
-  EXPECT_NE(f, of({ v }, quick(2)));
-  EXPECT_EQ(f, of({ v }, withLimitsOf(quick(2), quick(1))));
+  const std::string f = of({ v }, test::quickInFloat32(1));
+  EXPECT_EQ(f, of({ test::rockVolume(16) }, test::quickInFloat32(1)));
+  EXPECT_NE(f, of({ test::rockVolume(16, 2) }, test::quickInFloat32(1)));
+  EXPECT_NE(f, of({ v, v }, test::quickInFloat32(1)));
+  EXPECT_NE(f, of({ v }, test::quickInFloat32(2)));
+  EXPECT_EQ(f, of({ v }, withLimitsOf(test::quickInFloat32(2), test::quickInFloat32(1))));
   Volume masked = v;
   masked.mask = v.channels[0];
-  EXPECT_NE(f, of({ masked }, quick(1)));
+  EXPECT_NE(f, of({ masked }, test::quickInFloat32(1)));
 }

@@ -30,6 +30,15 @@ inline vae::TrainOptions quick(int epochs)
   return o;
 }
 
+/// The same in float32, on two threads.
+inline vae::TrainOptions quickInFloat32(int epochs)
+{
+  vae::TrainOptions o = quick(epochs);
+  o.precision = vae::Precision::Float32;
+  o.threads = 2;
+  return o;
+}
+
 /// The trainer's best model, saved and loaded. \param state with what a training needs to go on
 inline std::shared_ptr<const vae::TorchModel> throughAFile(
   const vae::Trainer& trainer, bool state = true)

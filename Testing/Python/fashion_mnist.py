@@ -16,6 +16,7 @@ try:
     import torch
     import torch.nn.functional as F
     from torch import nn
+    from torch_layers import Residual
 except ImportError:
     print("Skipped: there is no PyTorch for this Python")
     sys.exit(77)
@@ -47,31 +48,14 @@ class Dense(nn.Module):
         return self.out(F.relu(self.outer(z)))
 
 
-class CellNorm(nn.LayerNorm):
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-class Residual(nn.Module):
-    def __init__(self, n):
-        super().__init__()
-        self.norm = CellNorm(n)
-        self.first, self.second = nn.Conv2d(n, n, 3, padding=1), nn.Conv2d(n, n, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x):
-        return x + self.second(F.silu(self.first(F.silu(self.norm(x)))))
-
-
 class Vector(nn.Module):
     """Blocks of 28: 7 x 7 cells of 16 folded pixels, which no stride of 2 divides."""
 
     def __init__(self, width=32):
         super().__init__()
-        self.stem, self.encoder = nn.Conv2d(16, width, 3, padding=1), Residual(width)
+        self.stem, self.encoder = nn.Conv2d(16, width, 3, padding=1), Residual(width, 2)
         self.head, self.foot = nn.Linear(width * 49, 40), nn.Linear(20, width * 49)
-        self.decoder = nn.Sequential(Residual(width), Residual(width))
+        self.decoder = nn.Sequential(Residual(width, 2), Residual(width, 2))
         self.out = nn.Conv2d(width, 16, 3, padding=1)
         with torch.no_grad():
             self.head.bias[20:] = -4  # posteriors start narrow
