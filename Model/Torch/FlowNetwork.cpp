@@ -52,7 +52,7 @@ at::Tensor FlowBlockImpl::forward(
 FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
   : TimeIn(this->register_module("time_in", Dense(2 * Frequencies, Times)))
   , TimeOut(this->register_module("time_out", Dense(Times, Times)))
-  , In(this->register_module("in", Conv(dimensions, latentChannels + 1, width, 3)))
+  , In(this->register_module("in", Conv(dimensions, 2 * latentChannels + 2, width, 3)))
   , Down(this->register_module("down", Conv(dimensions, width, 2 * width, 2)))
   , Up(this->register_module("up", Conv(dimensions, 2 * width, width, 2, true)))
   , Out(this->register_module("out", Conv(dimensions, width, latentChannels, 3)))
@@ -86,12 +86,18 @@ void FlowNetwork::initialise(const at::Generator& generator)
   }
 }
 
+at::Tensor FlowNetwork::given(
+  const at::Tensor& trend, const at::Tensor& latents, const at::Tensor& known)
+{
+  return at::cat({ trend, latents * known, known }, 1);
+}
+
 at::Tensor FlowNetwork::forward(
-  const at::Tensor& x, const at::Tensor& trend, const at::Tensor& time, const Wrapped& wrapped)
+  const at::Tensor& x, const at::Tensor& given, const at::Tensor& time, const Wrapped& wrapped)
 {
   const at::Tensor t =
     at::silu(this->TimeOut->forward(at::silu(this->TimeIn->forward(waves(time)))));
-  at::Tensor fine = this->In->forward(at::cat({ x, trend }, 1), wrapped);
+  at::Tensor fine = this->In->forward(at::cat({ x, given }, 1), wrapped);
   for (FlowBlock& block : this->Before)
   {
     fine = block->forward(fine, t, wrapped);

@@ -25,7 +25,9 @@ public:
 TORCH_MODULE(FlowBlock);
 
 /// The velocity of a flow from noise (t = 0) to latent fields (t = 1): a small U-Net of two levels
-/// over latent cells. Its only norms are over the channels of a cell, so that a field of any size
+/// over latent cells. It sees what the field has to go with: the local mean of the data, and the
+/// latent vectors of the cells where they are known (as in Saharia et al. 2022, Palette: a network
+/// that was trained to fill needs no guidance to do it). Its only norms are over the channels of a cell, so that a field of any size
 /// looks to it like the crops that it was trained on.
 class FlowNetwork : public torch::nn::Module
 {
@@ -35,10 +37,17 @@ public:
   void initialise(const at::Generator& generator);
 
   /// \param x [batch, latent channels, cells...], even sizes, in the type to compute in
-  /// \param trend [batch, 1, cells...]: local mean, normalised
+  /// \param given [batch, latent channels + 2, cells...], see given()
   /// \param time [batch], float32, 0..1
   at::Tensor forward(
-    const at::Tensor& x, const at::Tensor& trend, const at::Tensor& time, const Wrapped& wrapped);
+    const at::Tensor& x, const at::Tensor& given, const at::Tensor& time, const Wrapped& wrapped);
+
+  /// What a field has to go with, side by side.
+  /// \param trend [batch, 1, cells...]: local mean, normalised
+  /// \param latents [batch, latent channels, cells...]
+  /// \param known [batch, 1, cells...]: 1 where the latents are known, 0 where not
+  static at::Tensor given(
+    const at::Tensor& trend, const at::Tensor& latents, const at::Tensor& known);
 
 private:
   Dense TimeIn, TimeOut;

@@ -17,7 +17,6 @@ namespace
 {
 
 constexpr int Steps = 25;  // of the midpoint rule, two evaluations each
-constexpr int Repeats = 3; // of a step where something is known
 constexpr double SmoothingCells = 2.5;
 constexpr const char* LocalPrefix = "local.";
 
@@ -121,7 +120,6 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto shaped = [&](const at::Tensor& t)
   { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
-  const at::Tensor given = shaped(trend);
   at::Tensor x = shaped(
     at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
   std::shared_ptr<FlowNetwork> net = this->Net;
@@ -130,16 +128,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     net = std::make_shared<FlowNetwork>(*this->Net);
     net->to(place.device);
   }
-  const auto format =
-    x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-  const auto velocity = [&](const at::Tensor& at, double t)
-  {
-    const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
-    return net
-      ->forward(at.to(place.compute).contiguous(format), given.to(place.compute), time, wrapped)
-      .to(at::kFloat);
-  };
-  at::Tensor known, where, start = x;
+  at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));
   if (request.known.defined())
   {
     const auto grown = [&](const at::Tensor& t) // to the even size
@@ -149,35 +138,29 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       return shaped(out);
     };
     known = grown((request.known - each(this->Mean)) / each(this->Scale));
-    where = grown(request.where.to(at::kFloat).unsqueeze(0)).gt(0.5);
+    where = grown(request.where.to(at::kFloat).unsqueeze(0));
   }
+  const auto format =
+    x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor given =
+    FlowNetwork::given(shaped(trend), known, where).to(place.compute).contiguous(format);
+  const auto velocity = [&](const at::Tensor& at, double t)
+  {
+    const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
+    return net
+      ->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
+      .to(at::kFloat);
+  };
+  const at::Tensor start = x;
   const double h = 1. / Steps;
   for (int i = 0; i < Steps; ++i)
   {
     report(monitor, i * h);
     const double t = i * h, after = t + h;
-    // The last steps only sharpen what is there.
-    const int repeats = known.defined() && after < 0.9 ? Repeats : 1;
-    for (int repeat = 0;; ++repeat)
-    {
-      const at::Tensor middle = x + velocity(x, t) * (h / 2);
-      x = x + velocity(middle, t + h / 2) * h;
-      if (known.defined())
-      {
-        x = at::where(where, (1 - after) * start + after * known, x);
-      }
-      if (repeat + 1 == repeats)
-      {
-        break;
-      }
-      // Back to time t: x_t is x_after scaled down and noise added.
-      const double scale = t / after;
-      const double noise = std::sqrt((1 - t) * (1 - t) - std::pow(scale * (1 - after), 2));
-      const at::Tensor more = shaped(
-        at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
-      x = scale * x + noise * more;
-      x = at::where(where, (1 - t) * start + t * known, x);
-    }
+    const at::Tensor middle = x + velocity(x, t) * (h / 2);
+    x = x + velocity(middle, t + h / 2) * h;
+    // What is known goes straight from its noise to itself.
+    x = at::lerp(x, (1 - after) * start + after * known, where);
   }
   at::Tensor field = fromNetworkShape(x).to(at::kCPU)[0];
   for (int a = 0; a < 3; ++a)

@@ -38,9 +38,7 @@ class LearnedPrior
 public:
   LearnedPrior(int dimensions, int latentChannels, int width);
 
-  /// What is known is put on its straight path from the noise to itself at each step, and steps are
-  /// repeated from a noisier state, so that the rest can fit it (RePaint, Lugmayr et al. 2022,
-  /// Algorithm 1, with the steps of the flow).
+  /// Where the field is known it stays so, and the rest is drawn to fit it.
   at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
     const Monitor& monitor) const; ///< [channels, size...], float32 on the CPU
 

@@ -25,6 +25,7 @@ constexpr std::int64_t MostCrops = 64;      // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
+constexpr std::uint64_t KnownOneIn = 3; // crops of which a part is known
 
 } // namespace
 
@@ -48,6 +49,34 @@ at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& fra
     out = flip[static_cast<std::size_t>(a)] ? out.flip({ a }) : out;
   }
   return out.unsqueeze(0).contiguous();
+}
+
+at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random)
+{
+  const auto below = [&](std::int64_t n)
+  { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
+  at::Tensor known = at::zeros({ size[0], 1, size[1], size[2], size[3] });
+  for (std::int64_t b = 0; b < size[0]; ++b)
+  {
+    if (random() % KnownOneIn != 0)
+    {
+      continue;
+    }
+    at::Tensor crop = known[b], box = crop;
+    for (std::int64_t a = 1; a < 4; ++a)
+    {
+      const std::int64_t n = crop.size(a);
+      if (below(3) != 0) // else all along this axis
+      {
+        const std::int64_t one = below(n), other = below(n);
+        box = box.narrow(a, std::min(one, other), std::abs(one - other) + 1);
+      }
+    }
+    const bool outside = below(2) == 0;
+    crop.fill_(outside ? 1 : 0);
+    box.fill_(outside ? 0 : 1);
+  }
+  return known;
 }
 
 bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
@@ -217,12 +246,17 @@ double PriorTrainer::step(double progress, const Place& place)
   const at::Tensor noise = at::randn(data.sizes(), this->Noise);
   const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
   const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
-  const auto given = [&](const at::Tensor& t)
-  { return toNetworkShape(t, this->Dimensions).to(place.device, place.compute); };
-  const at::Tensor velocity =
-    this->Learning->forward(given(at), given(at::stack(trends)), time.to(place.device), {});
-  const at::Tensor truth = toNetworkShape(data - noise, this->Dimensions).to(place.device);
-  const at::Tensor loss = at::mse_loss(velocity.to(at::kFloat), truth);
+  const auto shaped = [&](const at::Tensor& t)
+  { return toNetworkShape(t, this->Dimensions).to(place.device); };
+  const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
+  const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
+  const at::Tensor velocity = this->Learning->forward(cast(at),
+    FlowNetwork::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
+    {});
+  const at::Tensor unknown = 1 - shaped(known);
+  const at::Tensor loss =
+    ((velocity.to(at::kFloat) - shaped(data - noise)).square() * unknown).sum() /
+    (unknown.sum().clamp_min(1) * static_cast<double>(data.size(1)));
   loss.backward();
   const double warm = std::min(1., static_cast<double>(this->Count + 1) / WarmUpSteps);
   const double rate =

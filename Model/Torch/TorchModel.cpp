@@ -23,7 +23,7 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-4";
+constexpr const char* Format = "vae-paraview-5";
 constexpr const char* PriorPrefix = "prior.random_field.";
 constexpr const char* LearnedPrefix = "prior.learned.";
 constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
@@ -343,9 +343,9 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   const Place place = choosePlace(run.device, run.precision, run.threads);
   network->to(place.device);
 
-  // The first round knows cells that are known wholly; the second also those whose rest the first
-  // has filled. What is encoded beside a hole depends on what fills it.
-  constexpr int rounds = 2;
+  // The first round knows cells that are known wholly; the others also those whose rest has been
+  // filled. What is encoded beside a hole depends on what fills it.
+  constexpr int rounds = 3;
   int part = 0;
   const auto next = [&]
   {

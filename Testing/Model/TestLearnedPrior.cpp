@@ -68,19 +68,19 @@ TEST(FlowNetwork, APeriodicFieldHasNoPlace)
   const c10::NoGradGuard guard;
   const auto prior = randomPrior(3);
   const at::Tensor x = at::randn({ 1, 3, 8, 6, 10 }, generator(1));
-  const at::Tensor trend = at::randn({ 1, 1, 8, 6, 10 }, generator(2));
+  const at::Tensor given = at::randn({ 1, 5, 8, 6, 10 }, generator(2));
   const at::Tensor time = at::full({ 1 }, 0.3);
   const Wrapped all{ true, true, true };
-  const at::Tensor y = prior->Net->forward(x, trend, time, all);
+  const at::Tensor y = prior->Net->forward(x, given, time, all);
   // Two cells further: the coarse level has cells of two.
   const auto rolled = [](const at::Tensor& t) { return t.roll({ 2, -2, 4 }, { 2, 3, 4 }); };
-  EXPECT_LT((prior->Net->forward(rolled(x), rolled(trend), time, all) - rolled(y))
+  EXPECT_LT((prior->Net->forward(rolled(x), rolled(given), time, all) - rolled(y))
               .abs()
               .max()
               .item<double>(),
     1e-5);
   // With borders it has.
-  EXPECT_GT((prior->Net->forward(rolled(x), rolled(trend), time, {}) - rolled(y))
+  EXPECT_GT((prior->Net->forward(rolled(x), rolled(given), time, {}) - rolled(y))
               .abs()
               .max()
               .item<double>(),
@@ -323,4 +323,33 @@ TEST(PriorTraining, SmallVolumesAndOtherNetworksHaveNone)
   {
     EXPECT_NE(std::string(e.what()).find("this model holds none"), std::string::npos) << e.what();
   }
+}
+
+TEST(PriorTrainer, PartsAreKnownInSomeCrops)
+{
+  std::mt19937_64 random(1);
+  const at::Tensor known = knownParts({ 600, 12, 10, 8 }, random);
+  ASSERT_EQ(known.sizes().vec(), (std::vector<std::int64_t>{ 600, 1, 12, 10, 8 }));
+  EXPECT_TRUE(known.eq(0).logical_or(known.eq(1)).all().item<bool>());
+  const at::Tensor part = known.flatten(1).mean(1);
+  EXPECT_NEAR(part.eq(0).to(at::kFloat).mean().item<double>(), 2. / 3 + 1. / 6 / 27, 0.06);
+  EXPECT_GT(part.gt(0.5).sum().item<std::int64_t>(), 40); // holes
+  EXPECT_GT(part.gt(0).logical_and(part.lt(0.3)).sum().item<std::int64_t>(), 40); // boreholes
+}
+
+TEST(LearnedPrior, WhatIsKnownStaysAndTheRestSeesIt)
+{
+  const auto prior = randomPrior(3);
+  FieldRequest request;
+  request.size = { 6, 5, 8 };
+  const at::Tensor free = prior->sample(request, generator(1), onCpu(), {});
+  request.known = at::full({ 3, 6, 5, 8 }, 7.);
+  request.where = at::zeros({ 6, 5, 8 }, at::kBool);
+  request.where.narrow(2, 0, 3).fill_(true);
+  const at::Tensor given = prior->sample(request, generator(1), onCpu(), {});
+  EXPECT_LT((given.narrow(3, 0, 3) - 7).abs().max().item<double>(), 1e-5);
+  EXPECT_FALSE(at::equal(given.narrow(3, 3, 5), free.narrow(3, 3, 5)));
+  // What is not known must not matter.
+  request.known.narrow(3, 3, 5).fill_(-50);
+  EXPECT_TRUE(at::equal(given, prior->sample(request, generator(1), onCpu(), {})));
 }

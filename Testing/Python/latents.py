@@ -144,6 +144,25 @@ cells.GetCell(5).GetBounds(bounds)
 for a, axis in enumerate("XYZ"):
     close(table.GetColumnByName(axis).GetValue(wanted[5]), (bounds[2 * a] + bounds[2 * a + 1]) / 2)
 
+# Several images as one: each block as if it were alone, in every filter that takes a volume.
+upper = ExtractSubset(Input=rock, VOI=[0, 95, 0, 95, 48, 95])
+group = GroupDatasets(Input=[rock, upper])
+both = VAEEncode(Input=group, Model=model)
+back = VAEDecode(Input=both, Model=model)
+alone = VAEDecode(Input=VAEEncode(Input=upper, Model=model), Model=model)
+back.UpdatePipeline()
+alone.UpdatePipeline()
+blocks = servermanager.Fetch(back)
+assert blocks.GetNumberOfBlocks() == 2, blocks.GetClassName()
+for block, expected in zip((blocks.GetBlock(0), blocks.GetBlock(1)), (whole, voxels(alone))):
+    assert bytes(memoryview(block.GetPointData().GetArray(name))) == bytes(memoryview(expected))
+described = VAEFeatures(Input=group, Model=model, BlockSize=2)
+described.UpdatePipeline()
+tables, images = (servermanager.Fetch(described, idx=i) for i in (0, 1))
+rows = [tables.GetBlock(i).GetNumberOfRows() for i in range(tables.GetNumberOfBlocks())]
+assert rows == [216, 108], (rows, tables.GetClassName())
+assert images.GetNumberOfBlocks() == 2 and images.GetBlock(1).GetNumberOfCells() == 108
+
 # All of it comes back from a state file.
 before = voxels(sent)
 state = os.path.join(folder, "state.pvsm")

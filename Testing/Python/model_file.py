@@ -21,7 +21,7 @@ header = json.loads(data[8:8 + length])
 body = data[8 + length:]
 metadata = header.pop("__metadata__")
 info = json.loads(metadata["model"])
-assert metadata["format"] == "vae-paraview-4"
+assert metadata["format"] == "vae-paraview-5"
 assert info["likelihood"] == "bernoulli"
 assert info["training_dims"] == [96, 96, 96]
 assert info["spacing"] == [5, 5, 5]
