@@ -209,7 +209,7 @@ public:
   void Make(vtkImageData* output, int realization, double from, double to)
   {
     const auto at = [&](double part) { return from + part * (to - from); };
-    const double sampled = at(this->Known              ? 0.95
+    const double sampled = at(this->Known            ? 0.95
         : this->Options.prior == vae::Prior::Learned ? 0.5
                                                      : 0.1);
     const double decoded = at(this->Levels() ? 0.8 : 1);
@@ -289,21 +289,22 @@ private:
     vtkDataArray* named = this->Self->GetInputArrayToProcess(1, image);
     if (!named)
     {
-      throw std::invalid_argument(
-        "Known Data is set, but not its Known Mask: the array that is not 0 where values are known");
+      throw std::invalid_argument("Known Data is set, but not its Known Mask: the array that is "
+                                  "not 0 where values are known");
     }
     vtkDataArray* mask =
       vtkVAEBridge::ScalarsOf(this->Self, named, image, maskCellData, "Known Mask");
     if (maskCellData != cellData)
     {
-      throw std::invalid_argument(std::string("Known Mask '") + mask->GetName() + "' is an array of " +
-        (maskCellData ? "cells" : "points") + ", the data are of " +
+      throw std::invalid_argument(std::string("Known Mask '") + mask->GetName() +
+        "' is an array of " + (maskCellData ? "cells" : "points") + ", the data are of " +
         (cellData ? "cells" : "points"));
     }
-    if (this->Options.fractionMode != vae::FractionMode::Off || this->Self->GetNumberOfInputConnections(1) > 0)
+    if (this->Options.fractionMode != vae::FractionMode::Off ||
+      this->Self->GetNumberOfInputConnections(1) > 0)
     {
-      throw std::invalid_argument(
-        "Known Data is set: Fraction Mode must be Off and Trend Map empty, since what is known decides");
+      throw std::invalid_argument("Known Data is set: Fraction Mode must be Off and Trend Map "
+                                  "empty, since what is known decides");
     }
     this->Known.emplace(vtkVAEBridge::VolumeOf(image, arrays, cellData));
     this->Known->mask = vtkVAEBridge::VolumeOf(image, { mask }, cellData).channels[0];

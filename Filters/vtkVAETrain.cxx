@@ -212,8 +212,8 @@ vtkVAEStatusMacro(LikelihoodInUse, std::string, s.likelihood)
 vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
 
-//----------------------------------------------------------------------------
-void vtkVAETrain::SetObjectiveParameter(const char* name, double value)
+  //----------------------------------------------------------------------------
+  void vtkVAETrain::SetObjectiveParameter(const char* name, double value)
 {
   auto& all = this->Internal->Options.parameters;
   const auto found = all.find(name);
@@ -599,7 +599,8 @@ int vtkVAETrain::RequestData(
         char text[160];
         std::snprintf(text, sizeof text,
           "VAE Train: epoch %d, %s %.4f, %.1f million voxels/s, %s left", s.step.epoch,
-          s.step.prior ? "loss of the prior" : "loss", s.step.loss, s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft).c_str());
+          s.step.prior ? "loss of the prior" : "loss", s.step.loss, s.step.voxelsPerSecond / 1e6,
+          vae::minutes(s.secondsLeft).c_str());
         this->SetProgressText(text);
         this->UpdateProgress(0.97 * s.step.progress);
       }

@@ -48,11 +48,11 @@ struct LatentStatistics
   std::vector<double> quantiles; ///< of E[z|x], at equally spaced normal scores in [-4, 4]
 };
 
-/// Values drawn from p(x|z), alike in neighbouring voxels as far as the training data's are, instead
-/// of the likeliest: surfaces as rough as the data's, grey values with their noise.
+/// Values drawn from p(x|z), alike in neighbouring voxels as far as the training data's are,
+/// instead of the likeliest: surfaces as rough as the data's, grey values with their noise.
 struct Texture
 {
-  std::int64_t seed = 0, sample = 0;                    ///< of the random numbers
+  std::int64_t seed = 0, sample = 0;                   ///< of the random numbers
   std::array<bool, 3> periodic{ false, false, false }; ///< along x, y, z
 };
 

@@ -369,8 +369,8 @@ ModelInfo modelInfoFromJson(const std::string& text)
         ? c.phases.size() == 2
         : (info.likelihood == Likelihood::Categorical) == (c.phases.size() > 2),
       "a channel's phases do not fit the likelihood");
-    check(c.fractions.size() == c.phases.size(),
-      "a channel's fractions are not those of its phases");
+    check(
+      c.fractions.size() == c.phases.size(), "a channel's fractions are not those of its phases");
     check(std::is_sorted(c.phases.begin(), c.phases.end()), "a channel's phases are not ascending");
   }
   return info;

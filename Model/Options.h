@@ -115,10 +115,10 @@ struct TrainOptions
   Scale scale = Scale::Analytic;
   double fixedScale = 0.1; ///< in standard deviations of the data
 
-  double timeBudget = 120; ///< seconds; 0 for no limit
-  int epochs = 0;          ///< 0 for no limit; one of the two limits must be set
+  double timeBudget = 120;  ///< seconds; 0 for no limit
+  int epochs = 0;           ///< 0 for no limit; one of the two limits must be set
   double priorShare = 0.65; ///< of the training, its last part, for the learned prior; [0, 0.9]
-  int patience = 0;        ///< epochs without a better validation loss that end it; 0 for never
+  int patience = 0;         ///< epochs without a better validation loss that end it; 0 for never
   BestBy bestBy = BestBy::ValidationLoss;
   int stepsPerEpoch = 20;
 
@@ -210,10 +210,10 @@ struct GenerateOptions
 {
   Prior prior = Prior::Automatic;
   std::int64_t seed = 0;
-  /// Each has its own stream of random numbers. A learned prior's come in pairs (0 and 1, 2 and 3...)
-  /// whose local means are mirrored.
+  /// Each has its own stream of random numbers. A learned prior's come in pairs (0 and 1, 2
+  /// and 3...) whose local means are mirrored.
   std::int64_t realization = 0;
-  double temperature = 1.0;     ///< factor on the field's standard deviation
+  double temperature = 1.0; ///< factor on the field's standard deviation
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
   std::array<bool, 3> periodic{ false, false, false };
   bool texture = true; ///< values are drawn from p(x|z), not its likeliest

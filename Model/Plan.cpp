@@ -33,7 +33,8 @@ Plan planOf(const TrainOptions& options, int bytes)
       stored += 5 * channels * cells; // norm in and out, two activations, what lies between
     }
   };
-  const auto channels = [&](int level) { return static_cast<double>(n.width << std::min(level, 2)); };
+  const auto channels = [&](int level)
+  { return static_cast<double>(n.width << std::min(level, 2)); };
   int reach = 0; // voxels on each side that a latent vector sees beyond its own
   if (n.architecture == Architecture::Field || n.architecture == Architecture::Vector)
   {

@@ -108,10 +108,10 @@ constexpr std::size_t MostPhases = 16;
 struct ChannelSummary
 {
   double minimum = 0, maximum = 0, mean = 0, stddev = 0;
-  std::int64_t notFinite = 0;  ///< NaN and infinite values
-  std::vector<double> values;  ///< the distinct ones, ascending; empty if more than MostPhases
+  std::int64_t notFinite = 0;    ///< NaN and infinite values
+  std::vector<double> values;    ///< the distinct ones, ascending; empty if more than MostPhases
   std::vector<double> fractions; ///< of each of them
-  std::uint64_t hash = 0;      ///< of all values, for fingerprints
+  std::uint64_t hash = 0;        ///< of all values, for fingerprints
 };
 ChannelSummary summarise(const Channel& channel, std::int64_t count);
 

@@ -148,8 +148,8 @@ QString pqVAETrainingWidget::plan() const
 {
   vtkClientServerStream call;
   call << vtkClientServerStream::Invoke << VTKOBJECT(this->proxy()) << "DescribePlan";
-  for (const char* property : { "Network", "LatentChannels", "LatentStride", "Width", "Blocks", "BlockSize",
-         "HiddenUnits", "PatchSize", "BatchSize" })
+  for (const char* property : { "Network", "LatentChannels", "LatentStride", "Width", "Blocks",
+         "BlockSize", "HiddenUnits", "PatchSize", "BatchSize" })
   {
     vtkSMPropertyHelper helper(this->proxy(), property);
     helper.SetUseUnchecked(true);

@@ -35,8 +35,7 @@ Conditioning::Conditioning(const ModelInfo& info, const Frame& frame, const Volu
 
 at::Tensor Conditioning::data(const Box& box) const
 {
-  return readFolded(
-    this->Known, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell));
+  return readFolded(this->Known, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell));
 }
 
 at::Tensor Conditioning::mask(const Box& box) const
@@ -61,8 +60,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
   // Cells to move: what is known in part, and one cell around it, where that is not known wholly.
   at::Tensor active = at::zeros(field[0].sizes());
   {
-    const at::Tensor part =
-      this->Fractions.gt(0).logical_and(this->Fractions.lt(1)).to(at::kFloat);
+    const at::Tensor part = this->Fractions.gt(0).logical_and(this->Fractions.lt(1)).to(at::kFloat);
     Box inside{ {}, cells };
     for (int a = 0; a < 3; ++a)
     {
@@ -130,8 +128,8 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     mean.lerp_(gradient, 0.1);
     square.lerp_(gradient.square(), 0.01);
     const double rate = LearningRate * (1 - 0.9 * step / Steps);
-    moved -= rate * (mean / (1 - std::pow(0.9, n))) /
-      ((square / (1 - std::pow(0.99, n))).sqrt() + 1e-8);
+    moved -=
+      rate * (mean / (1 - std::pow(0.9, n))) / ((square / (1 - std::pow(0.99, n))).sqrt() + 1e-8);
     moved *= active.unsqueeze(0);
   }
   const c10::NoGradGuard guard;

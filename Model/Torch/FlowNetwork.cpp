@@ -39,8 +39,8 @@ FlowBlockImpl::FlowBlockImpl(int dimensions, int channels, int times)
 at::Tensor FlowBlockImpl::forward(
   const at::Tensor& x, const at::Tensor& time, const Wrapped& wrapped)
 {
-  const at::Tensor h = this->SecondNorm->forward(
-    this->First->forward(at::silu(this->FirstNorm->forward(x)), wrapped));
+  const at::Tensor h =
+    this->SecondNorm->forward(this->First->forward(at::silu(this->FirstNorm->forward(x)), wrapped));
   std::vector<std::int64_t> shape{ time.size(0), -1 };
   shape.resize(static_cast<std::size_t>(x.dim()), 1);
   const auto both = this->Modulation->forward(time).to(x.scalar_type()).chunk(2, 1);
@@ -63,8 +63,8 @@ FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
   {
     for (int i = 0; i < count; ++i)
     {
-      blocks.push_back(this->register_module(
-        name + std::to_string(i), FlowBlock(dimensions, channels, Times)));
+      blocks.push_back(
+        this->register_module(name + std::to_string(i), FlowBlock(dimensions, channels, Times)));
     }
   };
   add(this->Before, "before", width, 2);

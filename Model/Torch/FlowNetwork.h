@@ -27,8 +27,8 @@ TORCH_MODULE(FlowBlock);
 /// The velocity of a flow from noise (t = 0) to latent fields (t = 1): a small U-Net of two levels
 /// over latent cells. It sees what the field has to go with: the local mean of the data, and the
 /// latent vectors of the cells where they are known (as in Saharia et al. 2022, Palette: a network
-/// that was trained to fill needs no guidance to do it). Its only norms are over the channels of a cell, so that a field of any size
-/// looks to it like the crops that it was trained on.
+/// that was trained to fill needs no guidance to do it). Its only norms are over the channels of a
+/// cell, so that a field of any size looks to it like the crops that it was trained on.
 class FlowNetwork : public torch::nn::Module
 {
 public:

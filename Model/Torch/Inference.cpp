@@ -123,8 +123,8 @@ void Inference::write(const Box& box, const at::Tensor& folded, std::size_t chan
   }
 }
 
-void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs,
-  double threshold) const
+void Inference::write(
+  const Box& box, const at::Tensor& seen, const Outputs& outputs, double threshold) const
 {
   const at::Tensor decoded = threshold != 0 ? this->Here->withThreshold(seen, threshold) : seen;
   const std::size_t channels = this->Info.channels.size();
@@ -133,8 +133,8 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   if (outputs.texture && this->Info.textureWidth > 0)
   {
     const std::int64_t values = decoded.size(1) / this->Grid.folded();
-    drawn = this->Here->drawn(decoded,
-      textureNoise(box, this->Grid, this->Info.textureWidth, values, *outputs.texture));
+    drawn = this->Here->drawn(
+      decoded, textureNoise(box, this->Grid, this->Info.textureWidth, values, *outputs.texture));
   }
   const at::Tensor value = two ? drawn : this->Here->value(drawn);
   const Decode what = two    ? Decode::Likelier
@@ -147,10 +147,10 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   }
   if (onePhase)
   {
-    this->write(box, this->Here->others(drawn, outputs.phase), channels, 0, Decode::Phase,
-      outputs.values[0]);
-    this->write(box, this->Here->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain,
-      outputs.logOdds);
+    this->write(
+      box, this->Here->others(drawn, outputs.phase), channels, 0, Decode::Phase, outputs.values[0]);
+    this->write(
+      box, this->Here->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain, outputs.logOdds);
   }
   if (two)
   {

@@ -44,8 +44,8 @@ public:
   at::Tensor read(const Volume& volume, const Box& box) const;
 
   /// Write what was decoded as values and probabilities. \param threshold Latent::threshold
-  void write(const Box& box, const at::Tensor& decoded, const Outputs& outputs,
-    double threshold = 0) const;
+  void write(
+    const Box& box, const at::Tensor& decoded, const Outputs& outputs, double threshold = 0) const;
 
   /// Write one of `channels` values a voxel, which are folded alike.
   void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,

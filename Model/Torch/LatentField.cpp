@@ -183,13 +183,13 @@ void LatentField::match(const Observed& wanted,
     const at::Tensor v = values.to(at::kDouble);
     const at::Tensor p =
       at::fft_fftn(at::fft_ifftshift(covarianceOf(v - v.mean(), radius)[0][0], Axes), {}, Axes);
-    const at::Tensor bins = at::zeros({ wave.max().item<std::int64_t>() + 1 }, p.options().dtype(at::kFloat));
+    const at::Tensor bins =
+      at::zeros({ wave.max().item<std::int64_t>() + 1 }, p.options().dtype(at::kFloat));
     bins.index_add_(0, wave.flatten(), at::real(p).flatten().to(at::kFloat));
     return bins.clamp_min(1e-3 * bins.max()); // what tapering leaves below 0
   };
   const at::Tensor truth = power(wanted.means);
-  const at::Tensor spectra =
-    at::fft_fftn(at::fft_ifftshift(this->Covariance, Axes), {}, Axes);
+  const at::Tensor spectra = at::fft_fftn(at::fft_ifftshift(this->Covariance, Axes), {}, Axes);
   at::Tensor gain = at::ones_like(truth);
   for (int i = 0;; ++i)
   {
@@ -207,19 +207,21 @@ void LatentField::match(const Observed& wanted,
         this->Amplitude * std::pow(seen.roughness / wanted.roughness, response * part), 0.25, 4.);
     }
     const at::Tensor c = at::fft_fftshift(
-      at::real(at::fft_ifftn(spectra * gain.index_select(0, wave.flatten()).view(wave.sizes()), {}, Axes)),
+      at::real(
+        at::fft_ifftn(spectra * gain.index_select(0, wave.flatten()).view(wave.sizes()), {}, Axes)),
       Axes);
     const at::Tensor variance =
       c.diagonal(0, 0, 1)[radius[0]][radius[1]][radius[2]]; // diagonal() puts channels last
     const at::Tensor scale = variance.rsqrt();
-    this->Covariance = (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
+    this->Covariance =
+      (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
   }
 }
 
 at::Tensor LatentField::Spectrum::draw(const Shape3& size, at::Generator generator) const
 {
-  const at::Tensor white = at::randn(
-    { this->factors.size(1), this->sizes[0], this->sizes[1], this->sizes[2] }, generator);
+  const at::Tensor white =
+    at::randn({ this->factors.size(1), this->sizes[0], this->sizes[1], this->sizes[2] }, generator);
   return crop(coloured(this->factors, white, false), size);
 }
 
@@ -233,9 +235,8 @@ LatentField::Spectrum LatentField::spectrum(
     // Wide enough that neither the covariance nor the sample meets its own periodic image.
     const auto axis = static_cast<std::size_t>(a);
     const std::int64_t radius = this->Covariance.size(a + 2) / 2;
-    out.sizes.push_back(periodic[axis]
-        ? size[axis]
-        : goodFftSize(std::max(size[axis] + radius, 2 * radius + 1)));
+    out.sizes.push_back(
+      periodic[axis] ? size[axis] : goodFftSize(std::max(size[axis] + radius, 2 * radius + 1)));
   }
   // Lags that meet on a short periodic axis add up.
   at::Tensor covariance = this->Covariance;
@@ -244,8 +245,7 @@ LatentField::Spectrum LatentField::spectrum(
     const std::int64_t n = out.sizes[static_cast<std::size_t>(a)];
     std::vector<std::int64_t> shape = covariance.sizes().vec();
     shape[static_cast<std::size_t>(a) + 2] = n;
-    covariance =
-      at::zeros(shape).index_add(a + 2, lags(covariance.size(a + 2) / 2, n), covariance);
+    covariance = at::zeros(shape).index_add(a + 2, lags(covariance.size(a + 2) / 2, n), covariance);
   }
   // One Hermitian matrix of cross-spectra a frequency; its Cholesky factor colours white noise.
   // C[i][j](h) = E[g_i(x) g_j(x + h)], so its transform is E[conj(G_i) G_j].
@@ -362,9 +362,8 @@ std::map<std::string, at::Tensor> LatentField::tensors() const
     { "threshold", at::full({ 1 }, this->Threshold) } };
 }
 
-LatentField LatentField::fromTensors(
-  const at::Tensor& quantiles, const at::Tensor& covariance, const at::Tensor& posteriorVariance,
-  double amplitude, double threshold)
+LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
+  const at::Tensor& posteriorVariance, double amplitude, double threshold)
 {
   const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
     covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&

@@ -76,9 +76,9 @@ private:
   at::Tensor scoresOf(const at::Tensor& values) const;
   at::Tensor valuesAt(const at::Tensor& scores) const;
 
-  at::Tensor Quantiles;         ///< [channels, scores]: values at equally spaced normal scores
-  at::Tensor Covariance;        ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
-  double Amplitude = 1;         ///< of the normal scores
+  at::Tensor Quantiles;  ///< [channels, scores]: values at equally spaced normal scores
+  at::Tensor Covariance; ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
+  double Amplitude = 1;  ///< of the normal scores
   double Threshold = 0;
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
 };

@@ -39,12 +39,10 @@ void measureLatents(const Posterior& q, bool stochastic, EpochRecord& row)
                             .contiguous();
     const auto* values = kl.const_data_ptr<double>();
     row.klOfLatents.assign(values, values + kl.numel());
-    row.mutualInformation =
-      decomposeKL(z, rows[0], rows[1], 0).mutualInformation.item<double>();
+    row.mutualInformation = decomposeKL(z, rows[0], rows[1], 0).mutualInformation.item<double>();
   }
-  row.mmd = z.size(0) > 1
-    ? meanDiscrepancy(z, noiseLike(z, noise), Kernel::IMQ).item<double>()
-    : std::nan("");
+  row.mmd = z.size(0) > 1 ? meanDiscrepancy(z, noiseLike(z, noise), Kernel::IMQ).item<double>()
+                          : std::nan("");
 }
 
 } // namespace vae

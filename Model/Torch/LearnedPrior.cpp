@@ -16,7 +16,7 @@ namespace vae
 namespace
 {
 
-constexpr int Steps = 25;  // of the midpoint rule, two evaluations each
+constexpr int Steps = 25; // of the midpoint rule, two evaluations each
 constexpr double SmoothingCells = 2.5;
 constexpr const char* LocalPrefix = "local.";
 
@@ -83,7 +83,8 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     if (wrapped.back() && even[axis] % 2 != 0)
     {
       throw std::invalid_argument("Along a periodic axis the learned prior needs an even number of "
-        "latent cells, it has " + std::to_string(even[axis]));
+                                  "latent cells, it has " +
+        std::to_string(even[axis]));
     }
     even[axis] += even[axis] % 2;
   }
@@ -109,10 +110,10 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
       wide[axis] += 2 * margin[axis];
     }
-    trend = smooth(
-      this->Local.sample(wide, request.localNoise.defined() ? request.localNoise : generator,
-        (request.mirrored ? -1 : 1) * request.temperature, request.periodic),
-      request.periodic);
+    trend =
+      smooth(this->Local.sample(wide, request.localNoise.defined() ? request.localNoise : generator,
+               (request.mirrored ? -1 : 1) * request.temperature, request.periodic),
+        request.periodic);
     trend = slice(trend, margin, even).contiguous();
   }
   trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
@@ -120,8 +121,8 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto shaped = [&](const at::Tensor& t)
   { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
-  at::Tensor x = shaped(
-    at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
+  at::Tensor x =
+    shaped(at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
   std::shared_ptr<FlowNetwork> net = this->Net;
   if (!place.device.is_cpu())
   {
@@ -147,8 +148,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto velocity = [&](const at::Tensor& at, double t)
   {
     const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
-    return net
-      ->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
+    return net->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
       .to(at::kFloat);
   };
   const at::Tensor start = x;
@@ -221,8 +221,8 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   load("mean", prior->Mean);
   load("scale", prior->Scale);
   load("trend_scale", prior->TrendScale);
-  prior->Local = LatentField::fromTensors(get(std::string(LocalPrefix) + "quantiles"),
-    get(std::string(LocalPrefix) + "covariance"));
+  prior->Local = LatentField::fromTensors(
+    get(std::string(LocalPrefix) + "quantiles"), get(std::string(LocalPrefix) + "covariance"));
   return prior;
 }
 

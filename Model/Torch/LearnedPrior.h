@@ -14,10 +14,10 @@ namespace vae
 /// A latent field to draw. Sizes and axes are slowest first (z, y, x).
 struct FieldRequest
 {
-  std::array<std::int64_t, 3> size{};          ///< cells
-  double temperature = 1;                      ///< factor on the noise
+  std::array<std::int64_t, 3> size{}; ///< cells
+  double temperature = 1;             ///< factor on the noise
   std::array<bool, 3> periodic{};
-  at::Tensor trend;                            ///< [1, size...] in normalised data, or undefined
+  at::Tensor trend; ///< [1, size...] in normalised data, or undefined
   /// Of the local mean, where no trend is given: its random numbers, and whether their signs are
   /// changed. Of two realizations that differ in the sign one is poor where the other is rich, and
   /// the mean of a few of them is near that of many (antithetic variates, Hammersley and Morton
@@ -42,8 +42,8 @@ public:
   at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
     const Monitor& monitor) const; ///< [channels, size...], float32 on the CPU
 
-  /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey values,
-  /// or of where a phase is not that of the lowest label.
+  /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
+  /// values, or of where a phase is not that of the lowest label.
   static at::Tensor localMean(const Volume& volume, const ModelInfo& info);
 
   /// Data a local mean is made of, averaged over each cell, [1, z, y, x]: smoothed over about six

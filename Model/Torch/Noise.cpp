@@ -23,8 +23,8 @@ std::uint64_t scramble(std::uint64_t x) // the finaliser of SplitMix64 (Steele e
 
 } // namespace
 
-at::Tensor gridNoise(const Box& box, const Index3& grid, std::int64_t channels, std::int64_t seed,
-  std::int64_t sample)
+at::Tensor gridNoise(
+  const Box& box, const Index3& grid, std::int64_t channels, std::int64_t seed, std::int64_t sample)
 {
   at::Tensor noise = at::empty({ 1, channels, box.size[0], box.size[1], box.size[2] });
   float* out = noise.mutable_data_ptr<float>();

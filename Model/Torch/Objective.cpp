@@ -134,10 +134,9 @@ std::vector<at::Tensor> someRows(
     at::Tensor all = rowsOf(t);
     if (all.size(0) > most)
     {
-      chosen = chosen.defined() ? chosen
-                                : at::randperm(all.size(0), noise, at::kLong)
-                                    .slice(0, 0, most)
-                                    .to(all.device());
+      chosen = chosen.defined()
+        ? chosen
+        : at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most).to(all.device());
       all = all.index_select(0, chosen);
     }
     rows.push_back(all);

@@ -10,9 +10,9 @@
 // What a training minimises. One file an objective in Objectives/, which registers itself.
 //
 // Latent vectors of a field's cells count as samples of one distribution, so that formulas written
-// for one vector an image hold: a term of one latent vector, such as a KL divergence, is summed over
-// a patch's cells; a term of their whole distribution, such as a total correlation, is multiplied by
-// the number of a patch's cells. Everything is nats a patch, a mean over the batch.
+// for one vector an image hold: a term of one latent vector, such as a KL divergence, is summed
+// over a patch's cells; a term of their whole distribution, such as a total correlation, is
+// multiplied by the number of a patch's cells. Everything is nats a patch, a mean over the batch.
 namespace vae
 {
 
@@ -99,8 +99,8 @@ std::unique_ptr<Objective> makeObjective(const TrainOptions& options);
 
 /// KL(N(mean, exp(logVariance)) || N(0, I)) of each element (Kingma and Welling 2014, appendix B).
 at::Tensor klOfElements(const Posterior& q);
-/// The same, nats a patch, mean over the batch; no channel counts less than `freeBits` nats a latent
-/// vector (Kingma et al. 2016, Eq. 15).
+/// The same, nats a patch, mean over the batch; no channel counts less than `freeBits` nats a
+/// latent vector (Kingma et al. 2016, Eq. 15).
 at::Tensor klDivergence(const Posterior& q, double freeBits = 0);
 /// log N(z; mean, exp(logVariance)) of each element.
 at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance);

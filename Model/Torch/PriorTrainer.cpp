@@ -19,9 +19,9 @@ namespace
 
 constexpr int Width = 64;
 constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
-constexpr double LargestDecay = 0.999;      // of the moving average of the weights
-constexpr double CellsAStep = 14000;        // in all crops of a step
-constexpr std::int64_t MostCrops = 64;      // in a step
+constexpr double LargestDecay = 0.999;           // of the moving average of the weights
+constexpr double CellsAStep = 14000;             // in all crops of a step
+constexpr std::int64_t MostCrops = 64;           // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
@@ -200,10 +200,9 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     at::stack({ smoothed.front().mean(), smoothed.front().std().clamp_min(1e-6) });
   for (std::size_t i = 0; i < this->Fields.size(); ++i)
   {
-    this->Fields[i] = ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) /
-      scale.view({ -1, 1, 1, 1 })).contiguous();
-    this->Trends[i] =
-      (this->Trends[i] - this->Average.TrendScale[0]) / this->Average.TrendScale[1];
+    this->Fields[i] =
+      ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) / scale.view({ -1, 1, 1, 1 })).contiguous();
+    this->Trends[i] = (this->Trends[i] - this->Average.TrendScale[0]) / this->Average.TrendScale[1];
   }
   for (int a = 0; a < 3; ++a)
   {

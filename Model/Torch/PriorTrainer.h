@@ -14,8 +14,8 @@
 namespace vae
 {
 
-/// A field of a volume's cells, [1, z, y, x], at the cells of a patch, which lie between them and in
-/// another order: linear between cells, and beyond the border as it is there.
+/// A field of a volume's cells, [1, z, y, x], at the cells of a patch, which lie between them and
+/// in another order: linear between cells, and beyond the border as it is there.
 at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame);
 
 /// Where crops of latent fields are taken for known: in some nowhere, so that whole fields can be

@@ -45,8 +45,8 @@ at::Tensor folded(const at::Tensor& t, const Frame& frame)
 
 } // namespace
 
-at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
-  const Texture& texture)
+at::Tensor textureNoise(
+  const Box& cells, const Frame& frame, double width, std::int64_t channels, const Texture& texture)
 {
   const auto halo = static_cast<std::int64_t>(std::ceil(Reach * width));
   Box box = toVoxels(cells, frame.cell);

@@ -15,7 +15,8 @@
 namespace vae
 {
 
-/// Noise of a box of latent cells, folded as the decoder's values: [1, channels * fold^d, cells...].
+/// Noise of a box of latent cells, folded as the decoder's values: [1, channels * fold^d,
+/// cells...].
 /// \param width standard deviation of the Gaussian, voxels
 at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
   const Texture& texture);

@@ -36,10 +36,7 @@ std::vector<float> valuesOf(const at::Tensor& t)
   return { data, data + c.numel() };
 }
 
-NamedTensor store(const at::Tensor& t)
-{
-  return { t.sizes().vec(), valuesOf(t) };
-}
+NamedTensor store(const at::Tensor& t) { return { t.sizes().vec(), valuesOf(t) }; }
 
 at::Tensor restore(const NamedTensor& t)
 {
@@ -63,8 +60,8 @@ std::map<std::string, at::Tensor> restoreAll(const ModelFile& file, const std::s
 /// A block of cells in the middle of a volume, of about so many voxels.
 Box middleOf(const Frame& frame, std::int64_t most)
 {
-  const double edge = std::pow(static_cast<double>(most), 1. / frame.dimensions) /
-    static_cast<double>(frame.cell[2]);
+  const double edge =
+    std::pow(static_cast<double>(most), 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
   Box part{ {}, frame.cells() };
   for (int a = 0; a < 3; ++a)
   {
@@ -91,8 +88,7 @@ struct Filled
     for (std::size_t c = 0; c < known.channels.size(); ++c)
     {
       const Channel& from = known.channels[c];
-      this->arrays[c].resize(
-        count * dispatch(from.type, [](auto t) { return sizeof t; }));
+      this->arrays[c].resize(count * dispatch(from.type, [](auto t) { return sizeof t; }));
       Channel& to = this->volume.channels[c];
       to.data = this->arrays[c].data();
       to.stride = 1;
@@ -167,8 +163,7 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
     shape.push_back(cells[a] - 2 * field.low[a]);
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
-  forEachTile(cells, inference.decodeTile(cells), monitor,
-    [&](const Box& box)
+  forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
   { inference.write(box, inference.decode(field, box), outputs, latent.threshold); });
 }
 
@@ -201,8 +196,8 @@ Prior TorchModel::bestPrior() const
   // Shorter than this its samples are worse than the random field's.
   constexpr std::int64_t enough = 200;
   return this->Learned && this->Info.priorSteps >= enough ? Prior::Learned
-    : this->Field                                        ? Prior::RandomField
-                                                         : Prior::Normal;
+    : this->Field                                         ? Prior::RandomField
+                                                          : Prior::Normal;
 }
 
 std::vector<LatentStatistics> TorchModel::latentStatistics() const
@@ -225,7 +220,8 @@ TorchModel::Draw TorchModel::plan(
   }
   if (draw.prior == Prior::Learned && !this->Learned)
   {
-    throw std::invalid_argument("Prior is 'learned', but this model holds none; train it to the "
+    throw std::invalid_argument(
+      "Prior is 'learned', but this model holds none; train it to the "
       "end, with the network Field, a Prior Share above 0 and a volume of at least 8 latent cells "
       "along each axis, or choose 'random field'");
   }
@@ -251,8 +247,8 @@ TorchModel::Draw TorchModel::plan(
   return draw;
 }
 
-at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options,
-  const RunOptions& run, const Monitor& monitor) const
+at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
+  const Monitor& monitor) const
 {
   // Each realization is a stream of its own: neighbouring seeds share nothing.
   const auto stream = [&](std::int64_t number, std::uint32_t purpose)
@@ -281,8 +277,8 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options,
       : this->Field->sample(request.size, generator, request.temperature, request.periodic);
   }
   const at::Tensor free =
-    at::randn({ draw.latent.channels, request.size[0], request.size[1], request.size[2] },
-      generator) *
+    at::randn(
+      { draw.latent.channels, request.size[0], request.size[1], request.size[2] }, generator) *
     request.temperature;
   return request.known.defined() ? at::where(request.where, request.known, free) : free;
 }
@@ -452,8 +448,9 @@ void TorchModel::matchField(
   if (phases)
   {
     const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
-    wanted.roughness = variogram(
-      readFolded(volume, frame, this->Info.channels, middle).gt(0.5).to(at::kFloat), frame, true, 1);
+    wanted.roughness =
+      variogram(readFolded(volume, frame, this->Info.channels, middle).gt(0.5).to(at::kFloat),
+        frame, true, 1);
   }
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
@@ -539,8 +536,8 @@ void TorchModel::fitTexture(
         std::sqrt(d.select(1, c).square().mean().item<double>());
     }
   }
-  this->Info.textureWidth =
-    vae::fitTexture(decoded, x, frame, *makeObservation(this->Info, at::kCPU), this->Info.hasPhases());
+  this->Info.textureWidth = vae::fitTexture(
+    decoded, x, frame, *makeObservation(this->Info, at::kCPU), this->Info.hasPhases());
 }
 
 void TorchModel::save(const std::string& path) const

@@ -146,10 +146,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   this->Good.take(this->everything());
 }
 
-std::vector<at::Tensor> TorchTrainer::weights() const
-{
-  return weightsOf(*this->Net, *this->Seen);
-}
+std::vector<at::Tensor> TorchTrainer::weights() const { return weightsOf(*this->Net, *this->Seen); }
 
 std::vector<at::Tensor> TorchTrainer::everything() const
 {
@@ -167,8 +164,7 @@ double TorchTrainer::priorShare() const
 double TorchTrainer::networkProgress(double seconds) const
 {
   const TrainOptions& o = this->Info.options;
-  const double time =
-    o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->priorShare())) : 0;
+  const double time = o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->priorShare())) : 0;
   const double steps = o.epochs > 0
     ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
     : 0;
@@ -225,8 +221,7 @@ StepRecord TorchTrainer::step()
   }
   Batch batch;
   batch.x = this->Patches->read(patches).to(this->Where.device);
-  const Posterior q =
-    this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
+  const Posterior q = this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
   const auto patchCount = static_cast<double>(o.batch());
   batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
   batch.q = q;
@@ -393,8 +388,7 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   record.epochEnded = true;
 
   this->Good.take(this->everything());
-  const double judged =
-    o.bestBy == BestBy::Statistics ? row.statisticsError : row.validationLoss;
+  const double judged = o.bestBy == BestBy::Statistics ? row.statisticsError : row.validationLoss;
   if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || judged < this->BestLoss))
   {
     this->BestLoss = judged;
@@ -412,8 +406,8 @@ void TorchTrainer::watchForCollapse(const EpochRecord& row)
 {
   const TrainOptions& o = this->Info.options;
   constexpr const char* sign = "The posterior has collapsed";
-  const bool collapsed = row.activeLatents == 0 && this->Goal->klWeight() > 0 &&
-    row.klWeight >= this->Goal->klWeight();
+  const bool collapsed =
+    row.activeLatents == 0 && this->Goal->klWeight() > 0 && row.klWeight >= this->Goal->klWeight();
   if (collapsed)
   {
     this->Info.warning = std::string(sign) + ": none of " +
@@ -470,8 +464,8 @@ void TorchTrainer::validate(EpochRecord& row)
   if (this->Info.options.bestBy == BestBy::Statistics)
   {
     const Volume& v = this->Data.front();
-    row.statisticsError = variogramError(this->Seen->value(y), x,
-      { v.dims, v.spacing, this->Info.network }, this->Info.hasPhases());
+    row.statisticsError = variogramError(
+      this->Seen->value(y), x, { v.dims, v.spacing, this->Info.network }, this->Info.hasPhases());
   }
   const double weight = this->Goal->klWeight();
   const double kl = weight > 0 ? klOfElements(q).sum().item<double>() : 0;

@@ -70,8 +70,8 @@ private:
   std::int64_t Step = 0;
   double Seconds = 0; ///< of all steps
   Ending NetworkEnding = Ending::None;
-  std::unique_ptr<PriorTrainer> Prior; ///< once the network has ended
-  double PriorSeconds = 0;             ///< of Seconds
+  std::unique_ptr<PriorTrainer> Prior;  ///< once the network has ended
+  double PriorSeconds = 0;              ///< of Seconds
   EpochRecord Running;                  ///< sums over the epoch so far
   double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
   Snapshot Best;                        ///< weights of Info.bestEpoch

@@ -162,8 +162,8 @@ void checkLikelihood(Likelihood likelihood, const std::vector<ChannelInfo>& chan
     {
       if (c.phases.size() != 2)
       {
-        throw std::invalid_argument(
-          "Likelihood is Bernoulli, but the data ('" + c.array + "') has more than two values; "
+        throw std::invalid_argument("Likelihood is Bernoulli, but the data ('" + c.array +
+          "') has more than two values; "
           "choose another, or Automatic");
       }
     }
@@ -314,9 +314,9 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
     info.sigma.assign(
       info.channels.size(), options.scale == Scale::Fixed ? options.fixedScale : 1.);
   }
-  info.network.channels = static_cast<int>(info.likelihood == Likelihood::Categorical
-      ? info.channels[0].phases.size()
-      : info.channels.size());
+  info.network.channels =
+    static_cast<int>(info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
+                                                                : info.channels.size());
   info.spacing = volumes[0].spacing;
   info.trainingDims = volumes[0].dims;
   info.cellData = volumes[0].cellData;

@@ -64,29 +64,28 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
   if (this->Prior)
   {
     store("prior", this->Prior->tensors());
-    prior = Json::Object{ { "steps", static_cast<long>(this->Prior->steps()) }, { "seconds", this->PriorSeconds },
-      { "loss", this->Running.priorLoss }, { "random", this->Prior->random() },
-      { "noise", toHex(this->Prior->noise()) } };
+    prior = Json::Object{ { "steps", static_cast<long>(this->Prior->steps()) },
+      { "seconds", this->PriorSeconds }, { "loss", this->Running.priorLoss },
+      { "random", this->Prior->random() }, { "noise", toHex(this->Prior->noise()) } };
   }
-  state->json =
-    Json(Json::Object{
-           { "step", static_cast<long>(this->Step) },
-           { "seconds", this->Seconds },
-           { "running",
-             Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
-               this->Running.seconds, this->Running.voxelsPerSecond } },
-           { "measures",
-             Json::Object(this->Running.measures.begin(), this->Running.measures.end()) },
-           { "best_loss", this->BestLoss },
-           { "first_loss", this->FirstLoss },
-           { "lowest_loss", this->LowestLoss },
-           { "rate_factor", this->RateFactor },
-           { "random", random.str() },
-           { "noise", toHex(this->Noise.get_state()) },
-           { "network_ending", static_cast<int>(this->NetworkEnding) },
-           { "prior", prior },
-         })
-      .dump();
+  state->json = Json(
+    Json::Object{
+      { "step", static_cast<long>(this->Step) },
+      { "seconds", this->Seconds },
+      { "running",
+        Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
+          this->Running.seconds, this->Running.voxelsPerSecond } },
+      { "measures", Json::Object(this->Running.measures.begin(), this->Running.measures.end()) },
+      { "best_loss", this->BestLoss },
+      { "first_loss", this->FirstLoss },
+      { "lowest_loss", this->LowestLoss },
+      { "rate_factor", this->RateFactor },
+      { "random", random.str() },
+      { "noise", toHex(this->Noise.get_state()) },
+      { "network_ending", static_cast<int>(this->NetworkEnding) },
+      { "prior", prior },
+    })
+                  .dump();
   return state;
 }
 
@@ -102,8 +101,7 @@ void TorchTrainer::restore(const TrainingState& state)
       if (found == state.tensors.end() || found->second.sizes() != tensors[i].sizes())
       {
         throw std::invalid_argument(
-          "Initial Model cannot be gone on from: its training state lacks tensor \"" + key +
-          "\"");
+          "Initial Model cannot be gone on from: its training state lacks tensor \"" + key + "\"");
       }
       at::Tensor(tensors[i]).copy_(found->second);
     }

@@ -9,8 +9,8 @@
 namespace vae
 {
 
-/// Of pairs of voxels that are `lag` apart along an axis: the fraction that differs (phases), or the
-/// mean square of their difference (grey values); mean over the axes that are longer. For an
+/// Of pairs of voxels that are `lag` apart along an axis: the fraction that differs (phases), or
+/// the mean square of their difference (grey values); mean over the axes that are longer. For an
 /// indicator it is 2 (phi - S2(lag)), for grey values twice the semivariogram.
 double variogram(const at::Tensor& values, const Frame& frame, bool phases, std::int64_t lag);
 

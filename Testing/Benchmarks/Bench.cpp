@@ -56,7 +56,8 @@ Timing timed(const std::function<void()>& work, double patience = Patience)
     work();
     all.push_back(now() - begin);
   } while (now() < end);
-  std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+  std::nth_element(
+    all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
   t.median = all[all.size() / 2];
   return t;
 }
@@ -164,12 +165,14 @@ void infer(std::int64_t edge)
     generate.prior = prior;
     return n /
       timed([&]
-    { model->decode(model->sample(v.dims, margin, generate, {}, run), v.dims, margin, outputs, run);
+    {
+      model->decode(model->sample(v.dims, margin, generate, {}, run), v.dims, margin, outputs, run);
     }).median;
   };
   const double field = generated(Prior::RandomField), learned = generated(Prior::Learned);
-  std::printf("{\"encode\": %.0f, \"decode\": %.0f, \"reconstruct\": %.0f, \"generate_random_field\": "
-              "%.0f, \"generate_learned\": %.0f, \"peak_gib\": %.3f}\n",
+  std::printf(
+    "{\"encode\": %.0f, \"decode\": %.0f, \"reconstruct\": %.0f, \"generate_random_field\": "
+    "%.0f, \"generate_learned\": %.0f, \"peak_gib\": %.3f}\n",
     encode, decode, rebuilt, field, learned, peakGiB());
 }
 
@@ -202,8 +205,8 @@ void roofline()
   const double convolution = 2. * 2 * std::pow(24., 3) * 64 * 64 * 27 /
     timed([&] { at::conv3d(x, w, {}, at::IntArrayRef{ 1, 1, 1 }, at::IntArrayRef{ 1, 1, 1 }); }, 3)
       .median;
-  std::printf("{\"matrix_gflops\": %.0f, \"convolution_gflops\": %.0f}\n", matrix / 1e9,
-    convolution / 1e9);
+  std::printf(
+    "{\"matrix_gflops\": %.0f, \"convolution_gflops\": %.0f}\n", matrix / 1e9, convolution / 1e9);
 }
 
 /// The convolutions of the default network, alone, forward, at the size of a training step.
@@ -242,7 +245,8 @@ void layers()
     const double cells = std::pow(static_cast<double>(l.cells), 3) * static_cast<double>(o.batch());
     const double taps = l.kernel == 3 ? 27 : l.transposed ? 8 : 1;
     const double flops = 2. * cells * taps * l.in * l.out;
-    std::printf("%s{\"layer\": \"%s\", \"times\": %d, \"ms\": %.3f, \"gflop\": %.4f, \"gflops\": %.0f}",
+    std::printf(
+      "%s{\"layer\": \"%s\", \"times\": %d, \"ms\": %.3f, \"gflop\": %.4f, \"gflops\": %.0f}",
       first ? "" : ", ", l.name, l.times, 1e3 * seconds, flops / 1e9, flops / seconds / 1e9);
     first = false;
   }

@@ -112,6 +112,6 @@ TEST(LatentField, IsMatchedToWhatIsWantedOfWhatItDecodesTo)
   const auto t = field.tensors();
   const LatentField back = LatentField::fromTensors(t.at("quantiles"), t.at("covariance"),
     t.at("posterior_variance"), t.at("amplitude").item<double>());
-  EXPECT_TRUE(at::equal(back.sample({ 12, 12, 12 }, generator(3), 1),
-    field.sample({ 12, 12, 12 }, generator(3), 1)));
+  EXPECT_TRUE(at::equal(
+    back.sample({ 12, 12, 12 }, generator(3), 1), field.sample({ 12, 12, 12 }, generator(3), 1)));
 }

@@ -95,15 +95,14 @@ TEST(PriorTrainer, ATrendFollowsItsPatch)
   std::vector<float> values;
   for (std::int64_t i = 0; i < voxels(dims); ++i)
   {
-    values.push_back(static_cast<float>(at(
-      static_cast<double>(i % 80), static_cast<double>(i / 80 % 72), static_cast<double>(i / 5760))));
+    values.push_back(static_cast<float>(at(static_cast<double>(i % 80),
+      static_cast<double>(i / 80 % 72), static_cast<double>(i / 5760))));
   }
   const Volume v = test::volume(values, dims);
   TrainOptions o = small();
   const Frame frame(dims, v.spacing, o.network);
   const std::vector<ChannelInfo> channels{ ChannelInfo() };
-  const at::Tensor field =
-    cellMeans(v, frame, channels, [](const at::Tensor& x) { return x; });
+  const at::Tensor field = cellMeans(v, frame, channels, [](const at::Tensor& x) { return x; });
   PatchSampler patches({ v }, channels, o.network, o);
   std::mt19937_64 random(1);
   for (int i = 0; i < 20; ++i)
@@ -192,8 +191,7 @@ TEST(LearnedPrior, APeriodicSampleGoesOnBeyondItsEnd)
   FieldRequest request;
   request.size = { 8, 6, 8 };
   request.periodic = { true, true, true };
-  EXPECT_TRUE(
-    prior->sample(request, generator(1), onCpu(), {}).isfinite().all().item<bool>());
+  EXPECT_TRUE(prior->sample(request, generator(1), onCpu(), {}).isfinite().all().item<bool>());
   request.size = { 8, 7, 8 };
   try
   {
@@ -333,7 +331,7 @@ TEST(PriorTrainer, PartsAreKnownInSomeCrops)
   EXPECT_TRUE(known.eq(0).logical_or(known.eq(1)).all().item<bool>());
   const at::Tensor part = known.flatten(1).mean(1);
   EXPECT_NEAR(part.eq(0).to(at::kFloat).mean().item<double>(), 2. / 3 + 1. / 6 / 27, 0.06);
-  EXPECT_GT(part.gt(0.5).sum().item<std::int64_t>(), 40); // holes
+  EXPECT_GT(part.gt(0.5).sum().item<std::int64_t>(), 40);                         // holes
   EXPECT_GT(part.gt(0).logical_and(part.lt(0.3)).sum().item<std::int64_t>(), 40); // boreholes
 }
 

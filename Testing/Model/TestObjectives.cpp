@@ -432,8 +432,8 @@ TEST(Fisher, InformationEntropyPowerAndIndexOfThreeVariances)
 }
 
 /// A linear VAE gives up a direction whose variance is below that of the likelihood (Lucas et al.
-/// 2019): 1.9 and 1.5^2 here. With posteriors of variance s it is worth keeping from s 1.5^2 on, and
-/// its means then have the variance sqrt(1.9 s) / 1.5 - s.
+/// 2019): 1.9 and 1.5^2 here. With posteriors of variance s it is worth keeping from s 1.5^2 on,
+/// and its means then have the variance sqrt(1.9 s) / 1.5 - s.
 TEST(Fisher, KeepsLatentsAliveThatTheVAEGivesUp)
 {
   const test::GaussianImages data({ 2, 2, 0.1, 0.1 });

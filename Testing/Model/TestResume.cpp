@@ -80,7 +80,8 @@ TEST(Resume, IsBitEqualForGreyData)
   {
     values.push_back(static_cast<float>(std::sin(0.37 * (i % 32)) + 0.01 * (i % 7)));
   }
-  expectBitEqualResume(test::volume(values, { 32, 32, 32 }), test::quick(4), 20); // between two epochs
+  expectBitEqualResume(
+    test::volume(values, { 32, 32, 32 }), test::quick(4), 20); // between two epochs
 }
 
 TEST(Resume, GoesOnBeyondAnotherLimit)
@@ -219,11 +220,12 @@ TEST(Plan, IsThatOfTheNetwork)
     int dimensions, blocks, stride, blockSize, hidden;
   };
   using enum Architecture;
-  for (const Case& c : { Case{ Field, 2, 1, 8, 32, 0 }, Case{ Field, 2, 2, 8, 32, 0 },
-         Case{ Field, 3, 1, 8, 32, 0 }, Case{ Field, 3, 2, 4, 32, 0 }, Case{ Field, 2, 1, 4, 32, 0 },
-         Case{ Field, 2, 1, 16, 32, 0 }, Case{ Field, 2, 2, 32, 32, 0 },
-         Case{ Vector, 2, 1, 8, 64, 0 }, Case{ Vector, 3, 2, 8, 28, 0 },
-         Case{ Dense, 2, 1, 8, 28, 40 }, Case{ Dense, 3, 1, 8, 6, 0 } })
+  for (const Case& c :
+    { Case{ Field, 2, 1, 8, 32, 0 }, Case{ Field, 2, 2, 8, 32, 0 }, Case{ Field, 3, 1, 8, 32, 0 },
+      Case{ Field, 3, 2, 4, 32, 0 }, Case{ Field, 2, 1, 4, 32, 0 }, Case{ Field, 2, 1, 16, 32, 0 },
+      Case{ Field, 2, 2, 32, 32, 0 }, Case{ Vector, 2, 1, 8, 64, 0 },
+      Case{ Vector, 3, 2, 8, 28, 0 }, Case{ Dense, 2, 1, 8, 28, 40 },
+      Case{ Dense, 3, 1, 8, 6, 0 } })
   {
     TrainOptions o;
     o.network.architecture = c.architecture;

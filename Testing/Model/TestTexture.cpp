@@ -66,8 +66,8 @@ double correlation(const at::Tensor& t, std::int64_t axis, std::int64_t lag)
 at::Tensor written(const at::Tensor& folded, const Frame& frame)
 {
   at::Tensor out = at::empty({ frame.size[0], frame.size[1], frame.size[2] });
-  const at::Tensor last =
-    folded.contiguous(folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast);
+  const at::Tensor last = folded.contiguous(
+    folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast);
   const Box box{ {}, frame.size };
   OutputChannel channel;
   channel.data = out.mutable_data_ptr<float>();
@@ -118,7 +118,8 @@ TEST(TextureNoise, IsNormalAndAsWideAsItSays)
 {
   const Frame frame = frameOf({ 128, 112, 96 });
   const double width = 1.5;
-  const at::Tensor e = written(textureNoise({ {}, frame.cells() }, frame, width, 1, { 3, 1, {} }), frame);
+  const at::Tensor e =
+    written(textureNoise({ {}, frame.cells() }, frame, width, 1, { 3, 1, {} }), frame);
   EXPECT_NEAR(e.mean().item<double>(), 0, 0.03);
   EXPECT_NEAR(e.std().item<double>(), 1, 0.02);
   for (std::int64_t axis = 0; axis < 3; ++axis)
@@ -159,8 +160,8 @@ TEST(TextureNoise, DoesNotDependOnTheBoxes)
 TEST(TextureNoise, ItsEndFitsItsBeginningWherePeriodic)
 {
   const Frame frame = frameOf({ 32, 32, 64 });
-  const at::Tensor e =
-    written(textureNoise({ {}, frame.cells() }, frame, 2, 1, { 3, 1, { true, false, true } }), frame);
+  const at::Tensor e = written(
+    textureNoise({ {}, frame.cells() }, frame, 2, 1, { 3, 1, { true, false, true } }), frame);
   const auto step = [&](std::int64_t axis, std::int64_t from, std::int64_t to)
   { return (e.select(axis, from) - e.select(axis, to)).square().mean().item<double>(); };
   const double usual = 2 - 2 * std::exp(-0.25 / 4);

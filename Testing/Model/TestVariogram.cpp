@@ -40,7 +40,8 @@ TEST(Variogram, OfStripesIsKnown)
   }
   const Frame frame = frameOf(dims, 3);
   const at::Tensor x = folded(stripes, dims, frame);
-  EXPECT_NEAR(variogram(x, frame, true, 1), 15. / 31 / 3, 1e-6); // 15 of 31 pairs, one axis of three
+  EXPECT_NEAR(
+    variogram(x, frame, true, 1), 15. / 31 / 3, 1e-6); // 15 of 31 pairs, one axis of three
   EXPECT_NEAR(variogram(x, frame, true, 2), 1. / 3, 1e-6);
   EXPECT_NEAR(variogram(x, frame, true, 4), 0, 1e-6);
   EXPECT_NEAR(variogram(3 * x, frame, false, 2), 9. / 3, 1e-5);

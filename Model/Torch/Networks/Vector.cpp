@@ -140,8 +140,8 @@ at::Tensor joinBlocks(const at::Tensor& blocks, const std::vector<std::int64_t>&
 {
   const auto dimensions = static_cast<std::int64_t>(cells.size()) - 1;
   const bool vectors = blocks.dim() == 2; // one value a block: cells become voxels
-  std::vector<std::int64_t> split(cells), order{ 0, dimensions + 1 }, shape{ cells[0],
-    blocks.size(1) };
+  std::vector<std::int64_t> split(cells), order{ 0, dimensions + 1 },
+    shape{ cells[0], blocks.size(1) };
   split.push_back(blocks.size(1));
   for (std::int64_t a = 0; a < dimensions; ++a)
   {

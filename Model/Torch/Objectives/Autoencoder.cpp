@@ -24,8 +24,8 @@ public:
   }
 };
 
-const RegisterObjective registered({ "Autoencoder", false, {},
-  [](Parameters&) { return std::make_unique<Autoencoder>(); } });
+const RegisterObjective registered(
+  { "Autoencoder", false, {}, [](Parameters&) { return std::make_unique<Autoencoder>(); } });
 
 } // namespace
 } // namespace vae

@@ -5,8 +5,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-// beta-VAE with a capacity that grows: L = -log p(x|z) + gamma |KL - C|, C rising from 0 to Capacity
-// by the KL schedule (Burgess et al. 2018, Eq. 8). KL and C are nats a latent vector.
+// beta-VAE with a capacity that grows: L = -log p(x|z) + gamma |KL - C|, C rising from 0 to
+// Capacity by the KL schedule (Burgess et al. 2018, Eq. 8). KL and C are nats a latent vector.
 namespace vae
 {
 namespace
@@ -24,8 +24,7 @@ public:
     t.kl = klDivergence(b.q);
     const at::Tensor cost = s.freeBits > 0 ? klDivergence(b.q, s.freeBits) : t.kl;
     const double capacity = s.schedule * this->Capacity;
-    t.loss =
-      t.reconstruction + b.cells * this->Weight * (cost / b.cells - capacity).abs();
+    t.loss = t.reconstruction + b.cells * this->Weight * (cost / b.cells - capacity).abs();
     t.measures["Capacity"] = at::scalar_tensor(capacity);
     return t;
   }
@@ -35,8 +34,7 @@ private:
 };
 
 const RegisterObjective registered({ "capacity-VAE", true,
-  { { "Capacity", 25, 0, 10000 }, { "CapacityWeight", 10, 0, 10000 } },
-  [](Parameters& p)
+  { { "Capacity", 25, 0, 10000 }, { "CapacityWeight", 10, 0, 10000 } }, [](Parameters& p)
 { return std::make_unique<CapacityVAE>(p["Capacity"], p["CapacityWeight"]); } });
 
 } // namespace

@@ -6,8 +6,8 @@
 #include <ATen/TensorOperators.h>
 
 // Disentangled inferred prior (Kumar, Sattigeri and Balakrishnan 2018, Eq. 6 and 7): the VAE's loss
-// plus OffDiagonalWeight * sum of squared covariances + DiagonalWeight * sum of (variance - 1)^2, of
-// the means (I) or of the aggregated posterior, which adds the mean variance (II).
+// plus OffDiagonalWeight * sum of squared covariances + DiagonalWeight * sum of (variance - 1)^2,
+// of the means (I) or of the aggregated posterior, which adds the mean variance (II).
 namespace vae
 {
 namespace
@@ -40,8 +40,7 @@ public:
     t.loss = t.reconstruction +
       s.schedule *
         (cost +
-          b.cells *
-            (this->OffDiagonal * apart + this->Diagonal * (variances - 1).square().sum()));
+          b.cells * (this->OffDiagonal * apart + this->Diagonal * (variances - 1).square().sum()));
     t.measures["Squared Covariances"] = apart;
     return t;
   }
@@ -53,7 +52,8 @@ private:
 
 ObjectiveKind kind(const char* name, bool second)
 {
-  return { name, true, { { "OffDiagonalWeight", 10, 0, 10000 }, { "DiagonalWeight", 10, 0, 10000 } },
+  return { name, true,
+    { { "OffDiagonalWeight", 10, 0, 10000 }, { "DiagonalWeight", 10, 0, 10000 } },
     [second](Parameters& p)
   { return std::make_unique<DIPVAE>(second, p["OffDiagonalWeight"], p["DiagonalWeight"]); } };
 }

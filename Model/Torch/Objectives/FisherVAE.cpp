@@ -5,12 +5,12 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-// The Fisher autoencoder (Zheng, Yao, Zhang, Tsang and Wang 2019), the published objective behind the
-// information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
+// The Fisher autoencoder (Zheng, Yao, Zhang, Tsang and Wang 2019), the published objective behind
+// the information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
 //   L = -ELBO + lambda_z |J_z - F_z| + lambda_x |J_x - F_x|
-// J_z is the Fisher information of a latent attribute's posterior about its mean, its average over the
-// attributes: 1/sigma^2 in closed form, or ((z - mu) / sigma^2)^2 of the sample that was drawn, which
-// has the same expectation. F_z = 1 is as informative as the prior; more keeps latents from
+// J_z is the Fisher information of a latent attribute's posterior about its mean, its average over
+// the attributes: 1/sigma^2 in closed form, or ((z - mu) / sigma^2)^2 of the sample that was drawn,
+// which has the same expectation. F_z = 1 is as informative as the prior; more keeps latents from
 // collapsing. J_x is the same of a voxel about what the decoder says of it. Shown with J_z are the
 // entropy power N = exp(2 h / d) / (2 pi e) and J N >= 1, the Fisher-Shannon index.
 namespace vae

@@ -43,8 +43,7 @@ private:
 };
 
 const RegisterObjective registered({ "IWAE", true, { { "ImportanceSamples", 5, 1, 100 } },
-  [](Parameters& p)
-{ return std::make_unique<IWAE>(static_cast<int>(p["ImportanceSamples"])); } });
+  [](Parameters& p) { return std::make_unique<IWAE>(static_cast<int>(p["ImportanceSamples"])); } });
 
 } // namespace
 } // namespace vae

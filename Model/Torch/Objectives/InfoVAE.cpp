@@ -5,7 +5,8 @@
 
 #include <ATen/TensorOperators.h>
 
-// Objectives that compare the aggregated posterior with the prior by their maximum mean discrepancy.
+// Objectives that compare the aggregated posterior with the prior by their maximum mean
+// discrepancy.
 //   InfoVAE: L = -log p(x|z) + (1 - alpha) KL + (alpha + lambda - 1) MMD   Zhao et al. 2019, Eq. 6
 //            (alpha = 0, lambda = 1 is the VAE, alpha = 1 the MMD-VAE)
 //   WAE-MMD: L = -log p(x|z) + lambda MMD, with one value for each latent attribute, or with
@@ -57,11 +58,9 @@ private:
 };
 
 const RegisterObjective info({ "InfoVAE", true,
-  { { "Alpha", 0.5, 0, 1 }, { "Lambda", 10, 0, 10000 }, { "Kernel", 0, 0, 1 } },
-  [](Parameters& p)
+  { { "Alpha", 0.5, 0, 1 }, { "Lambda", 10, 0, 10000 }, { "Kernel", 0, 0, 1 } }, [](Parameters& p)
 {
-  return std::make_unique<InfoVAE>(
-    1 - p["Alpha"], p["Alpha"] + p["Lambda"] - 1, p["Kernel"], true);
+  return std::make_unique<InfoVAE>(1 - p["Alpha"], p["Alpha"] + p["Lambda"] - 1, p["Kernel"], true);
 } });
 const RegisterObjective wae({ "WAE-MMD", false,
   { { "Lambda", 10, 0, 10000 }, { "Kernel", 0, 0, 1 }, { "NoisyEncoder", 0, 0, 1 } },

@@ -69,8 +69,7 @@ private:
     const at::Tensor codes = network.nearestCodes(rows);
     this->Used = at::bincount(codes, {}, this->Codes).to(rows.scalar_type());
     use.mul_(this->Decay).add_(this->Used, 1 - this->Decay);
-    sum.mul_(this->Decay)
-      .add_(at::zeros_like(sum).index_add_(0, codes, rows), 1 - this->Decay);
+    sum.mul_(this->Decay).add_(at::zeros_like(sum).index_add_(0, codes, rows), 1 - this->Decay);
     const at::Tensor unused = (use < 0.01).nonzero().flatten();
     if (unused.numel() > 0)
     {

@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# vae_libtorch: headers, libraries and flags of the LibTorch to build against.
+
+set(VAE_TORCH_WHEEL "" CACHE PATH "Folder of the torch package that pip installed, instead of Torch_DIR")
+
+add_library(vae_libtorch INTERFACE)
+if (VAE_TORCH_WHEEL)
+  # The CMake files of a CUDA wheel ask for nvcc and the whole CUDA toolkit. Nothing here is compiled for a
+  # GPU, so its headers and libraries are enough.
+  file(READ "${VAE_TORCH_WHEEL}/version.py" version)
+  if (NOT version MATCHES "__version__ = '([^']+)'")
+    message(FATAL_ERROR "VAE_TORCH_WHEEL is '${VAE_TORCH_WHEEL}'; version.py there has no __version__. It must be "
+      "what python3 -c \"import torch; print(torch.__path__[0])\" prints.")
+  endif ()
+  set(Torch_VERSION "${CMAKE_MATCH_1}")
+  target_include_directories(vae_libtorch SYSTEM INTERFACE
+    "${VAE_TORCH_WHEEL}/include" "${VAE_TORCH_WHEEL}/include/torch/csrc/api/include")
+  # libtorch.so refers to nothing; it brings the GPU's library with it.
+  target_link_libraries(vae_libtorch INTERFACE
+    -Wl,--push-state,--no-as-needed "${VAE_TORCH_WHEEL}/lib/libtorch.so" -Wl,--pop-state
+    "${VAE_TORCH_WHEEL}/lib/libtorch_cpu.so" "${VAE_TORCH_WHEEL}/lib/libc10.so")
+else ()
+  find_package(Torch REQUIRED)
+  separate_arguments(flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+  target_compile_options(vae_libtorch INTERFACE ${flags})
+  target_link_libraries(vae_libtorch INTERFACE ${TORCH_LIBRARIES})
+  target_include_directories(vae_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+endif ()
