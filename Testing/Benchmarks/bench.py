@@ -61,7 +61,7 @@ class Results:
 def main():
     options = arguments()
     bench = os.path.join(options.build, "bin", "vae_bench")
-    peers = {"PYTHONPATH": options.torch, "OMP_WAIT_POLICY": "passive"} if options.torch else {}
+    peers = {"PYTHONPATH": options.torch} if options.torch else {}
     virtual = [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a"]
     results = Results()
     small = min(options.edges)
