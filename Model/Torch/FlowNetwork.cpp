@@ -67,9 +67,9 @@ FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
         this->register_module(name + std::to_string(i), FlowBlock(dimensions, channels, Times)));
     }
   };
-  add(this->Before, "before", width, 1);
+  add(this->Before, "before", width, 2);
   add(this->Middle, "middle", 2 * width, 4);
-  add(this->After, "after", width, 1);
+  add(this->After, "after", width, 2);
 }
 
 void FlowNetwork::initialise(const at::Generator& generator)

@@ -17,10 +17,10 @@ namespace vae
 namespace
 {
 
-constexpr int Width = 48;
-constexpr double LearningRate = 2e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
+constexpr int Width = 64;
+constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
 constexpr double LargestDecay = 0.999;           // of the moving average of the weights
-constexpr double CellsAStep = 6000;              // in all crops of a step
+constexpr double CellsAStep = 7000;              // in all crops of a step
 constexpr std::int64_t MostCrops = 64;           // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;

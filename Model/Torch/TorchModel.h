@@ -20,6 +20,9 @@ struct TrainingState
   std::map<std::string, at::Tensor> tensors;
 };
 
+/// A tensor's values, float32.
+std::vector<float> valuesOf(const at::Tensor& t);
+
 class TorchModel : public Model
 {
 public:

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What the end of a training measures: the random field, anomaly scores, texture.
+#include "Inference.h"
+#include "Reconstruction.h"
+#include "Texture.h"
+#include "TorchModel.h"
+#include "Variogram.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace vae
+{
+namespace
+{
+
+/// A block of cells in the middle of a volume, of about so many voxels.
+Box middleOf(const Frame& frame, std::int64_t most)
+{
+  const double edge =
+    std::pow(static_cast<double>(most), 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
+  Box part{ {}, frame.cells() };
+  for (int a = 0; a < 3; ++a)
+  {
+    const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
+    part.origin[a] = (part.size[a] - n) / 2;
+    part.size[a] = n;
+  }
+  return part;
+}
+
+} // namespace
+
+void TorchModel::fitPrior(
+  const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor)
+{
+  const Frame frame(volume.dims, volume.spacing, this->Info.network);
+  const Box part = most > 0 ? middleOf(frame, most) : Box{ {}, frame.cells() };
+  const Latent latent = this->encodePart(volume, frame, part, run, monitor);
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const auto field = [&](const std::vector<float>& values)
+  {
+    return at::from_blob(const_cast<float*>(values.data()),
+      { latent.channels, part.size[0], part.size[1], part.size[2] });
+  };
+  this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
+  if (most == 0)
+  {
+    this->matchField(volume, frame, run, monitor);
+    this->fitAnomalies(volume, frame, latent, run, monitor);
+    this->fitTexture(volume, frame, latent, run);
+  }
+}
+
+void TorchModel::matchField(
+  const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
+{
+  if (this->Info.network.architecture != Architecture::Field)
+  {
+    return;
+  }
+  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
+  // their covariance and roughness.
+  const bool phases = this->Info.hasPhases();
+  LatentField::Observed wanted{ LearnedPrior::localMean(volume, this->Info), 0, 0 };
+  if (phases)
+  {
+    const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
+    wanted.roughness =
+      variogram(readFolded(volume, frame, this->Info.channels, middle).gt(0.5).to(at::kFloat),
+        frame, true, 1);
+  }
+  const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
+  {
+    report(monitor, 1);
+    Inference inference(this->Info, this->Net, frame, run);
+    LatentGrid grid{ field, {} };
+    Box inside{ {}, grid.high() };
+    for (int a = 3 - frame.dimensions; a < 3; ++a)
+    {
+      inside.origin[a] = inference.decodeHalo();
+      inside.size[a] -= 2 * inside.origin[a];
+    }
+    const Index3 most = inference.decodeTile(inside.size);
+    for (int a = 0; a < 3; ++a)
+    {
+      inside.size[a] = std::min(inside.size[a], most[a]);
+    }
+    const at::Tensor decoded = inference.decode(grid, inside);
+    if (!phases)
+    {
+      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0, 0 };
+    }
+    const at::Tensor odds = makeObservation(this->Info, at::kCPU)->logOdds(decoded, 0);
+    const double others = 1 - this->Info.channels[0].fractions[0];
+    const auto below = std::clamp<std::int64_t>(
+      std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
+    const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
+    const at::Tensor found = odds.gt(threshold).to(at::kFloat);
+    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), variogram(found, frame, true, 1),
+      threshold.item<double>() };
+  };
+  constexpr double most = 8000; // cells
+  std::array<std::int64_t, 3> size{ 1, 1, 1 };
+  for (int a = 3 - frame.dimensions; a < 3; ++a)
+  {
+    size[static_cast<std::size_t>(a)] =
+      std::lround(std::pow(most, 1. / frame.dimensions)) + 2 * this->Net->decodeHalo();
+  }
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  this->Field->match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0));
+}
+
+void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
+  const RunOptions& run, const Monitor& monitor)
+{
+  const Box part = middleOf(frame, 1 << 22); // enough for the distribution of a score
+  Inference inference(this->Info, this->Net, frame, run);
+  Reconstruction reconstruction(inference, this->Info, volume, latent, {}, {}, nullptr);
+  AnomalyScale scale;
+  forEachTile(part.size, inference.decodeTile(part.size), monitor, [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    reconstruction.measure(box, scale);
+  });
+  scale.finish();
+  this->Anomalies = std::move(scale);
+}
+
+void TorchModel::fitTexture(
+  const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run)
+{
+  Inference inference(this->Info, this->Net, frame, run);
+  const Index3 cells = frame.cells(), most = inference.decodeTile(cells);
+  Box part = middleOf(frame, 1 << 21);
+  for (int a = 0; a < 3; ++a)
+  {
+    part.size[a] = std::min(part.size[a], most[a]);
+  }
+  const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
+                            { latent.channels, cells[0], cells[1], cells[2] }),
+    {} };
+  const at::Tensor decoded = inference.decode(field, part), x = inference.read(volume, part);
+  if (!this->Info.hasPhases())
+  {
+    const auto channels = static_cast<std::int64_t>(this->Info.channels.size());
+    const at::Tensor d = (decoded - x).unflatten(1, { channels, -1 });
+    for (std::int64_t c = 0; c < channels; ++c)
+    {
+      this->Info.channels[static_cast<std::size_t>(c)].residual =
+        std::sqrt(d.select(1, c).square().mean().item<double>());
+    }
+  }
+  this->Info.textureWidth = vae::fitTexture(
+    decoded, x, frame, *makeObservation(this->Info, at::kCPU), this->Info.hasPhases());
+}
+
+} // namespace vae
