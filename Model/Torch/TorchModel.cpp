@@ -7,12 +7,7 @@
 #include "Reconstruction.h"
 
 #include <ATen/Functions.h>
-#include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
-#include <c10/core/InferenceMode.h>
-
-#include <algorithm>
-#include <cmath>
 
 namespace vae
 {

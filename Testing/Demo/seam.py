@@ -36,9 +36,9 @@ for i in range(args.realizations):
     name = new.PointData.GetArray(0).GetName()
     volume = array_of(new, name)[0].astype(numpy.float32)
     for axis, label in enumerate("zyx"):
-        across = [float(numpy.abs(volume.take(k, axis) - volume.take((k + 1) % args.edge, axis)).mean())
-                  for k in range(args.edge)]
-        inside = numpy.array(across[:-1])
+        others = tuple(a for a in range(3) if a != axis)
+        across = numpy.abs(numpy.roll(volume, -1, axis) - volume).mean(others, dtype=float)
+        inside = across[:-1]
         ratios.append(across[-1] / inside.mean())
         os.write(1, f"  {label}: gradient across the seam over that inside {ratios[-1]:.4f}; "
                     f"planes inside scatter by {inside.std() / inside.mean():.4f}\n".encode())
