@@ -31,8 +31,8 @@ struct Latent
   int channels = 0;
   std::vector<float> mean;
   std::vector<float> logVariance; ///< may be empty
-  /// What decoding takes from the log odds of the first phase. A random field's, because a decoder
-  /// that is unsure of it gives phases other fractions than the data's.
+  /// What decoding takes from the log odds of the first phase. Of a field that a prior has drawn,
+  /// because a decoder that is unsure of it gives phases other fractions than the data's.
   double threshold = 0;
 };
 

@@ -16,7 +16,7 @@ namespace vae
 namespace
 {
 
-constexpr int Steps = 25; // of the midpoint rule, two evaluations each
+constexpr int Steps = 50;
 constexpr double SmoothingCells = 2.5;
 constexpr const char* LocalPrefix = "local.";
 
@@ -121,8 +121,8 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto shaped = [&](const at::Tensor& t)
   { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
-  at::Tensor x =
-    shaped(at::randn({ channels, even[0], even[1], even[2] }, generator) * request.temperature);
+  const std::array<std::int64_t, 4> field{ channels, even[0], even[1], even[2] };
+  at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
   std::shared_ptr<FlowNetwork> net = this->Net;
   if (!place.device.is_cpu())
   {
@@ -152,28 +152,34 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       .to(at::kFloat);
   };
   const at::Tensor start = x;
-  const double h = 1. / Steps;
   for (int i = 0; i < Steps; ++i)
   {
-    report(monitor, i * h);
-    const double t = i * h, after = t + h;
-    const at::Tensor middle = x + velocity(x, t) * (h / 2);
-    x = x + velocity(middle, t + h / 2) * h;
+    const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
+    report(monitor, t);
+    const at::Tensor v = velocity(x, t), data = x + (1 - t) * v, noise = x - t * v;
+    // As much new noise as the reverse of a diffusion has between the two times.
+    const double ratio = t * (1 - after) / (after * (1 - t)),
+                 fresh = (1 - after) * std::sqrt(1 - ratio * ratio);
+    x = after * data + (1 - after) * ratio * noise;
+    if (i + 1 < Steps)
+    {
+      x = x + shaped(at::randn(field, generator) * (fresh * request.temperature));
+    }
     // What is known goes straight from its noise to itself.
     x = at::lerp(x, (1 - after) * start + after * known, where);
   }
-  at::Tensor field = fromNetworkShape(x).to(at::kCPU)[0];
+  at::Tensor drawn = fromNetworkShape(x).to(at::kCPU)[0];
   for (int a = 0; a < 3; ++a)
   {
-    field = field.slice(a + 1, 0, request.size[static_cast<std::size_t>(a)]);
+    drawn = drawn.slice(a + 1, 0, request.size[static_cast<std::size_t>(a)]);
   }
-  return (field * each(this->Scale) + each(this->Mean)).contiguous();
+  return (drawn * each(this->Scale) + each(this->Mean)).contiguous();
 }
 
 std::map<std::string, at::Tensor> LearnedPrior::tensors() const
 {
   std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale },
-    { "trend_scale", this->TrendScale } };
+    { "trend_scale", this->TrendScale }, { "threshold", at::full({ 1 }, this->Threshold) } };
   for (const auto& p : this->Net->named_parameters())
   {
     all["network." + p.key()] = p.value();
@@ -221,6 +227,9 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   load("mean", prior->Mean);
   load("scale", prior->Scale);
   load("trend_scale", prior->TrendScale);
+  at::Tensor threshold = at::zeros({ 1 });
+  load("threshold", threshold);
+  prior->Threshold = threshold.item<double>();
   prior->Local = LatentField::fromTensors(
     get(std::string(LocalPrefix) + "quantiles"), get(std::string(LocalPrefix) + "covariance"));
   return prior;

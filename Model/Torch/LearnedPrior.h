@@ -29,10 +29,13 @@ struct FieldRequest
 };
 
 /// A second generative model, of latent fields instead of voxels (two stages: Dai and Wipf 2019):
-/// an ordinary differential equation dx/dt = v(x, t) that carries noise at t = 0 to latent fields
-/// at t = 1 (flow matching, Lipman et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). Because
-/// crops that fit a small network know nothing of waves that are longer, the local mean of the data
-/// is drawn first, as a random field, and v depends on it, smoothed; a user can give it instead.
+/// a velocity v(x, t) that carries noise at t = 0 to latent fields at t = 1 (flow matching, Lipman
+/// et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). It tells where a field that is part noise
+/// goes to and comes from; each step towards it draws some of the noise anew (ancestral sampling:
+/// Song et al. 2021, DDIM, Eq. 16 with eta = 1), which forgets what earlier steps got wrong.
+/// Because crops that fit a small network know nothing of waves that are longer, the local mean of
+/// the data is drawn first, as a random field, and v depends on it, smoothed; a user can give it
+/// instead.
 class LearnedPrior
 {
 public:
@@ -61,6 +64,7 @@ public:
   /// that is drawn smooth the network would sharpen what little the drawing got wrong.
   LatentField Local;
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
+  double Threshold = 0;  ///< Latent::threshold, where samples have the data's fractions
 
 private:
   int Dimensions;

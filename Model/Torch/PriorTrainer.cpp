@@ -25,7 +25,7 @@ constexpr std::int64_t MostCrops = 64;           // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
 constexpr std::int64_t FewestCells = 4; // along each axis
-constexpr std::uint64_t KnownOneIn = 4; // crops of which a part is known
+constexpr std::uint64_t KnownOneIn = 8; // crops of which a part is known
 
 } // namespace
 

@@ -29,9 +29,9 @@ public:
   TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
   static std::shared_ptr<const TorchModel> load(const std::string& path);
 
-  /// Measure the latent field of the training volume, for sample(), and its anomaly scores: of all
-  /// of it, or, without the scores, of a block in its middle with about `most` voxels where that is
-  /// not 0.
+  /// Measure the latent field of the training volume, for sample(), and what else the end of a
+  /// training measures: of all of it, or its field alone, of a block in its middle with about
+  /// `most` voxels, where that is not 0.
   void fitPrior(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
 
@@ -83,6 +83,9 @@ private:
   void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
     const RunOptions& run, const Monitor& monitor);
   void matchField(
+    const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
+  /// A flow that learns for minutes gets the phases' fractions a little wrong.
+  void matchLearned(
     const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
   void fitTexture(
     const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run);

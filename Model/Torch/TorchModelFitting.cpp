@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// What the end of a training measures: the random field, anomaly scores, texture.
+// What the end of a training measures: the priors, anomaly scores, texture.
 #include "Inference.h"
 #include "Reconstruction.h"
 #include "Texture.h"
@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 
 namespace vae
 {
@@ -53,6 +54,7 @@ void TorchModel::fitPrior(
   if (most == 0)
   {
     this->matchField(volume, frame, run, monitor);
+    this->matchLearned(volume, frame, run, monitor);
     this->fitAnomalies(volume, frame, latent, run, monitor);
     this->fitTexture(volume, frame, latent, run);
   }
@@ -115,6 +117,62 @@ void TorchModel::matchField(
   }
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   this->Field->match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0));
+}
+
+void TorchModel::matchLearned(
+  const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
+{
+  if (!this->Learned || !this->Info.hasPhases())
+  {
+    return;
+  }
+  // Where the local mean is that of a part of the volume, the fraction is known, and few samples
+  // tell the threshold that gives it. They take time: a long training has more of them.
+  constexpr std::int64_t edge = 28, most = 4, stepsASample = 1000;
+  const auto samples = std::clamp<std::int64_t>(this->Info.priorSteps / stepsASample, 1, most);
+  const at::Tensor local = LearnedPrior::localMean(volume, this->Info);
+  const Place place = choosePlace(run.device, run.precision, run.threads);
+  const auto seen = makeObservation(this->Info, at::kCPU);
+  Inference inference(this->Info, this->Net, frame, run);
+  std::mt19937_64 random(0);
+  std::vector<at::Tensor> odds;
+  double wanted = 0;
+  for (std::int64_t i = 0; i < samples; ++i)
+  {
+    report(monitor, 1);
+    Index3 origin{};
+    FieldRequest request;
+    for (int a = 0; a < 3; ++a)
+    {
+      const std::int64_t n = local.size(a + 1), size = std::min(n, edge);
+      origin[a] = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n - size + 1));
+      request.size[a] = size;
+    }
+    request.trend = slice(local, origin, request.size).contiguous();
+    const LatentGrid field{ this->Learned->sample(request,
+                              at::make_generator<at::CPUGeneratorImpl>(random()), place, monitor),
+      {} };
+    Box part{ {}, request.size };
+    const Index3 tile = inference.decodeTile(part.size);
+    for (int a = 0; a < 3; ++a)
+    {
+      part.size[a] = std::min(part.size[a], tile[a]);
+    }
+    odds.push_back(seen->logOdds(inference.decode(field, part), 0).flatten());
+    wanted += 1 - slice(request.trend, part.origin, part.size).mean().item<double>();
+  }
+  // Voxels are drawn, so their fraction is the mean probability.
+  const at::Tensor all = at::cat(odds);
+  wanted /= static_cast<double>(samples);
+  double low = -8, high = 8;
+  for (int i = 0; i < 20; ++i)
+  {
+    const double middle = 0.5 * (low + high);
+    ((all - middle).sigmoid().mean().item<double>() > wanted ? low : high) = middle;
+  }
+  auto matched = std::make_shared<LearnedPrior>(*this->Learned);
+  matched->Threshold = 0.5 * (low + high);
+  this->Learned = std::move(matched);
 }
 
 void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,

@@ -147,7 +147,9 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     }
   }
   draw.latent.mean = valuesOf(field);
-  draw.latent.threshold = draw.prior == Prior::RandomField ? this->Field->threshold() : 0;
+  draw.latent.threshold = draw.prior == Prior::RandomField ? this->Field->threshold()
+    : draw.prior == Prior::Learned                         ? this->Learned->Threshold
+                                                           : 0;
   return draw.latent;
 }
 

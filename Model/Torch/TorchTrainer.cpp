@@ -510,11 +510,11 @@ std::shared_ptr<const Model> TorchTrainer::model(
   run.device = this->Info.options.device;
   run.precision = this->Info.options.precision;
   run.threads = this->Where.threads;
-  model->fitPrior(this->Data[0], request.statisticsVoxels, run, monitor);
   if (this->Prior)
   {
     model->setLearnedPrior(this->Prior->prior());
   }
+  model->fitPrior(this->Data[0], request.statisticsVoxels, run, monitor);
   if (request.trainingState)
   {
     model->setTrainingState(this->state());

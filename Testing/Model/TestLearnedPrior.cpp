@@ -14,6 +14,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 using namespace vae;
 
@@ -264,6 +265,42 @@ TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
   EXPECT_THROW(model->sample({ 44, 40, 40 }, 1, periodic), std::invalid_argument);
 }
 
+TEST(PriorTraining, SamplesHaveTheDatasFractions)
+{
+  // Also of a flow that has learned nothing yet.
+  const Volume v = test::rockVolume(72, 1, 14);
+  TorchTrainer trainer({ v }, small());
+  while (!trainer.step().finished)
+  {
+  }
+  const auto model = test::throughAFile(trainer, false);
+  const Dims dims{ 64, 64, 64 };
+  std::vector<float> probability(static_cast<std::size_t>(voxels(dims)));
+  Outputs outputs;
+  OutputChannel& to = outputs.probability.emplace_back();
+  to.data = probability.data();
+  to.type = ScalarType::Float32;
+  GenerateOptions options = learned();
+  double sum = 0, uncorrected = 0;
+  constexpr int realizations = 4;
+  for (; options.realization < realizations; ++options.realization)
+  {
+    const auto mean = [&](Latent latent, double threshold)
+    {
+      latent.threshold = threshold;
+      model->decode(latent, dims, model->decodeHalo(), outputs, {}, {});
+      return std::accumulate(probability.begin(), probability.end(), 0.) /
+        static_cast<double>(probability.size());
+    };
+    const Latent latent = model->sample(dims, model->decodeHalo(), options);
+    sum += mean(latent, latent.threshold);
+    uncorrected += mean(latent, 0);
+  }
+  const double wanted = model->info().channels[0].fractions.back();
+  EXPECT_NEAR(sum / realizations, wanted, 0.02);
+  EXPECT_GT(std::abs(uncorrected / realizations - wanted), 0.03); // so there was something to do
+}
+
 TEST(PriorTraining, ResumesBitEqual)
 {
   const Volume v = test::rockVolume(72, 1, 14);
@@ -326,11 +363,11 @@ TEST(PriorTraining, SmallVolumesAndOtherNetworksHaveNone)
 TEST(PriorTrainer, PartsAreKnownInSomeCrops)
 {
   std::mt19937_64 random(1);
-  const at::Tensor known = knownParts({ 600, 12, 10, 8 }, random);
-  ASSERT_EQ(known.sizes().vec(), (std::vector<std::int64_t>{ 600, 1, 12, 10, 8 }));
+  const at::Tensor known = knownParts({ 1200, 12, 10, 8 }, random);
+  ASSERT_EQ(known.sizes().vec(), (std::vector<std::int64_t>{ 1200, 1, 12, 10, 8 }));
   EXPECT_TRUE(known.eq(0).logical_or(known.eq(1)).all().item<bool>());
   const at::Tensor part = known.flatten(1).mean(1);
-  EXPECT_NEAR(part.eq(0).to(at::kFloat).mean().item<double>(), 3. / 4 + 1. / 8 / 27, 0.06);
+  EXPECT_NEAR(part.eq(0).to(at::kFloat).mean().item<double>(), 7. / 8 + 1. / 16 / 27, 0.04);
   EXPECT_GT(part.gt(0.5).sum().item<std::int64_t>(), 30);                         // holes
   EXPECT_GT(part.gt(0).logical_and(part.lt(0.3)).sum().item<std::int64_t>(), 30); // boreholes
 }
