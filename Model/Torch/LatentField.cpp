@@ -204,7 +204,7 @@ void LatentField::match(const Observed& wanted,
     if (wanted.roughness > 0 && seen.roughness > 0)
     {
       this->Amplitude = std::clamp(
-        this->Amplitude * std::pow(seen.roughness / wanted.roughness, response), 0.25, 4.);
+        this->Amplitude * std::pow(seen.roughness / wanted.roughness, response * part), 0.25, 4.);
     }
     const at::Tensor c = at::fft_fftshift(
       at::real(
