@@ -157,8 +157,9 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
     report(monitor, t);
     const at::Tensor v = velocity(x, t), data = x + (1 - t) * v, noise = x - t * v;
-    // As much new noise as the reverse of a diffusion has between the two times.
-    const double ratio = t * (1 - after) / (after * (1 - t)),
+    // As much new noise as the reverse of a diffusion has between the two times; none beside what
+    // is known.
+    const double ratio = request.known.defined() ? 1 : t * (1 - after) / (after * (1 - t)),
                  fresh = (1 - after) * std::sqrt(1 - ratio * ratio);
     x = after * data + (1 - after) * ratio * noise;
     if (i + 1 < Steps)
