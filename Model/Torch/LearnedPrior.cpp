@@ -162,7 +162,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     const double ratio = request.known.defined() ? 1 : t * (1 - after) / (after * (1 - t)),
                  fresh = (1 - after) * std::sqrt(1 - ratio * ratio);
     x = after * data + (1 - after) * ratio * noise;
-    if (i + 1 < Steps)
+    if (fresh > 0)
     {
       x = x + shaped(at::randn(field, generator) * (fresh * request.temperature));
     }

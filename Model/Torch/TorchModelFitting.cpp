@@ -36,6 +36,16 @@ Box middleOf(const Frame& frame, std::int64_t most)
   return part;
 }
 
+/// A box of at most so many cells along each axis, from the same corner.
+Box atMost(Box box, const Index3& most)
+{
+  for (int a = 0; a < 3; ++a)
+  {
+    box.size[a] = std::min(box.size[a], most[a]);
+  }
+  return box;
+}
+
 } // namespace
 
 void TorchModel::fitPrior(
@@ -89,12 +99,8 @@ void TorchModel::matchField(
       inside.origin[a] = inference.decodeHalo();
       inside.size[a] -= 2 * inside.origin[a];
     }
-    const Index3 most = inference.decodeTile(inside.size);
-    for (int a = 0; a < 3; ++a)
-    {
-      inside.size[a] = std::min(inside.size[a], most[a]);
-    }
-    const at::Tensor decoded = inference.decode(grid, inside);
+    const at::Tensor decoded =
+      inference.decode(grid, atMost(inside, inference.decodeTile(inside.size)));
     if (!phases)
     {
       return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0, 0 };
@@ -152,12 +158,7 @@ void TorchModel::matchLearned(
     const LatentGrid field{ this->Learned->sample(request,
                               at::make_generator<at::CPUGeneratorImpl>(random()), place, monitor),
       {} };
-    Box part{ {}, request.size };
-    const Index3 tile = inference.decodeTile(part.size);
-    for (int a = 0; a < 3; ++a)
-    {
-      part.size[a] = std::min(part.size[a], tile[a]);
-    }
+    const Box part = atMost({ {}, request.size }, inference.decodeTile(request.size));
     odds.push_back(seen->logOdds(inference.decode(field, part), 0).flatten());
     wanted += 1 - slice(request.trend, part.origin, part.size).mean().item<double>();
   }
@@ -198,12 +199,8 @@ void TorchModel::fitTexture(
   const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run)
 {
   Inference inference(this->Info, this->Net, frame, run);
-  const Index3 cells = frame.cells(), most = inference.decodeTile(cells);
-  Box part = middleOf(frame, 1 << 21);
-  for (int a = 0; a < 3; ++a)
-  {
-    part.size[a] = std::min(part.size[a], most[a]);
-  }
+  const Index3 cells = frame.cells();
+  const Box part = atMost(middleOf(frame, 1 << 21), inference.decodeTile(cells));
   const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
                             { latent.channels, cells[0], cells[1], cells[2] }),
     {} };
