@@ -37,14 +37,14 @@ void write(
   });
 }
 
-/// Whether each of some voxels counts.
+/// Which of some voxels are ghosts and do not count.
 class Counted
 {
 public:
   explicit Counted(const Channel& ghosts) : Ghosts(ghosts) {}
   const std::vector<double>& of(std::int64_t begin, std::int64_t count)
   {
-    this->Flags.assign(static_cast<std::size_t>(count), 0.);
+    this->Flags.resize(static_cast<std::size_t>(count), 0.); // zeros stay where there are no ghosts
     if (this->Ghosts.data)
     {
       read(this->Ghosts, begin, count, this->Flags.data());
@@ -61,6 +61,16 @@ struct Sums
 {
   double squares = 0, similarity = 0;
   std::int64_t equal = 0, counted = 0, windows = 0;
+
+  Sums& operator+=(const Sums& s)
+  {
+    this->squares += s.squares;
+    this->similarity += s.similarity;
+    this->equal += s.equal;
+    this->counted += s.counted;
+    this->windows += s.windows;
+    return *this;
+  }
 };
 
 /// Sums over `window` neighbours along an axis, in place: element i becomes that of [i, i +
@@ -138,7 +148,7 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
         boxSums(*values, size, a, window[static_cast<std::size_t>(a)]);
       }
     }
-    Sums& sum = sums[static_cast<std::size_t>(thread)];
+    Sums sum;
     const std::int64_t centre = (window[2] / 2 * size[1] + window[1] / 2) * size[0] + window[0] / 2;
     for (std::int64_t z = 0; z < count[2]; ++z)
     {
@@ -160,6 +170,7 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
         }
       }
     }
+    sums[static_cast<std::size_t>(thread)] += sum;
   });
 }
 
@@ -168,19 +179,26 @@ void similarity(const Comparison& what, const Dims& dims, const Work& work, std:
 Quality compare(const Comparison& what, const Dims& dims, const Work& work)
 {
   const std::int64_t all = voxels(dims);
-  std::vector<Sums> sums(static_cast<std::size_t>(work.threads()));
-  constexpr std::int64_t piece = 65536;
+  constexpr std::int64_t piece = 4096; // stays in the nearest cache
+  struct Buffers
+  {
+    std::vector<double> before, after;
+    Counted counted;
+  };
+  const auto threads = static_cast<std::size_t>(work.threads());
+  std::vector<Sums> sums(threads);
+  std::vector<Buffers> buffers(
+    threads, { std::vector<double>(piece), std::vector<double>(piece), Counted(what.ghosts) });
   work.part(0, what.ssim ? 0.3 : 1)
     .forEach((all + piece - 1) / piece, [&](std::int64_t i, int thread)
   {
     const std::int64_t begin = i * piece, count = std::min(piece, all - begin);
     const auto size = static_cast<std::size_t>(count);
-    std::vector<double> before(size), after(size);
+    auto& [before, after, counted] = buffers[static_cast<std::size_t>(thread)];
     read(what.before, begin, count, before.data());
     read(what.after, begin, count, after.data());
-    Counted counted(what.ghosts);
     const std::vector<double>& ghost = counted.of(begin, count);
-    Sums& sum = sums[static_cast<std::size_t>(thread)];
+    Sums sum;
     for (std::size_t v = 0; v < size; ++v)
     {
       const double d = after[v] - before[v];
@@ -192,13 +210,15 @@ Quality compare(const Comparison& what, const Dims& dims, const Work& work)
         ++sum.counted;
       }
     }
+    sums[static_cast<std::size_t>(thread)] += sum;
     if (what.error.data)
     {
       write(what.error, begin, count, after.data());
     }
     if (what.absolute.data)
     {
-      std::ranges::transform(after, after.begin(), [](double d) { return std::abs(d); });
+      std::transform(
+        after.begin(), after.begin() + count, after.begin(), [](double d) { return std::abs(d); });
       write(what.absolute, begin, count, after.data());
     }
   });
@@ -209,11 +229,7 @@ Quality compare(const Comparison& what, const Dims& dims, const Work& work)
   Sums total;
   for (const Sums& s : sums)
   {
-    total.squares += s.squares;
-    total.similarity += s.similarity;
-    total.equal += s.equal;
-    total.counted += s.counted;
-    total.windows += s.windows;
+    total += s;
   }
   const auto counted = static_cast<double>(total.counted);
   Quality quality;

@@ -236,6 +236,34 @@ T toScalar(double v)
   }
 }
 
+/// Call `use` with the function that makes a T of what was decoded.
+template <typename T, typename F>
+void withConversion(Decode what, const ChannelInfo& info, F&& use)
+{
+  std::vector<T> labels;
+  for (const double phase : info.phases)
+  {
+    labels.push_back(toScalar<T>(phase));
+  }
+  switch (what)
+  {
+    case Decode::Value:
+    {
+      const double low = std::min(info.minimum, info.maximum), high = info.maximum;
+      return use(
+        [&](float v) { return toScalar<T>(std::clamp(v * info.scale + info.offset, low, high)); });
+    }
+    case Decode::Phase:
+      return use([&](float v) { return labels[static_cast<std::size_t>(v)]; });
+    case Decode::Likelier:
+      return use([less = labels[0], more = labels[1]](float v) { return v > 0 ? more : less; });
+    case Decode::Sigmoid:
+      return use([](float v) { return toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v)))); });
+    case Decode::Plain:
+      return use([](float v) { return toScalar<T>(v); });
+  }
+}
+
 } // namespace
 
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
@@ -244,58 +272,46 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
   const auto [fz, fy, fx] = frame.fold;
   const std::int64_t r = fz * fy * fx, cellValues = r * channels;
   const std::int64_t h = covered.size[1] / fy, w = covered.size[2] / fx;
-  Index3 end;
+  Index3 end, skipped;
   for (int a = 0; a < 3; ++a)
   {
     end[a] = std::min(box.origin[a] + box.size[a], frame.size[a]);
+    skipped[a] = box.origin[a] - covered.origin[a];
   }
-  const std::int64_t rows = end[1] - box.origin[1];
-  const double low = std::min(info.minimum, info.maximum), high = info.maximum;
-  dispatch(out.type, [&](auto t)
+  const std::int64_t rows = end[1] - box.origin[1], step = frame.stride[2] * out.stride;
+  const auto write = [&](auto* data, const auto& converted)
   {
-    using T = decltype(t);
-    T* data = static_cast<T*>(out.data);
-    std::vector<T> labels;
-    for (const double phase : info.phases)
-    {
-      labels.push_back(toScalar<T>(phase));
-    }
     at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
       [&](std::int64_t first, std::int64_t last)
     {
       for (std::int64_t row = first; row < last; ++row)
       {
-        const std::int64_t z = box.origin[0] + row / rows, y = box.origin[1] + row % rows;
-        const std::int64_t cz = z - covered.origin[0], cy = y - covered.origin[1];
-        const float* from = folded + ((cz / fz) * h + cy / fy) * w * cellValues + channel * r +
+        const std::int64_t z = row / rows, y = row % rows;
+        const std::int64_t cz = z + skipped[0], cy = y + skipped[1];
+        const float* cell = folded +
+          (((cz / fz) * h + cy / fy) * w + skipped[2] / fx) * cellValues + channel * r +
           ((cz % fz) * fy + cy % fy) * fx;
-        T* to = data + (z * frame.stride[0] + y * frame.stride[1]) * out.stride;
-        for (std::int64_t x = box.origin[2]; x < end[2]; ++x)
+        auto* to = data + box.origin[2] * step +
+          ((box.origin[0] + z) * frame.stride[0] + (box.origin[1] + y) * frame.stride[1]) *
+            out.stride;
+        std::int64_t inCell = skipped[2] % fx;
+        for (std::int64_t x = box.origin[2]; x < end[2]; ++x, to += step)
         {
-          const std::int64_t cx = x - covered.origin[2];
-          const float v = from[cx / fx * cellValues + cx % fx];
-          T& target = to[x * frame.stride[2] * out.stride];
-          switch (what)
+          *to = converted(cell[inCell]);
+          if (++inCell == fx)
           {
-            case Decode::Value:
-              target = toScalar<T>(std::clamp(v * info.scale + info.offset, low, high));
-              break;
-            case Decode::Phase:
-              target = labels[static_cast<std::size_t>(v)];
-              break;
-            case Decode::Likelier:
-              target = labels[v > 0];
-              break;
-            case Decode::Sigmoid:
-              target = toScalar<T>(1 / (1 + std::exp(-static_cast<double>(v))));
-              break;
-            case Decode::Plain:
-              target = toScalar<T>(v);
-              break;
+            inCell = 0;
+            cell += cellValues;
           }
         }
       }
     });
+  };
+  dispatch(out.type, [&](auto t)
+  {
+    using T = decltype(t);
+    withConversion<T>(
+      what, info, [&](const auto& converted) { write(static_cast<T*>(out.data), converted); });
   });
 }
 

@@ -24,16 +24,26 @@ at::Tensor normalCdf(const at::Tensor& x)
   return 0.5 * at::special_erfc(x * -std::numbers::sqrt2 / 2);
 }
 
-/// Ranks to normal scores, channel by channel.
-at::Tensor normalScores(const at::Tensor& field)
+/// E[f(S) h_k(S)] of functions of a normal score, [channels, scores], and the normalised Hermite
+/// polynomials h_0 ... h_n: [channels, n + 1].
+at::Tensor hermiteCoefficients(const at::Tensor& values, const at::Tensor& scores, int n)
 {
-  const at::Tensor flat = field.flatten(1);
-  const auto n = flat.size(1);
-  const at::Tensor order = flat.argsort(/*stable=*/true, 1);
-  const at::Tensor ranks = at::empty_like(order);
-  ranks.scatter_(1, order, at::arange(n, order.options()).expand_as(order));
-  const at::Tensor p = (ranks.to(at::kDouble) + 0.5) / static_cast<double>(n);
-  return at::special_ndtri(p).view(field.sizes());
+  at::Tensor weight = at::exp(-0.5 * scores.square());
+  weight = weight / weight.sum();
+  at::Tensor before = at::zeros_like(scores), now = at::ones_like(scores);
+  std::vector<at::Tensor> all;
+  for (int k = 0;; ++k)
+  {
+    all.push_back(values.matmul(now * weight));
+    if (k == n)
+    {
+      return at::stack(all, 1);
+    }
+    const at::Tensor next =
+      (scores * now - std::sqrt(static_cast<double>(k)) * before) / std::sqrt(k + 1.);
+    before = now;
+    now = next;
+  }
 }
 
 /// Bohman's window: compact support, a spectrum without negative values, flat at the origin.
@@ -97,23 +107,27 @@ std::int64_t goodFftSize(std::int64_t n)
   }
 }
 
+at::Tensor taper(const Shape3& radius)
+{
+  return along(window(radius[0]), 0) * along(window(radius[1]), 1) * along(window(radius[2]), 2);
+}
+
 /// Of a field [channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2 R + 1
-/// ...], tapered. Pairs are counted exactly, without periodic wrap.
+/// ...]. Pairs are counted exactly, without periodic wrap.
 at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
 {
   std::vector<std::int64_t> sizes;
-  at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble), taper = pairs;
+  at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble);
   for (int a = 0; a < 3; ++a)
   {
     const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, at::kDouble);
     pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
-    taper = taper * along(window(radius[a]), a);
     sizes.push_back(goodFftSize(field.size(a + 1) + radius[a]));
   }
   const at::Tensor f = at::fft_rfftn(field, sizes, Axes);
   const auto channels = field.size(0);
-  const at::Tensor covariance =
-    at::empty({ channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 });
+  const at::Tensor covariance = at::empty(
+    { channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 }, at::kDouble);
   for (std::int64_t i = 0; i < channels; ++i)
   {
     for (std::int64_t j = 0; j < channels; ++j)
@@ -123,7 +137,7 @@ at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
       {
         c = c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]));
       }
-      covariance[i][j].copy_(c / pairs * taper);
+      covariance[i][j].copy_(c / pairs);
     }
   }
   return covariance;
@@ -140,6 +154,41 @@ at::Tensor waveNumbers(const Shape3& radius)
   }
   return squares.sqrt().round().to(at::kLong);
 }
+
+/// The covariance of a field seen as power: summed over all waves of about a length.
+class Waves
+{
+public:
+  explicit Waves(const Shape3& r) : Radius(r), Number(waveNumbers(r)), Taper(taper(r)) {}
+
+  at::Tensor zeros() const { return at::zeros({ this->Number.max().item<std::int64_t>() + 1 }); }
+
+  /// Of what two fields of mean 0, [channels, z, y, x], share: [channels, channels, numbers].
+  at::Tensor power(const at::Tensor& field) const
+  {
+    const at::Tensor c = covarianceOf(field, this->Radius) * this->Taper;
+    const at::Tensor p = at::real(at::fft_fftn(at::fft_ifftshift(c, Axes), {}, Axes));
+    at::Tensor bins = at::zeros({ p.size(0), p.size(1), this->zeros().numel() }, p.options());
+    return bins.index_add_(2, this->Number.flatten(), p.flatten(2));
+  }
+
+  /// A correlation, [channels, channels, lags...], with a factor for each number, made one again.
+  at::Tensor scaled(const at::Tensor& correlation, const at::Tensor& gain) const
+  {
+    const at::Tensor spectra = at::fft_fftn(at::fft_ifftshift(correlation, Axes), {}, Axes);
+    const at::Tensor factors =
+      gain.to(at::kFloat).index_select(0, this->Number.flatten()).view(this->Number.sizes());
+    const at::Tensor c =
+      at::fft_fftshift(at::real(at::fft_ifftn(spectra * factors, {}, Axes)), Axes);
+    const at::Tensor scale = // diagonal() puts channels last
+      c.diagonal(0, 0, 1)[this->Radius[0]][this->Radius[1]][this->Radius[2]].rsqrt();
+    return (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
+  }
+
+private:
+  Shape3 Radius;
+  at::Tensor Number, Taper;
+};
 
 } // namespace
 
@@ -164,58 +213,89 @@ LatentField LatentField::fit(
   {
     radius[a] = std::min(maximumLag, field.size(a + 1) / 2);
   }
-  out.Covariance = covarianceOf(normalScores(field), radius);
+  const at::Tensor values = covarianceOf(field - field.mean({ 1, 2, 3 }, true), radius);
+  out.Covariance = (out.covarianceOfScores(values) * taper(radius)).to(at::kFloat);
   return out;
 }
 
-void LatentField::match(const Observed& wanted,
+at::Tensor LatentField::covarianceOfScores(const at::Tensor& values) const
+{
+  // Cov[f(X), g(Y)] = sum over k >= 1 of f_k g_k r^k, which rises with r as f and g do: a table of
+  // it, backwards. Ranks would be simpler, but not where many values are the same.
+  constexpr int terms = 24, steps = 400;
+  const at::Tensor scores = at::linspace(-7, 7, 2801, at::kDouble);
+  const auto channels = values.size(0);
+  const at::Tensor f = hermiteCoefficients(
+    this->valuesAt(scores.to(at::kFloat).expand({ channels, -1 })).to(at::kDouble), scores, terms)
+                         .slice(1, 1);
+  const at::Tensor r = at::linspace(-1, 1, steps + 1, at::kDouble);
+  const at::Tensor powers =
+    r.unsqueeze(0).pow(at::arange(1, terms + 1, at::kDouble).unsqueeze(1)); // [terms, steps + 1]
+  const at::Tensor table = (f.unsqueeze(1) * f.unsqueeze(0)).flatten(0, 1).matmul(powers);
+  const at::Tensor wanted = values.flatten(2).flatten(0, 1).contiguous();
+  const at::Tensor above = at::searchsorted(table.contiguous(), wanted).clamp(1, steps);
+  const at::Tensor low = table.gather(1, above - 1), high = table.gather(1, above);
+  const at::Tensor part = ((wanted - low) / (high - low).clamp_min(1e-12)).clamp(0, 1);
+  const at::Tensor varies = (table.select(1, steps) - table.select(1, 0)).unsqueeze(1).gt(1e-12);
+  return at::where(varies, (above - 1 + part) * (2. / steps) - 1, 0).view(values.sizes());
+}
+
+void LatentField::match(const at::Tensor& wanted,
   const std::function<Observed(const at::Tensor&)>& observe, const Shape3& size,
   at::Generator generator)
 {
-  constexpr int rounds = 8;
+  constexpr int rounds = 24, last = 8;            // the last of which tell the threshold
   constexpr double smallest = 0.05, largest = 20; // gain
-  constexpr double response = 2; // roughness falls with about the third root of the amplitude
-  const Shape3 radius{ this->Covariance.size(2) / 2, this->Covariance.size(3) / 2,
-    this->Covariance.size(4) / 2 };
-  const at::Tensor wave = waveNumbers(radius);
+  constexpr double response = 5; // the variance falls with about the fifth root of the amplitude
+  const Waves waves(this->radius());
   const auto power = [&](const at::Tensor& values)
   {
-    const at::Tensor v = values.to(at::kDouble);
-    const at::Tensor p =
-      at::fft_fftn(at::fft_ifftshift(covarianceOf(v - v.mean(), radius)[0][0], Axes), {}, Axes);
-    const at::Tensor bins =
-      at::zeros({ wave.max().item<std::int64_t>() + 1 }, p.options().dtype(at::kFloat));
-    bins.index_add_(0, wave.flatten(), at::real(p).flatten().to(at::kFloat));
-    return bins.clamp_min(1e-3 * bins.max()); // what tapering leaves below 0
+    const at::Tensor v = values.to(at::kDouble), p = waves.power(v - v.mean())[0][0];
+    return p.clamp_min(1e-3 * p.max()); // what tapering leaves below 0
   };
-  const at::Tensor truth = power(wanted.means);
-  const at::Tensor spectra = at::fft_fftn(at::fft_ifftshift(this->Covariance, Axes), {}, Axes);
+  const auto variance = [](const at::Tensor& values) { return values.var().item<double>(); };
+  const at::Tensor truth = power(wanted), correlation = this->Covariance;
+  const double level = variance(wanted);
   at::Tensor gain = at::ones_like(truth);
+  double thresholds = 0;
   for (int i = 0;; ++i)
   {
     const Observed seen = observe(this->sample(size, generator, 1));
-    this->Threshold = seen.threshold;
+    thresholds += i > rounds - last ? seen.threshold : 0;
     if (i == rounds) // a last look
     {
+      this->Threshold = thresholds / last;
       return;
     }
     const double part = 1 / (1 + 0.5 * i); // less and less: the noise of samples averages out
     gain = (gain * (truth / power(seen.means)).pow(part)).clamp(smallest, largest);
-    if (wanted.roughness > 0 && seen.roughness > 0)
-    {
-      this->Amplitude = std::clamp(
-        this->Amplitude * std::pow(seen.roughness / wanted.roughness, response * part), 0.25, 4.);
-    }
-    const at::Tensor c = at::fft_fftshift(
-      at::real(
-        at::fft_ifftn(spectra * gain.index_select(0, wave.flatten()).view(wave.sizes()), {}, Axes)),
-      Axes);
-    const at::Tensor variance =
-      c.diagonal(0, 0, 1)[radius[0]][radius[1]][radius[2]]; // diagonal() puts channels last
-    const at::Tensor scale = variance.rsqrt();
-    this->Covariance =
-      (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
+    this->Amplitude = std::clamp(
+      this->Amplitude * std::pow(variance(seen.means) / level, response * part), 0.25, 4.);
+    this->Covariance = waves.scaled(correlation, gain);
   }
+}
+
+void LatentField::compensate(const std::vector<at::Tensor>& pairs)
+{
+  const Waves waves(this->radius());
+  at::Tensor power;
+  for (const at::Tensor& pair : pairs)
+  {
+    const at::Tensor p = pair.to(at::kDouble);
+    const at::Tensor more = waves.power(p - p.mean({ 1, 2, 3 }, true));
+    power = power.defined() ? power + more : more;
+  }
+  // What comes out is a part of what went in, and something else.
+  const at::Tensor in = power[0][0].clamp_min(1e-12), out = power[1][1].clamp_min(1e-12),
+                   passed = power[0][1].square() / in;
+  const at::Tensor gain = ((in - (out - passed)) / passed.clamp_min(1e-12)).clamp(0.25, 4);
+  this->Covariance = waves.scaled(this->Covariance, gain.pow((passed / out).clamp(0, 1)));
+}
+
+std::array<std::int64_t, 3> LatentField::radius() const
+{
+  return { this->Covariance.size(2) / 2, this->Covariance.size(3) / 2,
+    this->Covariance.size(4) / 2 };
 }
 
 at::Tensor LatentField::Spectrum::draw(const Shape3& size, at::Generator generator) const
@@ -279,13 +359,19 @@ at::Tensor LatentField::valuesAt(const at::Tensor& scores) const
 
 at::Tensor LatentField::scoresOf(const at::Tensor& values) const
 {
-  const at::Tensor flat = values.flatten(1).contiguous();
-  const at::Tensor above =
-    at::searchsorted(this->Quantiles.contiguous(), flat).clamp(1, Scores - 1);
-  const at::Tensor low = this->Quantiles.gather(1, above - 1),
-                   high = this->Quantiles.gather(1, above);
+  const at::Tensor quantiles = this->Quantiles.contiguous(), flat = values.flatten(1).contiguous();
+  const at::Tensor above = at::searchsorted(quantiles, flat).clamp(1, Scores - 1);
+  const at::Tensor low = quantiles.gather(1, above - 1), high = quantiles.gather(1, above);
   const at::Tensor part = ((flat - low) / (high - low).clamp_min(1e-12)).clamp(0, 1);
-  return ((above - 1 + part) * (2 * LargestScore / (Scores - 1)) - LargestScore)
+  const auto score = [](const at::Tensor& index)
+  { return index * (2 * LargestScore / (Scores - 1)) - LargestScore; };
+  // A value that many cells have stands for a range of scores: its middle in probability.
+  const at::Tensor last =
+                     at::searchsorted(quantiles, flat, /*out_int32=*/false, /*right=*/true) - 1,
+                   first = at::searchsorted(quantiles, flat);
+  const at::Tensor middle = at::special_ndtri(
+    0.5 * (normalCdf(score(first.to(at::kDouble))) + normalCdf(score(last.to(at::kDouble)))));
+  return at::where(last.gt(first), middle.to(at::kFloat), score(above - 1 + part))
     .view(values.sizes());
 }
 

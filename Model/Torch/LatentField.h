@@ -15,9 +15,9 @@ namespace vae
 {
 
 /// A stationary random field with the statistics of a measured one: each channel's marginal
-/// distribution, and the covariance across channels and lags of its normal scores. Sampled
-/// spectrally, at any size (Gaussian anamorphosis and spectral simulation, standard in
-/// geostatistics: Chiles and Delfiner, Geostatistics, 2012).
+/// distribution, and its covariance across channels and lags, by way of normal scores whose own
+/// gives it. Sampled spectrally, at any size (Gaussian anamorphosis, its Hermite expansion, and
+/// spectral simulation, standard in geostatistics: Chiles and Delfiner, Geostatistics, 2012).
 class LatentField
 {
 public:
@@ -26,20 +26,26 @@ public:
   static LatentField fit(
     const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
 
-  /// What a field decodes to, seen from afar and from near.
+  /// What a field decodes to, seen from afar.
   struct Observed
   {
     at::Tensor means;     ///< of each cell, [1, z, y, x]
-    double roughness = 0; ///< change from voxel to voxel; 0: does not matter
     double threshold = 0; ///< of the log odds of the first phase, where its fraction is the data's
   };
   /// Change the covariance, by a factor for each wave number, until what samples decode to has the
   /// covariance of what is wanted (iterative translation approximation, Shields et al. 2011), and
-  /// the amplitude of its normal scores until it is as rough: a decoder is no linear filter, and
-  /// makes fragments of a field that has only the right covariance.
+  /// the amplitude of its normal scores, until it has the variance: a decoder is no linear filter,
+  /// and makes fragments of a field that has only the right covariance. Samples are few, so steps
+  /// become smaller and smaller and their noise averages out (Robbins and Monro 1951).
+  /// \param wanted the means of the data in each cell, [1, z, y, x]
   /// \param observe for samples of [channels, size...]
-  void match(const Observed& wanted, const std::function<Observed(const at::Tensor&)>& observe,
+  void match(const at::Tensor& wanted, const std::function<Observed(const at::Tensor&)>& observe,
     const std::array<std::int64_t, 3>& size, at::Generator generator);
+
+  /// The field goes into something that passes on waves in part, and adds others: change the
+  /// covariance, where waves are passed on, so that what comes out has the one it has now.
+  /// \param pairs [2, z, y, x] each: what went in, with that covariance, and what came out
+  void compensate(const std::vector<at::Tensor>& pairs);
 
   /// Where samples decode to the data's fraction of the first phase, as match() found it.
   double threshold() const { return this->Threshold; }
@@ -73,6 +79,9 @@ private:
   };
   Spectrum spectrum(
     const std::array<std::int64_t, 3>& size, const std::array<bool, 3>& periodic) const;
+  std::array<std::int64_t, 3> radius() const; ///< of the lags
+  /// Of normal scores, so that values have this one: [channels, channels, lags...].
+  at::Tensor covarianceOfScores(const at::Tensor& values) const;
   at::Tensor scoresOf(const at::Tensor& values) const;
   at::Tensor valuesAt(const at::Tensor& scores) const;
 

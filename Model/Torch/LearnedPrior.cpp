@@ -68,7 +68,7 @@ at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 
 }
 
 at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
-  const Place& place, const Monitor& monitor) const
+  const Place& place, const Monitor& monitor, at::Tensor* local) const
 {
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
@@ -89,9 +89,10 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     even[axis] += even[axis] % 2;
   }
 
-  at::Tensor trend;
+  at::Tensor trend, drawn;
   if (request.trend.defined())
   {
+    drawn = request.trend;
     trend = smooth(request.trend, request.periodic);
     for (int a = 0; a < 3; ++a) // the last cells once more
     {
@@ -110,11 +111,27 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
       wide[axis] += 2 * margin[axis];
     }
-    trend =
-      smooth(this->Local.sample(wide, request.localNoise.defined() ? request.localNoise : generator,
-               (request.mirrored ? -1 : 1) * request.temperature, request.periodic),
-        request.periodic);
-    trend = slice(trend, margin, even).contiguous();
+    const at::Generator noise = request.localNoise.defined() ? request.localNoise : generator;
+    const double temperature = (request.mirrored ? -1 : 1) * request.temperature;
+    at::Tensor mean;
+    if (request.localKnown.defined())
+    {
+      mean = at::zeros({ 1, wide[0], wide[1], wide[2] });
+      const at::Tensor where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+      slice(mean, margin, request.size).copy_(request.localKnown);
+      slice(where, margin, request.size).copy_(request.localWhere);
+      mean = this->Local.sampleGiven(mean, where, noise, temperature);
+    }
+    else
+    {
+      mean = this->Local.sample(wide, noise, temperature, request.periodic);
+    }
+    drawn = slice(mean, margin, request.size);
+    trend = slice(smooth(mean, request.periodic), margin, even).contiguous();
+  }
+  if (local)
+  {
+    *local = drawn;
   }
   trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
 
@@ -169,18 +186,15 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     // What is known goes straight from its noise to itself.
     x = at::lerp(x, (1 - after) * start + after * known, where);
   }
-  at::Tensor drawn = fromNetworkShape(x).to(at::kCPU)[0];
-  for (int a = 0; a < 3; ++a)
-  {
-    drawn = drawn.slice(a + 1, 0, request.size[static_cast<std::size_t>(a)]);
-  }
-  return (drawn * each(this->Scale) + each(this->Mean)).contiguous();
+  const at::Tensor all = fromNetworkShape(x).to(at::kCPU)[0];
+  return (slice(all, { 0, 0, 0 }, request.size) * each(this->Scale) + each(this->Mean))
+    .contiguous();
 }
 
 std::map<std::string, at::Tensor> LearnedPrior::tensors() const
 {
   std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale },
-    { "trend_scale", this->TrendScale }, { "threshold", at::full({ 1 }, this->Threshold) } };
+    { "trend_scale", this->TrendScale } };
   for (const auto& p : this->Net->named_parameters())
   {
     all["network." + p.key()] = p.value();
@@ -228,9 +242,6 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   load("mean", prior->Mean);
   load("scale", prior->Scale);
   load("trend_scale", prior->TrendScale);
-  at::Tensor threshold = at::zeros({ 1 });
-  load("threshold", threshold);
-  prior->Threshold = threshold.item<double>();
   prior->Local = LatentField::fromTensors(
     get(std::string(LocalPrefix) + "quantiles"), get(std::string(LocalPrefix) + "covariance"));
   return prior;

@@ -24,6 +24,12 @@ struct FieldRequest
   /// 1956).
   at::Generator localNoise;
   bool mirrored = false;
+  ///@{
+  /// The data's mean in each cell as localMean() has it, [1, size...], is given where `localWhere`,
+  /// [size...], is true, and the rest of it drawn around that; or undefined.
+  at::Tensor localKnown;
+  at::Tensor localWhere;
+  ///@}
   at::Tensor known; ///< [channels, size...]: a field that is given where `where`, or undefined
   at::Tensor where; ///< [size...], bool
 };
@@ -41,9 +47,11 @@ class LearnedPrior
 public:
   LearnedPrior(int dimensions, int latentChannels, int width);
 
-  /// Where the field is known it stays so, and the rest is drawn to fit it.
+  /// [channels, size...], float32 on the CPU. Where the field is known it stays so, and the rest is
+  /// drawn to fit it.
+  /// \param local if not null: the data's mean in each cell that it was drawn for, [1, size...]
   at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
-    const Monitor& monitor) const; ///< [channels, size...], float32 on the CPU
+    const Monitor& monitor, at::Tensor* local = nullptr) const;
 
   /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
   /// values, or of where a phase is not that of the lowest label.
@@ -64,7 +72,6 @@ public:
   /// that is drawn smooth the network would sharpen what little the drawing got wrong.
   LatentField Local;
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
-  double Threshold = 0;  ///< Latent::threshold, where samples have the data's fractions
 
 private:
   int Dimensions;

@@ -111,15 +111,10 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
   this->Learning->initialise(this->Noise);
   this->Learning->to(place.device);
   this->Average.Net->to(place.device);
-  {
-    const c10::NoGradGuard guard;
-    const auto from = this->Learning->parameters(), to = this->Average.Net->parameters();
-    for (std::size_t i = 0; i < to.size(); ++i)
-    {
-      at::Tensor(to[i]).copy_(from[i]);
-    }
-  }
   this->Optimiser = std::make_unique<AdamW>(this->Learning->parameters(), WeightDecay);
+  this->Optimiser->lendCopies(*this->Learning, place.compute);
+  this->AverageWeights = sideBySide(this->Average.Net->parameters());
+  this->AverageWeights.copy_(this->Optimiser->parameters());
 }
 
 void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
@@ -249,6 +244,7 @@ double PriorTrainer::step(double progress, const Place& place)
   { return toNetworkShape(t, this->Dimensions).to(place.device); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
   const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
+  this->Optimiser->refreshCopies();
   const at::Tensor velocity = this->Learning->forward(cast(at),
     FlowNetwork::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
     {});
@@ -265,8 +261,8 @@ double PriorTrainer::step(double progress, const Place& place)
   this->LastVoxels = cells * static_cast<double>(batch) * this->VoxelsACell;
   const auto n = static_cast<double>(this->Count);
   const c10::NoGradGuard guard;
-  at::_foreach_lerp_(this->Average.Net->parameters(), this->Learning->parameters(),
-    1 - std::min(LargestDecay, n / (n + 10)));
+  this->AverageWeights.lerp_(
+    this->Optimiser->parameters(), 1 - std::min(LargestDecay, n / (n + 10)));
   return loss.item<double>();
 }
 

@@ -63,7 +63,8 @@ private:
   std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
   std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
   std::shared_ptr<FlowNetwork> Learning;
-  LearnedPrior Average; ///< a moving average of its weights
+  LearnedPrior Average;      ///< a moving average of its weights
+  at::Tensor AverageWeights; ///< all of them
   std::unique_ptr<AdamW> Optimiser;
   std::mt19937_64 Random;
   at::Generator Noise;

@@ -3,7 +3,6 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
-#include "Inference.h"
 #include "Reconstruction.h"
 
 #include <ATen/Functions.h>
@@ -99,6 +98,16 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       " voxels of this model need " + toString(wanted) + " with " +
       std::to_string(this->Info.latentChannels()));
   }
+  this->decodeEach(latent, dims, margin, run, monitor,
+    [&](Inference& inference, const Box& box, const at::Tensor& decoded)
+  { inference.write(box, decoded, outputs, latent.threshold); });
+}
+
+void TorchModel::decodeEach(const Latent& latent, const Dims& dims, int margin,
+  const RunOptions& run, const Monitor& monitor,
+  const std::function<void(Inference&, const Box&, const at::Tensor&)>& use) const
+{
+  const Frame frame(dims, this->Info.spacing, this->Info.network);
   Inference inference(this->Info, this->Net, frame, run);
   const Index3 cells = frame.cells();
   LatentGrid field;
@@ -109,8 +118,8 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
     shape.push_back(cells[a] - 2 * field.low[a]);
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
-  forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
-  { inference.write(box, inference.decode(field, box), outputs, latent.threshold); });
+  forEachTile(cells, inference.decodeTile(cells), monitor,
+    [&](const Box& box) { use(inference, box, inference.decode(field, box)); });
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,

@@ -6,6 +6,7 @@
 #include "AnomalyScale.h"
 #include "Blocks.h"
 #include "Device.h"
+#include "Inference.h"
 #include "LatentField.h"
 #include "LearnedPrior.h"
 #include "Network.h"
@@ -75,8 +76,13 @@ private:
     Latent latent; ///< without its values
   };
   Draw plan(const Dims& dims, int margin, const GenerateOptions& options) const;
+  /// \param local see LearnedPrior::sample
   at::Tensor draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
-    const Monitor& monitor) const;
+    const Monitor& monitor, at::Tensor* local = nullptr) const;
+  /// What a latent field decodes to, tile by tile.
+  void decodeEach(const Latent& latent, const Dims& dims, int margin, const RunOptions& run,
+    const Monitor& monitor,
+    const std::function<void(Inference&, const Box&, const at::Tensor&)>& use) const;
   /// The wanted local mean as the learned prior reads it.
   at::Tensor trendOf(
     const std::vector<float>& trend, const FieldRequest& request, int margin) const;
@@ -84,7 +90,7 @@ private:
     const RunOptions& run, const Monitor& monitor);
   void matchField(
     const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
-  /// A flow that learns for minutes gets the phases' fractions a little wrong.
+  /// The flow makes a little more of long waves of the local mean than it should.
   void matchLearned(
     const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
   void fitTexture(

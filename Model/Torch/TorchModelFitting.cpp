@@ -3,10 +3,10 @@
 //
 // What the end of a training measures: the priors, anomaly scores, texture.
 #include "Inference.h"
+#include "OddsCount.h"
 #include "Reconstruction.h"
 #include "Texture.h"
 #include "TorchModel.h"
-#include "Variogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -78,16 +78,8 @@ void TorchModel::matchField(
     return;
   }
   // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
-  // their covariance and roughness.
+  // their covariance.
   const bool phases = this->Info.hasPhases();
-  LatentField::Observed wanted{ LearnedPrior::localMean(volume, this->Info), 0, 0 };
-  if (phases)
-  {
-    const Box middle = toVoxels(middleOf(frame, 1 << 23), frame.cell);
-    wanted.roughness =
-      variogram(readFolded(volume, frame, this->Info.channels, middle).gt(0.5).to(at::kFloat),
-        frame, true, 1);
-  }
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
     report(monitor, 1);
@@ -103,7 +95,7 @@ void TorchModel::matchField(
       inference.decode(grid, atMost(inside, inference.decodeTile(inside.size)));
     if (!phases)
     {
-      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0, 0 };
+      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0 };
     }
     const at::Tensor odds = makeObservation(this->Info, at::kCPU)->logOdds(decoded, 0);
     const double others = 1 - this->Info.channels[0].fractions[0];
@@ -111,8 +103,7 @@ void TorchModel::matchField(
       std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
     const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
     const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), variogram(found, frame, true, 1),
-      threshold.item<double>() };
+    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), threshold.item<double>() };
   };
   constexpr double most = 8000; // cells
   std::array<std::int64_t, 3> size{ 1, 1, 1 };
@@ -122,27 +113,28 @@ void TorchModel::matchField(
       std::lround(std::pow(most, 1. / frame.dimensions)) + 2 * this->Net->decodeHalo();
   }
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  this->Field->match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0));
+  this->Field->match(LearnedPrior::localMean(volume, this->Info), observe, size,
+    at::make_generator<at::CPUGeneratorImpl>(0));
 }
 
 void TorchModel::matchLearned(
   const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
 {
-  if (!this->Learned || !this->Info.hasPhases())
+  if (!this->Learned)
   {
     return;
   }
-  // Where the local mean is that of a part of the volume, the fraction is known, and few samples
-  // tell the threshold that gives it. They take time: a long training has more of them.
-  constexpr std::int64_t edge = 28, most = 4, stepsASample = 1000;
+  // Where the local mean is that of a part of the volume, it is known what should come of it, and
+  // few samples tell the difference. They take time: a long training has more of them.
+  constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
   const auto samples = std::clamp<std::int64_t>(this->Info.priorSteps / stepsASample, 1, most);
   const at::Tensor local = LearnedPrior::localMean(volume, this->Info);
   const Place place = choosePlace(run.device, run.precision, run.threads);
   const auto seen = makeObservation(this->Info, at::kCPU);
+  const bool phases = this->Info.hasPhases();
   Inference inference(this->Info, this->Net, frame, run);
   std::mt19937_64 random(0);
-  std::vector<at::Tensor> odds;
-  double wanted = 0;
+  std::vector<at::Tensor> pairs;
   for (std::int64_t i = 0; i < samples; ++i)
   {
     report(monitor, 1);
@@ -159,20 +151,19 @@ void TorchModel::matchLearned(
                               at::make_generator<at::CPUGeneratorImpl>(random()), place, monitor),
       {} };
     const Box part = atMost({ {}, request.size }, inference.decodeTile(request.size));
-    odds.push_back(seen->logOdds(inference.decode(field, part), 0).flatten());
-    wanted += 1 - slice(request.trend, part.origin, part.size).mean().item<double>();
-  }
-  // Voxels are drawn, so their fraction is the mean probability.
-  const at::Tensor all = at::cat(odds);
-  wanted /= static_cast<double>(samples);
-  double low = -8, high = 8;
-  for (int i = 0; i < 20; ++i)
-  {
-    const double middle = 0.5 * (low + high);
-    ((all - middle).sigmoid().mean().item<double>() > wanted ? low : high) = middle;
+    const at::Tensor in = slice(request.trend, part.origin, part.size);
+    at::Tensor out = inference.decode(field, part);
+    if (phases)
+    {
+      const at::Tensor odds = seen->logOdds(out, 0);
+      OddsCount count;
+      count.add(odds);
+      out = (count.threshold(1 - in.mean().item<double>(), true) - odds).sigmoid();
+    }
+    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, frame))[0] }));
   }
   auto matched = std::make_shared<LearnedPrior>(*this->Learned);
-  matched->Threshold = 0.5 * (low + high);
+  matched->Local.compensate(pairs);
   this->Learned = std::move(matched);
 }
 

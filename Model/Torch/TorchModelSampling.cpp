@@ -3,6 +3,7 @@
 //
 // Drawing latent fields from a model's priors, freely or around what is known.
 #include "Conditioning.h"
+#include "OddsCount.h"
 #include "TorchModel.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -92,7 +93,7 @@ TorchModel::Draw TorchModel::plan(
 }
 
 at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
-  const Monitor& monitor) const
+  const Monitor& monitor, at::Tensor* local) const
 {
   // Each realization is a stream of its own: neighbouring seeds share nothing.
   const auto stream = [&](std::int64_t number, std::uint32_t purpose)
@@ -112,7 +113,7 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, co
     paired.localNoise = stream(options.realization / 2, 1);
     paired.mirrored = options.realization % 2 != 0;
     return this->Learned->sample(
-      paired, generator, choosePlace(run.device, run.precision, run.threads), monitor);
+      paired, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
   }
   if (draw.prior == Prior::RandomField)
   {
@@ -137,7 +138,8 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
   {
     draw.request.trend = this->trendOf(trend, draw.request, margin);
   }
-  at::Tensor field = this->draw(draw, options, run, monitor);
+  at::Tensor local;
+  at::Tensor field = this->draw(draw, options, run, monitor, &local);
   for (std::int64_t a = 0; a < 3; ++a) // a periodic field's margin is its other end
   {
     if (draw.request.periodic[static_cast<std::size_t>(a)])
@@ -147,9 +149,27 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     }
   }
   draw.latent.mean = valuesOf(field);
-  draw.latent.threshold = draw.prior == Prior::RandomField ? this->Field->threshold()
-    : draw.prior == Prior::Learned                         ? this->Learned->Threshold
-                                                           : 0;
+  if (draw.prior == Prior::RandomField)
+  {
+    draw.latent.threshold = this->Field->threshold();
+  }
+  else if (draw.prior == Prior::Learned && this->Info.hasPhases())
+  {
+    // A flow that learned for minutes misses the fraction that it was asked for by a little.
+    const Index3 cells = Frame(dims, this->Info.spacing, this->Info.network).cells();
+    Index3 origin{};
+    for (std::size_t a = 0; a < 3; ++a)
+    {
+      origin[a] = (draw.request.size[a] - cells[a]) / 2;
+    }
+    const double first = 1 - slice(local, origin, cells).mean().item<double>();
+    const auto seen = makeObservation(this->Info, at::kCPU);
+    OddsCount count;
+    this->decodeEach(draw.latent, dims, margin, run, {},
+      [&](Inference&, const Box&, const at::Tensor& decoded)
+    { count.add(seen->logOdds(decoded, 0)); });
+    draw.latent.threshold = count.threshold(first, options.texture && this->Info.textureWidth > 0);
+  }
   return draw.latent;
 }
 
@@ -185,6 +205,17 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   const Place place = choosePlace(run.device, run.precision, run.threads);
   network->to(place.device);
 
+  if (draw.prior == Prior::Learned)
+  {
+    // Drawn around what is known once and for all: taken from what fills a hole it would wander.
+    request.localKnown = at::zeros({ 1, request.size[0], request.size[1], request.size[2] });
+    request.localWhere =
+      at::zeros({ request.size[0], request.size[1], request.size[2] }, at::kBool);
+    slice(request.localKnown, inside.origin, inside.size)
+      .copy_(LearnedPrior::localMean(known, this->Info));
+    slice(request.localWhere, inside.origin, inside.size).copy_(given.fractions().ge(1.));
+  }
+
   // The first round knows cells that are known wholly; the others also those whose rest has been
   // filled. What is encoded beside a hole depends on what fills it.
   constexpr int rounds = 3;
@@ -212,16 +243,6 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     slice(request.known, inside.origin, inside.size)
       .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
         { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
-    if (draw.prior == Prior::Learned) // the local mean is not free either
-    {
-      request.trend = LearnedPrior::localMean(filled.volume, this->Info);
-      for (std::int64_t a = 0; a < 3; ++a) // the border's cells once more beyond it
-      {
-        const std::int64_t n = request.trend.size(a + 1), around = inside.origin[a];
-        request.trend = request.trend.index_select(
-          a + 1, at::arange(-around, n + around, at::kLong).clamp(0, n - 1));
-      }
-    }
     request.where = at::zeros(field[0].sizes(), at::kBool);
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));

@@ -120,6 +120,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   learnt.insert(learnt.end(), scale.begin(),
     scale.begin() + static_cast<std::ptrdiff_t>(this->Seen->parameters()));
   this->Optimiser = std::make_unique<AdamW>(learnt, options.weightDecay);
+  this->Optimiser->lendCopies(*this->Net, this->Where.compute);
   if (initial)
   {
     const ModelInfo& from = initial->info();
@@ -221,6 +222,7 @@ StepRecord TorchTrainer::step()
   }
   Batch batch;
   batch.x = this->Patches->read(patches).to(this->Where.device);
+  this->Optimiser->refreshCopies();
   const Posterior q = this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
   const auto patchCount = static_cast<double>(o.batch());
   batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vae_bench CASE [EDGE]: one measurement of the library without ParaView, as JSON on a line. What
-// bench.py puts beside PyTorch. Volumes are periodic copies of a made rock, so that any size is
-// there at once; the network is the default one.
+// vae_bench CASE [EDGE [wide]]: one measurement of the library without ParaView, as JSON on a line.
+// What bench.py puts beside PyTorch. Volumes are periodic copies of a made rock, so that any size
+// is there at once; the network is the default one, or the one of twice its width.
 #include "Memory.h"
 #include "Rock.h"
 #include "Torch/Device.h"
@@ -91,9 +91,15 @@ Volume volumeOf(const std::vector<std::uint8_t>& voxels, std::int64_t edge)
   return v;
 }
 
-TrainOptions options()
+TrainOptions options(bool wide = false)
 {
   TrainOptions o;
+  if (wide) // and patches to match, so that layers rule and not what is between them
+  {
+    o.network.width = 64;
+    o.patchSize = 64;
+    o.batchSize = 4;
+  }
   o.timeBudget = 0;
   o.epochs = 100000;
   o.priorShare = 0;
@@ -117,20 +123,20 @@ double peakGiB()
   return kib / 1048576;
 }
 
-void train(std::int64_t edge)
+void train(std::int64_t edge, bool wide)
 {
   const std::vector<std::uint8_t> voxels = rockOf(edge);
-  TorchTrainer trainer({ volumeOf(voxels, edge) }, options());
-  const TrainOptions o;
+  const TrainOptions o = options(wide);
+  TorchTrainer trainer({ volumeOf(voxels, edge) }, o);
   const auto each = static_cast<double>(o.batch()) * std::pow(o.patch(), 3);
   const Timing t = timed([&] { trainer.step(); }, 2 * Patience);
   std::printf("{\"voxels_a_second\": %.0f, \"first_step_ms\": %.1f, \"step_ms\": %.1f}\n",
     each / t.median, 1e3 * t.first, 1e3 * t.median);
 }
 
-std::shared_ptr<const Model> modelOf(const Volume& v)
+std::shared_ptr<const Model> modelOf(const Volume& v, bool wide = false)
 {
-  TrainOptions o = options();
+  TrainOptions o = options(wide);
   o.epochs = 1;
   o.priorShare = 0.5;
   TorchTrainer trainer({ v }, o);
@@ -140,10 +146,10 @@ std::shared_ptr<const Model> modelOf(const Volume& v)
   return trainer.model({ true, 1 << 20 }, {});
 }
 
-void infer(std::int64_t edge)
+void infer(std::int64_t edge, bool wide)
 {
   const std::vector<std::uint8_t> small = rockOf(128), voxels = rockOf(edge);
-  const auto model = modelOf(volumeOf(small, 128));
+  const auto model = modelOf(volumeOf(small, 128), wide);
   const Volume v = volumeOf(voxels, edge);
   std::vector<std::uint8_t> labels(voxels.size());
   RunOptions run;
@@ -209,10 +215,10 @@ void roofline()
     "{\"matrix_gflops\": %.0f, \"convolution_gflops\": %.0f}\n", matrix / 1e9, convolution / 1e9);
 }
 
-/// The convolutions of the default network, alone, forward, at the size of a training step.
-void layers()
+/// The convolutions of a network, alone, forward, at the size of a training step.
+void layers(bool wide)
 {
-  const TrainOptions o;
+  const TrainOptions o = options(wide);
   const RunScope scope(choosePlace("cpu", Precision::Automatic, 0), false);
   const c10::InferenceMode inference;
   const std::int64_t fine = o.patch() / o.network.fold();
@@ -259,13 +265,14 @@ int main(int argc, char** argv)
 {
   const std::string what = argc > 1 ? argv[1] : "";
   const std::int64_t edge = argc > 2 ? std::atol(argv[2]) : 128;
+  const bool wide = argc > 3 && std::string(argv[3]) == "wide";
   if (what == "train")
   {
-    train(edge);
+    train(edge, wide);
   }
   else if (what == "infer")
   {
-    infer(edge);
+    infer(edge, wide);
   }
   else if (what == "file")
   {
@@ -277,11 +284,11 @@ int main(int argc, char** argv)
   }
   else if (what == "layers")
   {
-    layers();
+    layers(wide);
   }
   else
   {
-    std::fprintf(stderr, "vae_bench train|infer [EDGE], or file, roofline, layers\n");
+    std::fprintf(stderr, "vae_bench train|infer|layers [EDGE [wide]], or file, roofline\n");
     return 2;
   }
   return 0;

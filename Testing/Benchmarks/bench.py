@@ -78,15 +78,23 @@ def main():
         for how in ("default", "tuned"):
             results.add(f"{small}^3, PyTorch {how}",
                         child([sys.executable, os.path.join(here, "peer.py"), "infer", how, str(small)], peers))
+        results.add("wide", child([bench, "train", str(small), "wide"]))
+        results.add("wide", child([bench, "infer", str(small), "wide"]))
+        for how in ("default", "tuned"):
+            for what in ("train", "infer"):
+                results.add(f"wide, PyTorch {how}", child(
+                    [sys.executable, os.path.join(here, "peer.py"), what, how, str(small), "wide"], peers))
         results.add(f"pipeline {small}^3", child(
             [*virtual, "pvpython", os.path.join(here, "filters.py"), str(small)],
             {"VAE_BENCH_PLUGIN": options.plugin, "PV_PLUGIN_PATH": ""}))
         results.add("file", child([bench, "file"]))
-    layers = child([bench, "layers"])
+    layers, wide = child([bench, "layers"]), child([bench, "layers", str(small), "wide"])
+
+    def training_flops(layers, voxels):  # of a voxel: forward, and twice that backward
+        return 3e9 * sum(layer["times"] * layer["gflop"] for layer in layers) / voxels
 
     whole = sum(layer["times"] * layer["gflop"] for layer in layers)
-    voxels = 2 * 48**3
-    flops = 3 * whole * 1e9 / voxels  # a training voxel: forward, and twice that backward
+    flops = training_flops(layers, 2 * 48**3)
     get = results.median
     rate, limit = get("train: voxels_a_second"), get("machine: convolution_gflops") * 1e9
     print(f"\n{processor()}, {os.cpu_count()} threads, {platform.platform()}")
@@ -112,6 +120,11 @@ def main():
                 *[(over(v, f"{edge}^3, PyTorch {how}: {key}"), f"PyTorch {how}") for how in ("default", "tuned")],
                 (v / get(f"{small}^3: {key}") if edge != small else None, f"that of {small}^3"))
         row(f"peak memory of these, {edge}^3", get(f"{edge}^3: peak_gib"), "GiB")
+    for key, unit in (("voxels_a_second", "training"), ("reconstruct", "reconstruct")):
+        v = get(f"wide: {key}")
+        row(f"twice the width, {unit}, {small}^3", v / 1e6, "Mvoxel/s",
+            *[(over(v, f"wide, PyTorch {how}: {key}"), f"PyTorch {how}") for how in ("default", "tuned")],
+            (v * training_flops(wide, 4 * 64**3) / (3 if unit == "reconstruct" else 1) / limit, "the convolution's speed"))
     piped = get(f"pipeline {small}^3: reconstruct")
     row(f"VAE Reconstruct in the pipeline, {small}^3", piped / 1e6, "Mvoxel/s",
         (over(piped, f"{small}^3: reconstruct"), "the library alone"))
@@ -119,13 +132,13 @@ def main():
     row("loading the plugin", get(f"pipeline {small}^3: load_plugin_ms"), "ms")
     row("model file, saved", get("file: save_ms"), "ms")
     row("model file, loaded", get("file: load_ms"), "ms")
-    print("\nconvolutions alone, forward, a step's size: GFLOP/s, part of the convolution's speed, part of the work")
+    print("\nconvolutions of the default network alone, forward, a step's size: GFLOP/s, part of the convolution's speed, part of the work")
     for layer in layers:
         print(f"  {layer['layer']:18s} x{layer['times']}  {layer['gflops']:6.0f}  {layer['gflops'] * 1e9 / limit:5.2f}  "
               f"{layer['times'] * layer['gflop'] / whole:5.2f}")
     with open(options.output, "w", encoding="utf-8") as file:
         json.dump({"machine": {"processor": processor(), "threads": os.cpu_count(), "system": platform.platform()},
-                   "results": results.table(), "layers": layers}, file, indent=1)
+                   "results": results.table(), "layers": layers, "wide_layers": wide}, file, indent=1)
     print(f"\nwrote {os.path.abspath(options.output)}")
 
 

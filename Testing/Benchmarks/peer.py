@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
-"""peer.py train|infer default|tuned [EDGE]: the plugin's default network in Python PyTorch, as JSON on a
-line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
+"""peer.py train|infer default|tuned [EDGE [wide]]: the plugin's default network, or the one of twice its width, in
+Python PyTorch, as JSON on a line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
 autocast, channels_last_3d, inference_mode. Exits with 77 without PyTorch."""
 import json
 import os
@@ -21,7 +21,8 @@ except ImportError:
 what, how = sys.argv[1:3]
 edge = int(sys.argv[3]) if len(sys.argv) > 3 else 128
 tuned = how == "tuned"
-FOLD, WIDTH, LATENT, PATCH, BATCH = 4, 32, 8, 48, 2
+FOLD, LATENT = 4, 8
+WIDTH, PATCH, BATCH = (64, 64, 4) if "wide" in sys.argv[4:] else (32, 48, 2)
 SECONDS = 12
 
 

@@ -66,6 +66,84 @@ TEST(LatentField, SamplesHaveTheMeasuredStatistics)
   EXPECT_GT(covariance(data, 1, 0, 1) - covariance(data, 0, 1, 1), 0.2);
 }
 
+TEST(LatentField, ManyEqualValuesKeepTheirCovariance)
+{
+  // As local means of a rock are: 0 in most cells. And a channel that is the same everywhere.
+  const at::Tensor first = example(64, 1)[0];
+  const at::Tensor data =
+    at::stack({ (first - 0.3).clamp_min(0), at::full_like(first, 0.25), first });
+  const LatentField field = LatentField::fit(data);
+  const at::Tensor drawn = field.sample({ 64, 64, 64 }, generator(2), 1);
+  EXPECT_NEAR(drawn[0].eq(0).to(at::kFloat).mean().item<double>(),
+    data[0].eq(0).to(at::kFloat).mean().item<double>(), 0.02);
+  EXPECT_LT((drawn[1] - 0.25).abs().max().item<double>(), 1e-6);
+  for (const std::int64_t lag : { 0, 1, 2, 4 })
+  {
+    for (const int other : { 0, 2 })
+    {
+      EXPECT_NEAR(covariance(drawn, 0, other, lag), covariance(data, 0, other, lag),
+        0.05 * covariance(data, 0, other, 0))
+        << lag << ' ' << other;
+    }
+  }
+}
+
+TEST(LatentField, EqualValuesThatAreKnownPullLittle)
+{
+  // A plane of zeros, each of which may stand for any score below -0.1: what is drawn beside it is
+  // low, but not as low as beside the least score there is.
+  const at::Tensor values = (example(48, 1)[0].unsqueeze(0) - 0.3).clamp_min(0);
+  const LatentField field = LatentField::fit(values);
+  at::Tensor known = at::zeros({ 1, 24, 24, 24 });
+  at::Tensor where = at::zeros({ 24, 24, 24 }, at::kBool);
+  where.select(0, 12).fill_(true);
+  double drawn = 0, real = 0, places = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed)
+  {
+    drawn += field.sampleGiven(known, where, generator(seed), 1)[0][13].mean().item<double>() / 8;
+  }
+  for (std::int64_t z = 0; z + 1 < 48; ++z) // the mean beside a zero between zeros
+  {
+    const at::Tensor zero =
+      at::max_pool2d(values[0][z].unsqueeze(0).unsqueeze(0), 5, 1, 2)[0][0].eq(0);
+    real += values[0][z + 1].masked_select(zero).sum().item<double>();
+    places += zero.sum().item<double>();
+  }
+  EXPECT_GT(drawn, 0.5 * real / places);
+  EXPECT_LT(drawn, real / places + 0.06);
+  EXPECT_GT(values.mean().item<double>(), real / places + 0.12); // far from it
+}
+
+TEST(LatentField, CompensatesForWhatItsWavesGoThrough)
+{
+  // Long waves come out larger by half, and noise is added: of a field that is drawn after it the
+  // same comes out as goes in.
+  const at::Tensor data = example(64, 3)[0].unsqueeze(0);
+  const auto longer = [](const at::Tensor& t) { return at::avg_pool3d(t, 5, 1, 2); };
+  const auto through = [&](const at::Tensor& t, std::uint64_t seed)
+  { return t + 0.5 * longer(t) + 0.2 * longer(at::randn(t.sizes(), generator(seed))); };
+  const auto power = [&](const at::Tensor& t) { return longer(t).var().item<double>(); };
+  const LatentField before = LatentField::fit(data);
+  LatentField field = before;
+  std::vector<at::Tensor> pairs;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed)
+  {
+    const at::Tensor in = before.sample({ 24, 24, 24 }, generator(seed), 1);
+    pairs.push_back(at::cat({ in, through(in, seed) }));
+  }
+  field.compensate(pairs);
+  double wrong = 0, right = 0;
+  for (std::uint64_t seed = 11; seed <= 16; ++seed)
+  {
+    const auto out = [&](const LatentField& f)
+    { return power(through(f.sample({ 24, 24, 24 }, generator(seed), 1), seed)) / power(data); };
+    wrong += out(before) / 6;
+    right += out(field) / 6;
+  }
+  EXPECT_GT(wrong, 1.25);
+  EXPECT_NEAR(right, 1, 0.15);
+}
+
 TEST(LatentField, SeedsAndTemperature)
 {
   const LatentField field = LatentField::fit(example(24, 1));
@@ -87,27 +165,30 @@ TEST(LatentField, ThinFieldsWork)
 
 TEST(LatentField, IsMatchedToWhatIsWantedOfWhatItDecodesTo)
 {
-  // The "decoder" loses long waves and is rougher the smaller its input.
+  // The "decoder" loses long waves, and varies less the larger its input.
   const LatentField wide = LatentField::fit(example(48, 1));
   const auto smooth = [](const at::Tensor& z)
   { return at::avg_pool3d(z[0].unsqueeze(0).unsqueeze(0), 3, 1, 1)[0]; };
   const auto observe = [&](const at::Tensor& z) -> LatentField::Observed
   {
     const at::Tensor y = (z[0].unsqueeze(0) - 0.7 * smooth(z)).sign();
-    return { y, 1 / (0.1 + z[0].std().item<double>()) };
+    return { y * std::pow(z[0].std().item<double>(), -0.2) };
   };
   const at::Tensor sample = wide.sample({ 40, 40, 40 }, generator(7), 1);
-  const LatentField::Observed wanted{ smooth(sample).sign(), 0.7 };
-  const auto neighbours = [](const LatentField& f, const auto& see)
-  { return covariance(see(f.sample({ 40, 40, 40 }, generator(9), 1)).means, 0, 0, 1); };
-  const double truth = covariance(wanted.means, 0, 0, 1);
+  const at::Tensor wanted = 0.9 * smooth(sample).sign();
+  const auto correlation = [](const at::Tensor& t)
+  { return covariance(t, 0, 0, 1) / covariance(t, 0, 0, 0); };
+  const auto neighbours = [&](const LatentField& f, const auto& see)
+  { return correlation(see(f.sample({ 40, 40, 40 }, generator(9), 1)).means); };
+  const double truth = correlation(wanted);
   LatentField field = wide;
   const double before = neighbours(field, observe);
   field.match(wanted, observe, { 32, 32, 32 }, generator(8));
   const double after = neighbours(field, observe);
   EXPECT_LT(std::abs(after - truth), 0.45 * std::abs(before - truth))
     << before << " became " << after << ", wanted " << truth;
-  EXPECT_NEAR(observe(field.sample({ 40, 40, 40 }, generator(9), 1)).roughness, 0.7, 0.07);
+  EXPECT_NEAR(covariance(observe(field.sample({ 40, 40, 40 }, generator(9), 1)).means, 0, 0, 0),
+    covariance(wanted, 0, 0, 0), 0.05);
   // It goes through a file whole.
   const auto t = field.tensors();
   const LatentField back = LatentField::fromTensors(t.at("quantiles"), t.at("covariance"),

@@ -229,3 +229,25 @@ TEST(Layers, ThinVolumesInBFloat16)
     }
   }
 }
+
+TEST(Layers, GradientsOfThinVolumesInBFloat16)
+{
+  // oneDNN's weights' gradient of two cells' thickness holds what was in its memory before.
+  for (const std::int64_t cells : { 1, 2, 3 })
+  {
+    Conv layer(3, 16, 16, 3);
+    layer->initialise(at::make_generator<at::CPUGeneratorImpl>(2));
+    const at::Tensor x = at::rand({ 2, 16, cells, 6, 5 });
+    const auto gradient = [&](at::ScalarType type)
+    {
+      layer->zero_grad();
+      at::full({ 1 << 20 }, std::nan("")); // what a kernel that reads too much would find
+      const at::Tensor in = x.to(type).contiguous(at::MemoryFormat::ChannelsLast3d);
+      layer->forward(in).to(at::kFloat).square().sum().backward();
+      return layer->weight.grad().clone();
+    };
+    const at::Tensor exact = gradient(at::kFloat), rounded = gradient(at::kBFloat16);
+    EXPECT_LT((rounded - exact).abs().max().item<double>(), 0.03 * exact.abs().max().item<double>())
+      << cells;
+  }
+}

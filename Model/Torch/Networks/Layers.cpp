@@ -12,17 +12,32 @@
 namespace vae
 {
 
-ConvImpl::ConvImpl(int dimensions, int in, int out, int kernel, bool transposed)
-  : Stride(static_cast<std::size_t>(dimensions), kernel == 2 ? 2 : 1)
-  , Padding(static_cast<std::size_t>(dimensions), kernel == 3 ? 1 : 0)
-  , Transposed(transposed)
+namespace
+{
+
+at::Tensor noKernel(int dimensions, int in, int out, int kernel, bool transposed)
 {
   std::vector<std::int64_t> shape{ transposed ? in : out, transposed ? out : in };
   shape.insert(shape.end(), static_cast<std::size_t>(dimensions), kernel);
   const auto format =
     dimensions == 3 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-  this->weight = this->register_parameter("weight", at::zeros(shape).contiguous(format));
-  this->bias = this->register_parameter("bias", at::zeros({ out }));
+  return at::zeros(shape).contiguous(format);
+}
+
+} // namespace
+
+at::Tensor LayerImpl::in(at::ScalarType type, const at::Tensor& own, const at::Tensor& copy)
+{
+  return copy.defined() && copy.scalar_type() == type && c10::GradMode::is_enabled() ? copy
+                                                                                     : own.to(type);
+}
+
+ConvImpl::ConvImpl(int dimensions, int in, int out, int kernel, bool transposed)
+  : LayerImpl(noKernel(dimensions, in, out, kernel, transposed), at::zeros({ out }))
+  , Stride(static_cast<std::size_t>(dimensions), kernel == 2 ? 2 : 1)
+  , Padding(static_cast<std::size_t>(dimensions), kernel == 3 ? 1 : 0)
+  , Transposed(transposed)
+{
 }
 
 at::Tensor ConvImpl::forward(const at::Tensor& x, const std::vector<bool>& wrapped)
@@ -42,10 +57,11 @@ at::Tensor ConvImpl::forward(const at::Tensor& x, const std::vector<bool>& wrapp
     }
   }
   // oneDNN's bfloat16 convolution of a volume of one cell's thickness reads memory that nobody has
-  // written where the channels are odd in number (LibTorch 2.6: not-a-numbers come out).
-  const bool thin = in.dim() == 5 && in.size(2) == 1 && in.scalar_type() == at::kBFloat16;
+  // written where the channels are odd in number, and its weights' gradient does so with two cells
+  // (LibTorch 2.6: not-a-numbers come out).
+  const bool thin = in.dim() == 5 && in.size(2) <= 2 && in.scalar_type() == at::kBFloat16;
   const at::ScalarType type = thin ? at::kFloat : x.scalar_type();
-  return at::convolution(in.to(type), this->weight.to(type), this->bias.to(type), this->Stride,
+  return at::convolution(in.to(type), this->weightIn(type), this->biasIn(type), this->Stride,
     padding, ones, this->Transposed, zeros, 1)
     .to(x.scalar_type());
 }
@@ -61,14 +77,13 @@ void ConvImpl::initialise(const at::Generator& generator)
 }
 
 DenseImpl::DenseImpl(std::int64_t in, std::int64_t out)
-  : weight(this->register_parameter("weight", at::zeros({ out, in })))
-  , bias(this->register_parameter("bias", at::zeros({ out })))
+  : LayerImpl(at::zeros({ out, in }), at::zeros({ out }))
 {
 }
 
 at::Tensor DenseImpl::forward(const at::Tensor& x)
 {
-  return at::linear(x, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()));
+  return at::linear(x, this->weightIn(x.scalar_type()), this->biasIn(x.scalar_type()));
 }
 
 void DenseImpl::initialise(const at::Generator& generator)
@@ -80,8 +95,7 @@ void DenseImpl::initialise(const at::Generator& generator)
 }
 
 CellNormImpl::CellNormImpl(int channels)
-  : weight(this->register_parameter("weight", at::ones({ channels })))
-  , bias(this->register_parameter("bias", at::zeros({ channels })))
+  : LayerImpl(at::ones({ channels }), at::zeros({ channels }))
 {
 }
 
@@ -90,7 +104,7 @@ at::Tensor CellNormImpl::forward(const at::Tensor& x)
   // Channels last in memory, so that this is a view and the kernel runs over neighbours.
   const at::Tensor last = x.movedim(1, -1);
   return at::layer_norm(
-    last, { last.size(-1) }, this->weight.to(x.scalar_type()), this->bias.to(x.scalar_type()))
+    last, { last.size(-1) }, this->weightIn(x.scalar_type()), this->biasIn(x.scalar_type()))
     .movedim(-1, 1);
 }
 

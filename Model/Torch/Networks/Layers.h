@@ -14,8 +14,39 @@
 namespace vae
 {
 
+/// What has a weight and a bias. A training casts all of them at once, and lends the layers the
+/// result: steps that learn read that and leave their gradients there.
+class LayerImpl : public torch::nn::Module
+{
+public:
+  void lend(at::Tensor ofWeight, at::Tensor ofBias)
+  {
+    this->WeightCopy = std::move(ofWeight);
+    this->BiasCopy = std::move(ofBias);
+  }
+
+  at::Tensor weight, bias;
+
+protected:
+  LayerImpl(at::Tensor w, at::Tensor b)
+    : weight(this->register_parameter("weight", std::move(w)))
+    , bias(this->register_parameter("bias", std::move(b)))
+  {
+  }
+  at::Tensor weightIn(at::ScalarType type) const
+  {
+    return in(type, this->weight, this->WeightCopy);
+  }
+  at::Tensor biasIn(at::ScalarType type) const { return in(type, this->bias, this->BiasCopy); }
+
+private:
+  static at::Tensor in(at::ScalarType type, const at::Tensor& own, const at::Tensor& copy);
+
+  at::Tensor WeightCopy, BiasCopy;
+};
+
 /// A convolution in two or three dimensions.
-class ConvImpl : public torch::nn::Module
+class ConvImpl : public LayerImpl
 {
 public:
   /// kernel 3: same size. kernel 2: half the size, or twice when transposed.
@@ -26,8 +57,6 @@ public:
   /// As PyTorch does: uniform, bound 1/sqrt(fan in).
   void initialise(const at::Generator& generator);
 
-  at::Tensor weight, bias;
-
 private:
   std::vector<std::int64_t> Stride, Padding;
   bool Transposed;
@@ -35,26 +64,22 @@ private:
 TORCH_MODULE(Conv);
 
 /// A fully connected layer, [batch, in] to [batch, out].
-class DenseImpl : public torch::nn::Module
+class DenseImpl : public LayerImpl
 {
 public:
   DenseImpl(std::int64_t in, std::int64_t out);
   at::Tensor forward(const at::Tensor& x);
   void initialise(const at::Generator& generator); ///< as Conv
-
-  at::Tensor weight, bias;
 };
 TORCH_MODULE(Dense);
 
 /// Layer normalisation over the channels of each cell (Ba, Kiros and Hinton 2016). It knows
 /// nothing of other cells, so tiles stay exact; without it training with large steps diverges.
-class CellNormImpl : public torch::nn::Module
+class CellNormImpl : public LayerImpl
 {
 public:
   explicit CellNormImpl(int channels);
   at::Tensor forward(const at::Tensor& x);
-
-  at::Tensor weight, bias;
 };
 TORCH_MODULE(CellNorm);
 

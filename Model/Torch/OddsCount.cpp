@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "OddsCount.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+namespace vae
+{
+namespace
+{
+
+constexpr double Largest = 30, Width = 0.01; // a sure network's odds are beyond any threshold
+constexpr auto Bins = static_cast<std::int64_t>(2 * Largest / Width);
+
+} // namespace
+
+void OddsCount::add(const at::Tensor& odds)
+{
+  const at::Tensor more =
+    at::histc(odds.flatten().clamp(-Largest, Largest), Bins, -Largest, Largest).to(at::kDouble);
+  this->Counts = this->Counts.defined() ? this->Counts + more : more;
+}
+
+double OddsCount::threshold(double fraction, bool drawn) const
+{
+  const at::Tensor part = this->Counts / this->Counts.sum();
+  const at::Tensor middles =
+    (at::arange(Bins, at::kDouble) + 0.5) * Width - Largest;
+  double low = -8, high = 8;
+  for (int i = 0; i < 20; ++i)
+  {
+    const double middle = 0.5 * (low + high);
+    const at::Tensor above = middles - middle;
+    const at::Tensor p = drawn ? above.sigmoid() : above.gt(0).to(at::kDouble);
+    ((part * p).sum().item<double>() > fraction ? low : high) = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+} // namespace vae

@@ -1,0 +1,25 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace vae
+{
+
+/// Log odds of a phase in many voxels, counted, so that they need not be kept.
+class OddsCount
+{
+public:
+  void add(const at::Tensor& odds);
+
+  /// What has to be subtracted from them so that the phase has a fraction, [0, 1], within [-8, 8].
+  /// \param drawn voxels are drawn, so that fractions are mean probabilities; else the likelier
+  ///        phase counts
+  double threshold(double fraction, bool drawn) const;
+
+private:
+  at::Tensor Counts; ///< float64, of equal bins
+};
+
+} // namespace vae
