@@ -161,14 +161,13 @@ class Waves
 public:
   explicit Waves(const Shape3& r) : Radius(r), Number(waveNumbers(r)), Taper(taper(r)) {}
 
-  at::Tensor zeros() const { return at::zeros({ this->Number.max().item<std::int64_t>() + 1 }); }
-
   /// Of what two fields of mean 0, [channels, z, y, x], share: [channels, channels, numbers].
   at::Tensor power(const at::Tensor& field) const
   {
     const at::Tensor c = covarianceOf(field, this->Radius) * this->Taper;
     const at::Tensor p = at::real(at::fft_fftn(at::fft_ifftshift(c, Axes), {}, Axes));
-    at::Tensor bins = at::zeros({ p.size(0), p.size(1), this->zeros().numel() }, p.options());
+    const std::int64_t numbers = this->Number.max().item<std::int64_t>() + 1;
+    at::Tensor bins = at::zeros({ p.size(0), p.size(1), numbers }, p.options());
     return bins.index_add_(2, this->Number.flatten(), p.flatten(2));
   }
 
@@ -181,7 +180,9 @@ public:
     const at::Tensor c =
       at::fft_fftshift(at::real(at::fft_ifftn(spectra * factors, {}, Axes)), Axes);
     const at::Tensor scale = // diagonal() puts channels last
-      c.diagonal(0, 0, 1)[this->Radius[0]][this->Radius[1]][this->Radius[2]].rsqrt();
+      c.diagonal(0, 0, 1)[this->Radius[0]][this->Radius[1]][this->Radius[2]]
+        .clamp_min(1e-12)
+        .rsqrt();
     return (c * scale.view({ -1, 1, 1, 1, 1 }) * scale.view({ 1, -1, 1, 1, 1 })).contiguous();
   }
 
@@ -255,7 +256,7 @@ void LatentField::match(const at::Tensor& wanted,
   };
   const auto variance = [](const at::Tensor& values) { return values.var().item<double>(); };
   const at::Tensor truth = power(wanted), correlation = this->Covariance;
-  const double level = variance(wanted);
+  const double level = std::max(variance(wanted), 1e-12);
   at::Tensor gain = at::ones_like(truth);
   double thresholds = 0;
   for (int i = 0;; ++i)

@@ -143,7 +143,8 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   std::shared_ptr<FlowNetwork> net = this->Net;
   if (!place.device.is_cpu())
   {
-    net = std::make_shared<FlowNetwork>(*this->Net);
+    // A copy of a module would share its tensors, and take the model's own along.
+    net = fromTensors(this->tensors(), this->Dimensions, static_cast<int>(channels))->Net;
     net->to(place.device);
   }
   at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));

@@ -165,7 +165,9 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     const double first = 1 - slice(local, origin, cells).mean().item<double>();
     const auto seen = makeObservation(this->Info, at::kCPU);
     OddsCount count;
-    this->decodeEach(draw.latent, dims, margin, run, {},
+    Monitor quiet;
+    quiet.stop = monitor.stop;
+    this->decodeEach(draw.latent, dims, margin, run, quiet,
       [&](Inference&, const Box&, const at::Tensor& decoded)
     { count.add(seen->logOdds(decoded, 0)); });
     draw.latent.threshold = count.threshold(first, options.texture && this->Info.textureWidth > 0);
