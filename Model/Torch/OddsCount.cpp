@@ -22,7 +22,7 @@ void OddsCount::add(const at::Tensor& odds)
   this->Counts = this->Counts.defined() ? this->Counts + more : more;
 }
 
-double OddsCount::threshold(double fraction, bool drawn) const
+double OddsCount::threshold(double fraction) const
 {
   const at::Tensor part = this->Counts / this->Counts.sum();
   const at::Tensor middles = (at::arange(Bins, at::kDouble) + 0.5) * Width - Largest;
@@ -30,9 +30,8 @@ double OddsCount::threshold(double fraction, bool drawn) const
   for (int i = 0; i < 20; ++i)
   {
     const double middle = 0.5 * (low + high);
-    const at::Tensor above = middles - middle;
-    const at::Tensor p = drawn ? above.sigmoid() : above.gt(0).to(at::kDouble);
-    ((part * p).sum().item<double>() > fraction ? low : high) = middle;
+    const double mean = (part * (middles - middle).sigmoid()).sum().item<double>();
+    (mean > fraction ? low : high) = middle;
   }
   return 0.5 * (low + high);
 }

@@ -13,10 +13,9 @@ class OddsCount
 public:
   void add(const at::Tensor& odds);
 
-  /// What has to be subtracted from them so that the phase has a fraction, [0, 1], within [-8, 8].
-  /// \param drawn voxels are drawn, so that fractions are mean probabilities; else the likelier
-  ///        phase counts
-  double threshold(double fraction, bool drawn) const;
+  /// What has to be subtracted from them so that their mean probability is a fraction, [0, 1],
+  /// within [-8, 8]: the fraction of the phase where voxels are drawn.
+  double threshold(double fraction) const;
 
 private:
   at::Tensor Counts; ///< float64, of equal bins

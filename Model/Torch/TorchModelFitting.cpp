@@ -158,7 +158,7 @@ void TorchModel::matchLearned(
       const at::Tensor odds = seen->logOdds(out, 0);
       OddsCount count;
       count.add(odds);
-      out = (count.threshold(1 - in.mean().item<double>(), true) - odds).sigmoid();
+      out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
     }
     pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, frame))[0] }));
   }

@@ -170,7 +170,7 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     this->decodeEach(draw.latent, dims, margin, run, quiet,
       [&](Inference&, const Box&, const at::Tensor& decoded)
     { count.add(seen->logOdds(decoded, 0)); });
-    draw.latent.threshold = count.threshold(first, options.texture && this->Info.textureWidth > 0);
+    draw.latent.threshold = count.threshold(first);
   }
   return draw.latent;
 }
