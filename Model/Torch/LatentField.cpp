@@ -24,12 +24,18 @@ at::Tensor normalCdf(const at::Tensor& x)
   return 0.5 * at::special_erfc(x * -std::numbers::sqrt2 / 2);
 }
 
+/// Of equally spaced normal scores, for means over N(0, 1).
+at::Tensor normalWeights(const at::Tensor& scores)
+{
+  const at::Tensor density = at::exp(-0.5 * scores.square());
+  return density / density.sum();
+}
+
 /// E[f(S) h_k(S)] of functions of a normal score, [channels, scores], and the normalised Hermite
 /// polynomials h_0 ... h_n: [channels, n + 1].
 at::Tensor hermiteCoefficients(const at::Tensor& values, const at::Tensor& scores, int n)
 {
-  at::Tensor weight = at::exp(-0.5 * scores.square());
-  weight = weight / weight.sum();
+  const at::Tensor weight = normalWeights(scores);
   at::Tensor before = at::zeros_like(scores), now = at::ones_like(scores);
   std::vector<at::Tensor> all;
   for (int k = 0;; ++k)
@@ -361,15 +367,14 @@ at::Tensor LatentField::valuesAt(const at::Tensor& scores) const
 at::Tensor LatentField::scoresOf(const at::Tensor& values) const
 {
   const at::Tensor quantiles = this->Quantiles.contiguous(), flat = values.flatten(1).contiguous();
-  const at::Tensor above = at::searchsorted(quantiles, flat).clamp(1, Scores - 1);
+  const at::Tensor first = at::searchsorted(quantiles, flat), above = first.clamp(1, Scores - 1);
   const at::Tensor low = quantiles.gather(1, above - 1), high = quantiles.gather(1, above);
   const at::Tensor part = ((flat - low) / (high - low).clamp_min(1e-12)).clamp(0, 1);
   const auto score = [](const at::Tensor& index)
   { return index * (2 * LargestScore / (Scores - 1)) - LargestScore; };
   // A value that many cells have stands for a range of scores: its middle in probability.
   const at::Tensor last =
-                     at::searchsorted(quantiles, flat, /*out_int32=*/false, /*right=*/true) - 1,
-                   first = at::searchsorted(quantiles, flat);
+    at::searchsorted(quantiles, flat, /*out_int32=*/false, /*right=*/true) - 1;
   const at::Tensor middle = at::special_ndtri(
     0.5 * (normalCdf(score(first.to(at::kDouble))) + normalCdf(score(last.to(at::kDouble)))));
   return at::where(last.gt(first), middle.to(at::kFloat), score(above - 1 + part))
@@ -421,8 +426,7 @@ std::vector<LatentStatistics> LatentField::statistics() const
   // E[f(z)] of a variable whose quantile at a normal score s is Q(s): the mean of f(Q(s)) over N(0,
   // 1).
   const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
-  at::Tensor weights = at::exp(-0.5 * scores.square());
-  weights = weights / weights.sum();
+  const at::Tensor weights = normalWeights(scores);
   const at::Tensor q = this->Quantiles.to(at::kDouble);
   const at::Tensor mean = q.matmul(weights);
   const at::Tensor variance = (q - mean.unsqueeze(1)).square().matmul(weights);
