@@ -210,8 +210,8 @@ struct GenerateOptions
 {
   Prior prior = Prior::Automatic;
   std::int64_t seed = 0;
-  /// Each has its own stream of random numbers. A learned prior's come in pairs (0 and 1, 2
-  /// and 3...) whose local means are mirrored.
+  /// Each has its own stream of random numbers. A learned prior's come in tens (0 to 9, 10 to
+  /// 19...) whose local means are drawn together, so that they have the data's mean.
   std::int64_t realization = 0;
   double temperature = 1.0; ///< factor on the field's standard deviation
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Model.h"
+#include "Blocks.h"
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
@@ -56,6 +57,19 @@ public:
   /// periodic axis its end meets its beginning.
   at::Tensor sample(const std::array<std::int64_t, 3>& size, at::Generator generator,
     double temperature, const std::array<bool, 3>& periodic = {}) const;
+
+  /// Samples in pairs, one for each generator, of opposite normal scores: where one of a pair is
+  /// rich the other is poor (antithetic variates, Hammersley and Morton 1956).
+  struct Group
+  {
+    std::vector<at::Generator> generators;
+    std::size_t member = 0; ///< 0 and 1 are of the first pair
+    Box box;                ///< of a sample
+  };
+  /// One of a group whose normal scores are shifted, all by the same, until the mean of the first
+  /// channel in all their boxes is its expectation: the mean of few samples is that of many.
+  at::Tensor sample(const std::array<std::int64_t, 3>& size, const Group& group, double temperature,
+    const std::array<bool, 3>& periodic = {}) const;
 
   /// The same where nothing is known, and the values [channels, size...] of `known` where `where`,
   /// [size...], is true: a free sample is corrected by the simple kriging of its misfit there

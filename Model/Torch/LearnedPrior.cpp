@@ -111,8 +111,6 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
       wide[axis] += 2 * margin[axis];
     }
-    const at::Generator noise = request.localNoise.defined() ? request.localNoise : generator;
-    const double temperature = (request.mirrored ? -1 : 1) * request.temperature;
     at::Tensor mean;
     if (request.localKnown.defined())
     {
@@ -120,11 +118,20 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       const at::Tensor where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
       slice(mean, margin, request.size).copy_(request.localKnown);
       slice(where, margin, request.size).copy_(request.localWhere);
-      mean = this->Local.sampleGiven(mean, where, noise, temperature);
+      mean = this->Local.sampleGiven(mean, where, generator, request.temperature);
+    }
+    else if (request.local)
+    {
+      LatentField::Group group = *request.local;
+      for (std::size_t a = 0; a < 3; ++a)
+      {
+        group.box.origin[a] += margin[a];
+      }
+      mean = this->Local.sample(wide, group, request.temperature, request.periodic);
     }
     else
     {
-      mean = this->Local.sample(wide, noise, temperature, request.periodic);
+      mean = this->Local.sample(wide, generator, request.temperature, request.periodic);
     }
     drawn = slice(mean, margin, request.size);
     trend = slice(smooth(mean, request.periodic), margin, even).contiguous();

@@ -18,12 +18,9 @@ struct FieldRequest
   double temperature = 1;             ///< factor on the noise
   std::array<bool, 3> periodic{};
   at::Tensor trend; ///< [1, size...] in normalised data, or undefined
-  /// Of the local mean, where no trend is given: its random numbers, and whether their signs are
-  /// changed. Of two realizations that differ in the sign one is poor where the other is rich, and
-  /// the mean of a few of them is near that of many (antithetic variates, Hammersley and Morton
-  /// 1956).
-  at::Generator localNoise;
-  bool mirrored = false;
+  /// Of the local mean, where neither a trend nor a part of it is given: one of these samples,
+  /// whose box is of the field, or just one of its own.
+  std::optional<LatentField::Group> local;
   ///@{
   /// The data's mean in each cell as localMean() has it, [1, size...], is given where `localWhere`,
   /// [size...], is true, and the rest of it drawn around that; or undefined.

@@ -73,6 +73,7 @@ private:
   {
     Prior prior = Prior::Automatic;
     FieldRequest request;
+    Box inside;    ///< those of its cells that are the volume's, not its margin's
     Latent latent; ///< without its values
   };
   Draw plan(const Dims& dims, int margin, const GenerateOptions& options) const;

@@ -20,6 +20,9 @@ namespace vae
 namespace
 {
 
+/// Realizations of a learned prior whose local means are drawn together.
+constexpr std::int64_t GroupSize = 10;
+
 /// A volume whose unknown voxels a latent field has filled, in arrays of its own.
 struct Filled
 {
@@ -87,8 +90,10 @@ TorchModel::Draw TorchModel::plan(
         "xyz"[voxels.axis[a]] + ", which is to be periodic, this model needs a multiple of " +
         std::to_string(cell) + " voxels, the size of a latent cell");
     }
-    request.size[a] = cells[a] + (used && !request.periodic[a] ? 2 * margin : 0);
+    draw.inside.origin[a] = used && !request.periodic[a] ? margin : 0;
+    request.size[a] = cells[a] + 2 * draw.inside.origin[a];
   }
+  draw.inside.size = cells;
   return draw;
 }
 
@@ -109,11 +114,17 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, co
   const FieldRequest& request = draw.request;
   if (draw.prior == Prior::Learned)
   {
-    FieldRequest paired = request;
-    paired.localNoise = stream(options.realization / 2, 1);
-    paired.mirrored = options.realization % 2 != 0;
+    const std::int64_t first = options.realization / GroupSize * GroupSize;
+    LatentField::Group group{ {}, static_cast<std::size_t>(options.realization - first),
+      draw.inside };
+    for (std::int64_t i = first; i < first + GroupSize; i += 2)
+    {
+      group.generators.push_back(stream(i / 2, 1));
+    }
+    FieldRequest grouped = request;
+    grouped.local = std::move(group);
     return this->Learned->sample(
-      paired, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
+      grouped, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
   }
   if (draw.prior == Prior::RandomField)
   {
@@ -156,13 +167,8 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
   else if (draw.prior == Prior::Learned && this->Info.hasPhases())
   {
     // A flow that learned for minutes misses the fraction that it was asked for by a little.
-    const Index3 cells = Frame(dims, this->Info.spacing, this->Info.network).cells();
-    Index3 origin{};
-    for (std::size_t a = 0; a < 3; ++a)
-    {
-      origin[a] = (draw.request.size[a] - cells[a]) / 2;
-    }
-    const double first = 1 - slice(local, origin, cells).mean().item<double>();
+    const double first =
+      1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
     const auto seen = makeObservation(this->Info, at::kCPU);
     OddsCount count;
     Monitor quiet;
@@ -192,11 +198,7 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   FieldRequest& request = draw.request;
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const c10::NoGradGuard guard;
-  Box inside{ {}, frame.cells() };
-  for (int a = 0; a < 3; ++a)
-  {
-    inside.origin[a] = frame.used(a) ? margin : 0;
-  }
+  const Box& inside = draw.inside;
   std::vector<float> widths;
   for (const LatentStatistics& channel : this->latentStatistics())
   {

@@ -144,6 +144,39 @@ TEST(LatentField, CompensatesForWhatItsWavesGoThrough)
   EXPECT_NEAR(right, 1, 0.15);
 }
 
+TEST(LatentField, AGroupHasTheMeanThatIsExpected)
+{
+  // Of a box in a skewed field: each is about as scattered as one that is drawn alone.
+  const LatentField field = LatentField::fit(example(48, 1)[1].unsqueeze(0));
+  const std::array<std::int64_t, 3> size{ 16, 16, 16 };
+  const auto ofBox = [](const at::Tensor& f)
+  { return f.slice(1, 5, 11).slice(2, 4, 12).slice(3, 3, 13).mean().item<double>(); };
+  const double expected = field.statistics()[0].mean;
+  std::vector<double> alone, grouped;
+  for (std::uint64_t first = 0; first < 60; first += 3)
+  {
+    double mean = 0;
+    std::vector<double> members;
+    for (std::size_t i = 0; i < 6; ++i)
+    {
+      LatentField::Group group{ {}, i, { { 5, 4, 3 }, { 6, 8, 10 } } };
+      for (std::uint64_t g = 0; g < 3; ++g)
+      {
+        group.generators.push_back(generator(first + g));
+      }
+      members.push_back(ofBox(field.sample(size, group, 1)));
+      mean += members.back() / 6;
+      alone.push_back(ofBox(field.sample(size, generator(1000 + 2 * first + i), 1)));
+    }
+    EXPECT_NEAR(mean, expected, 1e-3);
+    EXPECT_LT((members[0] - expected) * (members[1] - expected), 0.); // a pair
+    grouped.insert(grouped.end(), members.begin(), members.end());
+  }
+  const auto scatter = [](const std::vector<double>& v)
+  { return at::tensor(v, at::kDouble).std().item<double>(); };
+  EXPECT_NEAR(scatter(grouped) / scatter(alone), 1, 0.15);
+}
+
 TEST(LatentField, SeedsAndTemperature)
 {
   const LatentField field = LatentField::fit(example(24, 1));
