@@ -399,7 +399,7 @@ at::Tensor LatentField::sample(const Shape3& size, const Group& group, double te
   std::vector<at::Tensor> boxes;
   for (std::size_t i = 0; i < group.generators.size(); ++i)
   {
-    const at::Tensor scores = s.draw(size, group.generators[i]) * scale,
+    const at::Tensor scores = s.draw(size, group.generators[i].clone()) * scale,
                      box = slice(scores, group.box.origin, group.box.size);
     boxes.insert(boxes.end(), { box, -box });
     if (i == group.member / 2)

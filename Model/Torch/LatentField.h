@@ -62,9 +62,9 @@ public:
   /// rich the other is poor (antithetic variates, Hammersley and Morton 1956).
   struct Group
   {
-    std::vector<at::Generator> generators;
-    std::size_t member = 0; ///< 0 and 1 are of the first pair
-    Box box;                ///< of a sample
+    std::vector<at::Generator> generators; ///< left as they are
+    std::size_t member = 0;                ///< 0 and 1 are of the first pair
+    Box box;                               ///< of a sample
   };
   /// One of a group whose normal scores are shifted, all by the same, until the mean of the first
   /// channel in all their boxes is its expectation: the mean of few samples is that of many.

@@ -19,6 +19,7 @@ namespace
 constexpr int Steps = 50;
 constexpr double SmoothingCells = 2.5;
 constexpr const char* LocalPrefix = "local.";
+constexpr const char* ToldPrefix = "told.";
 
 at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
 {
@@ -111,30 +112,29 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
       wide[axis] += 2 * margin[axis];
     }
-    at::Tensor mean;
-    if (request.localKnown.defined())
+    const auto draw = [&](const LatentField& field, at::Generator noise)
     {
-      mean = at::zeros({ 1, wide[0], wide[1], wide[2] });
-      const at::Tensor where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
-      slice(mean, margin, request.size).copy_(request.localKnown);
-      slice(where, margin, request.size).copy_(request.localWhere);
-      mean = this->Local.sampleGiven(mean, where, generator, request.temperature);
-    }
-    else if (request.local)
-    {
-      LatentField::Group group = *request.local;
-      for (std::size_t a = 0; a < 3; ++a)
+      if (request.localKnown.defined())
       {
-        group.box.origin[a] += margin[a];
+        const at::Tensor mean = at::zeros({ 1, wide[0], wide[1], wide[2] }),
+                         where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+        slice(mean, margin, request.size).copy_(request.localKnown);
+        slice(where, margin, request.size).copy_(request.localWhere);
+        return field.sampleGiven(mean, where, noise, request.temperature);
       }
-      mean = this->Local.sample(wide, group, request.temperature, request.periodic);
-    }
-    else
-    {
-      mean = this->Local.sample(wide, generator, request.temperature, request.periodic);
-    }
-    drawn = slice(mean, margin, request.size);
-    trend = slice(smooth(mean, request.periodic), margin, even).contiguous();
+      if (request.local)
+      {
+        LatentField::Group group = *request.local;
+        for (std::size_t a = 0; a < 3; ++a)
+        {
+          group.box.origin[a] += margin[a];
+        }
+        return field.sample(wide, group, request.temperature, request.periodic);
+      }
+      return field.sample(wide, noise, request.temperature, request.periodic);
+    };
+    drawn = slice(draw(this->Local, generator.clone()), margin, request.size);
+    trend = slice(smooth(draw(this->Told, generator), request.periodic), margin, even).contiguous();
   }
   if (local)
   {
@@ -207,9 +207,13 @@ std::map<std::string, at::Tensor> LearnedPrior::tensors() const
   {
     all["network." + p.key()] = p.value();
   }
-  for (const auto& [name, tensor] : this->Local.tensors())
+  for (const auto& [prefix, field] :
+    { std::pair(LocalPrefix, &this->Local), std::pair(ToldPrefix, &this->Told) })
   {
-    all[LocalPrefix + name] = tensor;
+    for (const auto& [name, tensor] : field->tensors())
+    {
+      all[prefix + name] = tensor;
+    }
   }
   return all;
 }
@@ -250,8 +254,10 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   load("mean", prior->Mean);
   load("scale", prior->Scale);
   load("trend_scale", prior->TrendScale);
-  prior->Local = LatentField::fromTensors(
-    get(std::string(LocalPrefix) + "quantiles"), get(std::string(LocalPrefix) + "covariance"));
+  const auto field = [&](const std::string& prefix)
+  { return LatentField::fromTensors(get(prefix + "quantiles"), get(prefix + "covariance")); };
+  prior->Local = field(LocalPrefix);
+  prior->Told = field(ToldPrefix);
   return prior;
 }
 

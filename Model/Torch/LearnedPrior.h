@@ -65,9 +65,11 @@ public:
 
   std::shared_ptr<FlowNetwork> Net;
   at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
-  /// The mean of the data in each cell, one channel. Smoothed after it is drawn, since of a field
-  /// that is drawn smooth the network would sharpen what little the drawing got wrong.
-  LatentField Local;
+  /// The mean of the data in each cell, one channel, as it is, and as the network is to be told it,
+  /// so that what it makes of that is as it is: drawn with the same noise. Smoothed after it is
+  /// drawn, since of a field that is drawn smooth the network would sharpen what little the drawing
+  /// got wrong.
+  LatentField Local, Told;
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
 
 private:

@@ -156,7 +156,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     const at::Tensor local = LearnedPrior::localMean(v, info);
     if (smoothed.empty())
     {
-      this->Average.Local = LatentField::fit(local);
+      this->Average.Told = this->Average.Local = LatentField::fit(local);
     }
     smoothed.push_back(LearnedPrior::smooth(local));
   }

@@ -89,11 +89,14 @@ private:
     const std::vector<float>& trend, const FieldRequest& request, int margin) const;
   void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
     const RunOptions& run, const Monitor& monitor);
+  ///@{
+  /// \param local the training volume's, LearnedPrior::localMean
   void matchField(
-    const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
+    const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor);
   /// The flow makes a little more of long waves of the local mean than it should.
   void matchLearned(
-    const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor);
+    const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor);
+  ///@}
   void fitTexture(
     const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run);
 

@@ -63,20 +63,20 @@ void TorchModel::fitPrior(
   this->Field = LatentField::fit(field(latent.mean), field(latent.logVariance));
   if (most == 0)
   {
-    this->matchField(volume, frame, run, monitor);
-    this->matchLearned(volume, frame, run, monitor);
+    if (this->Info.network.architecture == Architecture::Field)
+    {
+      const at::Tensor local = LearnedPrior::localMean(volume, this->Info);
+      this->matchField(local, frame, run, monitor);
+      this->matchLearned(local, frame, run, monitor);
+    }
     this->fitAnomalies(volume, frame, latent, run, monitor);
     this->fitTexture(volume, frame, latent, run);
   }
 }
 
 void TorchModel::matchField(
-  const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
+  const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor)
 {
-  if (this->Info.network.architecture != Architecture::Field)
-  {
-    return;
-  }
   // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
   // their covariance.
   const bool phases = this->Info.hasPhases();
@@ -113,12 +113,11 @@ void TorchModel::matchField(
       std::lround(std::pow(most, 1. / frame.dimensions)) + 2 * this->Net->decodeHalo();
   }
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  this->Field->match(LearnedPrior::localMean(volume, this->Info), observe, size,
-    at::make_generator<at::CPUGeneratorImpl>(0));
+  this->Field->match(local, observe, size, at::make_generator<at::CPUGeneratorImpl>(0));
 }
 
 void TorchModel::matchLearned(
-  const Volume& volume, const Frame& frame, const RunOptions& run, const Monitor& monitor)
+  const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor)
 {
   if (!this->Learned)
   {
@@ -128,7 +127,6 @@ void TorchModel::matchLearned(
   // few samples tell the difference. They take time: a long training has more of them.
   constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
   const auto samples = std::clamp<std::int64_t>(this->Info.priorSteps / stepsASample, 1, most);
-  const at::Tensor local = LearnedPrior::localMean(volume, this->Info);
   const Place place = choosePlace(run.device, run.precision, run.threads);
   const auto seen = makeObservation(this->Info, at::kCPU);
   const bool phases = this->Info.hasPhases();
@@ -163,7 +161,7 @@ void TorchModel::matchLearned(
     pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, frame))[0] }));
   }
   auto matched = std::make_shared<LearnedPrior>(*this->Learned);
-  matched->Local.compensate(pairs);
+  matched->Told.compensate(pairs);
   this->Learned = std::move(matched);
 }
 

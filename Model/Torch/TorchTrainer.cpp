@@ -206,6 +206,7 @@ StepRecord TorchTrainer::step()
   {
     throw std::logic_error("the training has finished");
   }
+  const KeptMemory::Use use(this->Memory);
   if (this->NetworkEnding != Ending::None)
   {
     return this->priorStep();

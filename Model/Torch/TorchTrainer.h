@@ -4,6 +4,7 @@
 
 #include "../Trainer.h"
 #include "AdamW.h"
+#include "KeptMemory.h"
 #include "Objective.h"
 #include "Patches.h"
 #include "PriorTrainer.h"
@@ -54,6 +55,7 @@ private:
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
 
+  KeptMemory Memory;
   std::vector<Volume> Data;
   ModelInfo Info;
   Place Where;

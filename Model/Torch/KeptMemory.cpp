@@ -1,0 +1,175 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "KeptMemory.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace vae
+{
+namespace
+{
+
+/// Before each tensor's elements, and as long as a cache line: LibTorch wants them aligned to one.
+struct alignas(64) Head
+{
+  std::shared_ptr<KeptMemory::Pool> pool; ///< null: of no kept memory, or free
+  std::size_t bytes = 0;                  ///< after it
+  void* start = nullptr;                  ///< of the block
+};
+
+/// Large blocks begin at the start of a page. Where all tensors do, elements that belong together
+/// drive each other out of the cache (7 % of a step): so they begin at one line of it or another.
+Head* allocate(std::size_t bytes)
+{
+  constexpr std::size_t page = 4096, line = sizeof(Head);
+  static std::atomic<std::size_t> count = 0;
+  const std::size_t shift = bytes < page ? 0 : count++ % (page / line) * line;
+  void* start = c10::alloc_cpu(shift + sizeof(Head) + bytes);
+  return new (static_cast<char*>(start) + shift) Head{ nullptr, bytes, start };
+}
+
+void release(Head* head)
+{
+  void* start = head->start;
+  head->~Head();
+  c10::free_cpu(start);
+}
+
+} // namespace
+
+struct KeptMemory::Pool
+{
+  std::mutex mutex;
+  std::unordered_map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
+  std::size_t free = 0, used = 0, most = 0;                   ///< bytes; `most`: were used at once
+  bool closed = false;
+
+  /// Null if there is none.
+  Head* take(std::size_t bytes)
+  {
+    const std::lock_guard lock(this->mutex);
+    this->used += bytes;
+    this->most = std::max(this->most, this->used);
+    const auto found = this->blocks.find(bytes);
+    if (found == this->blocks.end() || found->second.empty())
+    {
+      if (this->free > 2 * this->most) // sizes have changed: what is kept is of no use
+      {
+        this->clear();
+      }
+      return nullptr;
+    }
+    Head* head = found->second.back();
+    found->second.pop_back();
+    this->free -= bytes;
+    return head;
+  }
+
+  /// False if it is not kept.
+  bool put(Head* head)
+  {
+    const std::lock_guard lock(this->mutex);
+    this->used -= head->bytes;
+    if (this->closed)
+    {
+      return false;
+    }
+    this->blocks[head->bytes].push_back(head);
+    this->free += head->bytes;
+    return true;
+  }
+
+  void clear()
+  {
+    for (const auto& [bytes, heads] : this->blocks)
+    {
+      std::for_each(heads.begin(), heads.end(), release);
+    }
+    this->blocks.clear();
+    this->free = 0;
+    this->most = this->used;
+  }
+};
+
+namespace
+{
+
+thread_local std::shared_ptr<KeptMemory::Pool> Current;
+
+class Allocator : public c10::Allocator
+{
+public:
+  c10::DataPtr allocate(std::size_t bytes) override
+  {
+    if (bytes == 0)
+    {
+      return { nullptr, nullptr, &Allocator::free, c10::DeviceType::CPU };
+    }
+    Head* head = Current ? Current->take(bytes) : nullptr;
+    if (!head)
+    {
+      head = vae::allocate(bytes);
+    }
+    head->pool = Current;
+    return { head + 1, head + 1, &Allocator::free, c10::DeviceType::CPU };
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &Allocator::free; }
+  void copy_data(void* to, const void* from, std::size_t count) const override
+  {
+    this->default_copy_data(to, from, count);
+  }
+
+private:
+  static void free(void* data)
+  {
+    if (data)
+    {
+      Head* head = static_cast<Head*>(data) - 1;
+      const std::shared_ptr<KeptMemory::Pool> pool = std::move(head->pool);
+      if (!pool || !pool->put(head))
+      {
+        release(head);
+      }
+    }
+  }
+};
+
+/// Before anything is computed: who has memory from one allocator must not give it to another. It
+/// outlives the last tensor of the process.
+[[maybe_unused]] const bool Installed = []
+{
+  c10::SetCPUAllocator(new Allocator, /*priority=*/1);
+  return true;
+}();
+
+} // namespace
+
+KeptMemory::KeptMemory() : Mine(std::make_shared<Pool>()) {}
+
+KeptMemory::~KeptMemory()
+{
+  const std::lock_guard lock(this->Mine->mutex);
+  this->Mine->clear();
+  this->Mine->closed = true;
+}
+
+std::size_t KeptMemory::kept() const
+{
+  const std::lock_guard lock(this->Mine->mutex);
+  return this->Mine->free;
+}
+
+KeptMemory::Use::Use(const KeptMemory& memory) : Before(std::exchange(Current, memory.Mine)) {}
+
+KeptMemory::Use::~Use() { Current = std::move(this->Before); }
+
+} // namespace vae
