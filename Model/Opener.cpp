@@ -28,6 +28,15 @@ std::string folderOfThisLibrary()
   return slash == std::string::npos ? "." : path.substr(0, slash);
 }
 
+/// The LibTorch that pip brings holds a BLAS of its own, MKL, and calls it by names that the host's
+/// BLAS has too: it would call that, whose batched product, say, takes other arguments, and crash.
+/// (Sanitizers do not run with it.)
+#if defined(RTLD_DEEPBIND) && !defined(__SANITIZE_ADDRESS__)
+constexpr int OwnSymbolsFirst = RTLD_DEEPBIND;
+#else
+constexpr int OwnSymbolsFirst = 0;
+#endif
+
 Backend& open()
 {
   std::string path = folderOfThisLibrary() + "/torch/" + LibraryName;
@@ -40,7 +49,7 @@ Backend& open()
     path = LibraryName; // found by the run path of this library or program
   }
   // Local, or LibTorch's symbols would shadow those of the host; never closed.
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | OwnSymbolsFirst);
   if (!library)
   {
     const char* reason = dlerror();

@@ -19,6 +19,7 @@ from paraview import servermanager
 from paraview.simple import *
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from measures import array_of, s2_error, two_point_correlation
 
 HELD_OUT = 0.24  # of the last axis
