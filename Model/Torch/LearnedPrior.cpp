@@ -90,10 +90,13 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     even[axis] += even[axis] % 2;
   }
 
-  at::Tensor trend, drawn;
+  at::Tensor trend;
   if (request.trend.defined())
   {
-    drawn = request.trend;
+    if (local)
+    {
+      *local = request.trend;
+    }
     trend = smooth(request.trend, request.periodic);
     for (int a = 0; a < 3; ++a) // the last cells once more
     {
@@ -133,12 +136,11 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       }
       return field.sample(wide, noise, request.temperature, request.periodic);
     };
-    drawn = slice(draw(this->Local, generator.clone()), margin, request.size);
+    if (local)
+    {
+      *local = slice(draw(this->Local, generator.clone()), margin, request.size);
+    }
     trend = slice(smooth(draw(this->Told, generator), request.periodic), margin, even).contiguous();
-  }
-  if (local)
-  {
-    *local = drawn;
   }
   trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
 
