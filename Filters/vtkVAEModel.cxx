@@ -155,6 +155,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   fact("Objective", info.options.objective);
   fact("Likelihood", vae::name(info.likelihood));
   fact("Likelihood Reason", info.likelihoodReason);
+  fact("Symmetry Reason", info.symmetryReason);
   fact("Network", vae::name(info.network.architecture));
   fact("Array", info.channels.empty() ? std::string() : info.channels[0].array);
   fact("Parameters", std::to_string(info.parameters));

@@ -23,7 +23,7 @@ constexpr const char* ScheduleNames[] = { "linear", "cyclical" };
 constexpr const char* ArchitectureNames[] = { "field", "vector", "dense", "torchscript" };
 constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
 constexpr const char* BestByNames[] = { "validation_loss", "statistics" };
-constexpr const char* SymmetryNames[] = { "none", "flips", "cube" };
+constexpr const char* SymmetryNames[] = { "none", "flips", "cube", "automatic" };
 constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
 
 template <typename Enum, std::size_t N>
@@ -142,6 +142,7 @@ void visit(V& v, T& o)
   v("network", o.network);
   v("likelihood", o.likelihood);
   v("likelihood_reason", o.likelihoodReason);
+  v.later("symmetry_reason", o.symmetryReason);
   v("channels", o.channels);
   v("spacing", o.spacing);
   v("training_dims", o.trainingDims);
@@ -168,6 +169,11 @@ struct ToJson
   void operator()(const char* key, const T& value)
   {
     this->Out.emplace(key, convert(value));
+  }
+  template <typename T>
+  void later(const char* key, const T& value)
+  {
+    (*this)(key, value);
   }
 
   static Json convert(bool v) { return v; }
@@ -232,6 +238,15 @@ struct FromJson
     catch (const std::exception& e)
     {
       throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
+    }
+  }
+  /// What older files do not have.
+  template <typename T>
+  void later(const char* key, T& value)
+  {
+    if (this->In.has(key))
+    {
+      (*this)(key, value);
     }
   }
 

@@ -69,6 +69,7 @@ struct ModelInfo
   NetworkOptions network;
   Likelihood likelihood = Likelihood::Bernoulli; ///< never Automatic
   std::string likelihoodReason;                  ///< why this one, in words
+  std::string symmetryReason;                    ///< why patches are turned as they are, in words
   std::vector<ChannelInfo> channels;
   std::array<double, 3> spacing{ 1, 1, 1 };
   Dims trainingDims{ 0, 0, 0 };

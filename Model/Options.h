@@ -58,8 +58,9 @@ enum class Precision
 enum class Symmetry
 {
   None = 0,
-  Flips = 1, ///< mirror images along each axis
-  Cube = 2   ///< flips and permutations of axes with equal spacing: 48 in 3-D, 8 in 2-D
+  Flips = 1,    ///< mirror images along each axis
+  Cube = 2,     ///< flips and permutations of axes with equal spacing: 48 in 3-D, 8 in 2-D
+  Automatic = 3 ///< those of Cube that the data's variograms have
 };
 
 /// What is fixed when a network is made; see Torch/Networks.
@@ -127,7 +128,7 @@ struct TrainOptions
   double learningRate = 2e-3;
   double weightDecay = 0.01;
   double gradientClip = 1.0; ///< largest norm of the gradient of the loss a voxel
-  Symmetry symmetry = Symmetry::Cube;
+  Symmetry symmetry = Symmetry::Automatic;
   double validationFraction = 0.1; ///< end of the last axis held out, never sampled
   double classBalance = 0; ///< two-phase data: fraction of patches centred on the rarer phase
 

@@ -9,7 +9,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace vae
 {
@@ -112,7 +111,7 @@ std::vector<at::Tensor> AdamW::state() const
   return all;
 }
 
-double AdamW::step(double learningRate, double clip)
+at::Tensor AdamW::step(double learningRate, double clip)
 {
   const c10::NoGradGuard guard;
   for (std::size_t i = 0; i < this->Parameters.size(); ++i)
@@ -132,18 +131,14 @@ double AdamW::step(double learningRate, double clip)
       this->Gradients[i].zero_();
     }
   }
-  const double norm = at::linalg_vector_norm(this->Gradient).item<double>();
-  if (std::isfinite(norm))
-  {
-    if (norm > clip)
-    {
-      this->Gradient.mul_(clip / norm);
-    }
-    this->Steps.add_(1);
-    at::_fused_adamw_({ this->All }, { this->Gradient }, { this->First }, { this->Second }, {},
-      { this->Steps }, learningRate, /*beta1=*/0.9, /*beta2=*/0.95, this->WeightDecay,
-      /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false);
-  }
+  // Nothing here asks what the norm is, for which a GPU would have to be waited for.
+  const at::Tensor norm = at::linalg_vector_norm(this->Gradient);
+  const at::Tensor wrong = at::isfinite(norm).logical_not().to(at::kFloat);
+  this->Gradient.mul_((clip / norm).clamp_max(1));
+  this->Steps.add_(1 - wrong);
+  at::_fused_adamw_({ this->All }, { this->Gradient }, { this->First }, { this->Second }, {},
+    { this->Steps }, learningRate, /*beta1=*/0.9, /*beta2=*/0.95, this->WeightDecay,
+    /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/wrong);
   return norm;
 }
 

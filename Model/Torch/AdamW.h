@@ -31,8 +31,9 @@ public:
   void refreshCopies();
 
   /// One step from the gradients of the parameters or their copies, which are then cleared.
-  /// \return the norm of the gradient before clipping; if it is not finite nothing is changed
-  double step(double learningRate, double clip);
+  /// \return the norm of the gradient before clipping, a scalar on the device; if it is not finite
+  /// nothing is changed
+  at::Tensor step(double learningRate, double clip);
 
   /// Everything a step depends on but the parameters: moments, then step counts. Writing to these
   /// tensors changes the optimiser.

@@ -55,29 +55,26 @@ Dims Frame::cellsWithMargin(int margin) const
 }
 
 Orientation randomOrientation(
-  const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random)
+  const Frame& frame, const Index3& patch, const Turns& turns, std::mt19937_64& random)
 {
   Orientation o;
   const int first = frame.dimensions == 2 ? 1 : 0;
-  if (symmetry == Symmetry::None)
+  for (int a = first; a < 3 && turns.flips; ++a)
   {
-    return o;
+    o.flip[a] = turns.together && a > first ? o.flip[first] : random() & 1;
   }
-  for (int a = first; a < 3; ++a)
+  const auto alike = [&](int a, int b)
   {
-    o.flip[a] = random() & 1;
-  }
-  if (symmetry == Symmetry::Cube)
+    return turns.kind[a] == turns.kind[b] && patch[a] == patch[b] &&
+      std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]);
+  };
+  const bool exchanges = turns.kind != std::array{ 0, 1, 2 };
+  for (int a = 2; a > first && exchanges; --a) // Fisher and Yates, among axes that look alike
   {
-    for (int a = 2; a > first; --a) // Fisher and Yates, among axes that look alike
+    const int b = first + static_cast<int>(random() % static_cast<unsigned>(a - first + 1));
+    if (alike(a, b))
     {
-      const int b = first + static_cast<int>(random() % static_cast<unsigned>(a - first + 1));
-      const bool alike = patch[a] == patch[b] &&
-        std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]);
-      if (alike)
-      {
-        std::swap(o.from[a], o.from[b]);
-      }
+      std::swap(o.from[a], o.from[b]);
     }
   }
   return o;
@@ -106,7 +103,7 @@ double nearest(const std::vector<double>& phases, double v)
 
 template <typename T>
 void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
-  const std::array<std::vector<std::ptrdiff_t>, 3>& offsets, std::int64_t cellValues,
+  const std::array<std::vector<std::int64_t>, 3>& offsets, std::int64_t cellValues,
   std::int64_t channelStart, float* out)
 {
   const T* data = static_cast<const T*>(channel.data);
@@ -127,7 +124,7 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
       float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
         ((z % fz) * fy + y % fy) * fx;
       const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
-      const std::ptrdiff_t* x = offsets[2].data();
+      const std::int64_t* x = offsets[2].data();
       for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
       {
         for (std::int64_t i = 0; i < fx; ++i)
@@ -146,22 +143,27 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
 
 } // namespace
 
-void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
-  const Box& box, const Orientation& orientation, float* out)
+std::array<std::vector<std::int64_t>, 3> offsetsOf(
+  const Index3& volume, const Index3& stride, const Box& box, const Orientation& orientation)
 {
-  // One table of array offsets an axis turns flips, permutations and reflection into a gather.
-  std::array<std::vector<std::ptrdiff_t>, 3> offsets;
+  std::array<std::vector<std::int64_t>, 3> offsets;
   for (int a = 0; a < 3; ++a)
   {
     const int s = orientation.from[a];
     const std::int64_t n = box.size[s];
-    offsets[a].resize(static_cast<std::size_t>(n));
     for (std::int64_t i = 0; i < n; ++i)
     {
       const std::int64_t at = box.origin[s] + (orientation.flip[a] ? n - 1 - i : i);
-      offsets[a][static_cast<std::size_t>(i)] = reflect(at, frame.size[s]) * frame.stride[s];
+      offsets[a].push_back(reflect(at, volume[s]) * stride[s]);
     }
   }
+  return offsets;
+}
+
+void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,
+  const Box& box, const Orientation& orientation, float* out)
+{
+  const auto offsets = offsetsOf(frame.size, frame.stride, box, orientation);
   const std::int64_t r = frame.folded();
   const auto count = static_cast<std::int64_t>(channels.size());
   for (std::int64_t c = 0; c < count; ++c)

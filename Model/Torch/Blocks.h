@@ -48,8 +48,22 @@ struct Orientation
   std::array<int, 3> from{ 0, 1, 2 };
   std::array<bool, 3> flip{ false, false, false };
 };
+
+/// Which of them patches are drawn with.
+struct Turns
+{
+  bool flips = false;                 ///< mirrored along each axis,
+  bool together = false;              ///< but along all of them or none
+  std::array<int, 3> kind{ 0, 1, 2 }; ///< axes of one kind are exchanged, if of equal spacing
+};
 Orientation randomOrientation(
-  const Frame& frame, const Index3& patch, Symmetry symmetry, std::mt19937_64& random);
+  const Frame& frame, const Index3& patch, const Turns& turns, std::mt19937_64& random);
+
+/// Where the voxels of a box lie in an array, along each axis of the oriented result, in which
+/// those of axis a of the volume are `stride[a]` apart: a voxel's place is the sum of three. Flips,
+/// permutations, and reflection at the volume's borders, become a gather.
+std::array<std::vector<std::int64_t>, 3> offsetsOf(
+  const Index3& volume, const Index3& stride, const Box& box, const Orientation& orientation);
 
 /// Read a box (in the volume, before orientation), normalise it (a label becomes the index of its
 /// phase, that of the nearest phase if it is none; what is not finite is taken for the training

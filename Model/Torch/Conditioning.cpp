@@ -57,28 +57,33 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     low[a] = this->Grid.used(a) ? -margin : 0;
     high[a] = cells[a] - low[a];
   }
-  // Cells to move: what is known in part, and one cell around it, where that is not known wholly.
+  // Cells to move: those beside a border between what is known and what is not.
   at::Tensor active = at::zeros(field[0].sizes());
   {
-    const at::Tensor part = this->Fractions.gt(0).logical_and(this->Fractions.lt(1)).to(at::kFloat);
     Box inside{ {}, cells };
-    for (int a = 0; a < 3; ++a)
-    {
-      inside.origin[a] = -low[a];
-    }
-    slice(active, inside.origin, inside.size).copy_(part);
     std::vector<std::int64_t> kernel, padding;
     for (int a = 0; a < 3; ++a)
     {
+      inside.origin[a] = -low[a];
       kernel.push_back(this->Grid.used(a) ? 3 : 1);
       padding.push_back(this->Grid.used(a) ? 1 : 0);
     }
-    active = at::max_pool3d(active.unsqueeze(0), kernel, { 1, 1, 1 }, padding)[0].contiguous();
-    slice(active, inside.origin, inside.size).mul_(this->Fractions.lt(1).to(at::kFloat));
+    const auto beside = [&](const at::Tensor& where)
+    { return at::max_pool3d(where.to(at::kFloat).unsqueeze(0), kernel, { 1, 1, 1 }, padding)[0]; };
+    slice(active, inside.origin, inside.size)
+      .copy_(beside(this->Fractions.gt(0)) * beside(this->Fractions.lt(1)));
   }
-  if (active.sum().item<double>() == 0)
+  const at::Tensor places = active.nonzero();
+  if (places.size(0) == 0)
   {
     return;
+  }
+  Box region; // that holds them all
+  for (int a = 0; a < 3; ++a)
+  {
+    const at::Tensor at = places.select(1, a);
+    region.origin[a] = at.min().item<std::int64_t>() + low[a];
+    region.size[a] = at.max().item<std::int64_t>() + low[a] + 1 - region.origin[a];
   }
   const at::Tensor first = field.clone();
   const at::Tensor scale = width.view({ -1, 1, 1, 1 }).clamp_min(1e-3);
@@ -88,9 +93,14 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
   for (int step = 0; step < Steps; ++step)
   {
     at::Tensor gradient = Penalty * moved;
-    forEachTile(cells, { TileCells, TileCells, TileCells }, {}, [&](const Box& box)
+    forEachTile(region.size, { TileCells, TileCells, TileCells }, {}, [&](const Box& tile)
     {
       report(monitor, static_cast<double>(step) / Steps);
+      Box box = tile;
+      for (int a = 0; a < 3; ++a)
+      {
+        box.origin[a] += region.origin[a];
+      }
       const auto context = std::min<std::int64_t>(ContextCells, network.decodeHalo());
       const Box wide = widen(box, context, low, high);
       Box inField = wide;

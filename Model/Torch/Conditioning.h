@@ -19,9 +19,10 @@ public:
   /// Fraction of the voxels of each latent cell that are known, [z, y, x].
   const at::Tensor& fractions() const { return this->Fractions; }
 
-  /// Move latent vectors of cells that are known in part, and of those beside them, so that the
-  /// decoder gives what is known: gradient descent on -log p(x|z) of the known voxels, with a
-  /// penalty on the distance from where each began, in posterior standard deviations.
+  /// Move latent vectors of cells that are known in part, and on both sides of where the known
+  /// ends, so that the decoder gives what is known there, and the rest goes on from it: gradient
+  /// descent on -log p(x|z) of the known voxels, with a penalty on the distance from where each
+  /// began, in posterior standard deviations.
   /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
   /// \param width of the posterior of each channel, [channels]
   void polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,

@@ -3,9 +3,20 @@
 #include "Device.h"
 
 #include <ATen/Context.h>
+#include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+
+#include <torch/version.h>
+
+// LibTorch has a way to give a GPU's memory back that a build for the CPU knows too.
+#if TORCH_VERSION_MAJOR > 2 || TORCH_VERSION_MINOR >= 9
+#include <c10/core/CachingDeviceAllocator.h>
+#define VAE_GIVES_BACK 1
+#endif
 
 #include <algorithm>
 #include <stdexcept>
@@ -132,10 +143,70 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
   return place;
 }
 
+at::Tensor sent(const at::Tensor& t, const at::Device& device)
+{
+  return device.is_cpu() ? t : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
+}
+
+Fetched::Fetched(const at::Tensor& t, at::MemoryFormat layout)
+  : There(t.to(at::kFloat).contiguous(layout))
+  , Here(this->There)
+{
+  const at::Device device = t.device();
+  if (!device.is_cpu())
+  {
+    this->Here = at::empty(
+      this->There.sizes(), at::TensorOptions(at::kFloat).pinned_memory(true).memory_format(layout));
+    this->Here.copy_(this->There, /*non_blocking=*/true);
+    this->Copied.emplace(device.type());
+    this->Copied->record(c10::impl::getDeviceGuardImpl(device.type())->getStream(device));
+  }
+}
+
+const at::Tensor& Fetched::arrived()
+{
+  if (this->Copied)
+  {
+    this->Copied->synchronize();
+    this->There.reset();
+  }
+  return this->Here;
+}
+
+double freeMemoryOf(const at::Device& gpu)
+{
+  // LibTorch has a call for it only in its CUDA library, which a build for the CPU does not have;
+  // the driver, once it is loaded, answers to both.
+  const c10::DeviceGuard guard(gpu);
+  using Query = int (*)(std::size_t*, std::size_t*);
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  const auto query = driver ? reinterpret_cast<Query>(dlsym(driver, "cuMemGetInfo_v2")) : nullptr;
+  std::size_t left = 0, all = 0;
+  constexpr double guess = 4e9;
+  return query && query(&left, &all) == 0 ? static_cast<double>(left) : guess;
+}
+
+GpuMemory::~GpuMemory()
+{
+#ifdef VAE_GIVES_BACK
+  if (cudaDevices() > 0)
+  {
+    try
+    {
+      c10::getDeviceAllocator(at::kCUDA)->emptyCache();
+    }
+    catch (const std::exception&) // of a device that has failed: there is nothing to give back
+    {
+    }
+  }
+#endif
+}
+
 RunScope::RunScope(const Place& place, bool gradients)
   : Threads(at::get_num_threads())
   , BlasThreads(OpenBlas::instance().threads())
   , Gradients(c10::GradMode::is_enabled())
+  , Benchmark(at::globalContext().benchmarkCuDNN())
 {
   if (place.device.is_cpu())
   {
@@ -143,6 +214,7 @@ RunScope::RunScope(const Place& place, bool gradients)
     OpenBlas::instance().setThreads(1);
   }
   c10::GradMode::set_enabled(gradients);
+  at::globalContext().setBenchmarkCuDNN(gradients);
 }
 
 RunScope::~RunScope()
@@ -150,6 +222,7 @@ RunScope::~RunScope()
   at::set_num_threads(this->Threads);
   OpenBlas::instance().setThreads(this->BlasThreads);
   c10::GradMode::set_enabled(this->Gradients);
+  at::globalContext().setBenchmarkCuDNN(this->Benchmark);
 }
 
 } // namespace vae

@@ -5,7 +5,9 @@
 #include "../Options.h"
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Event.h>
 
+#include <optional>
 #include <string>
 
 namespace vae
@@ -23,9 +25,42 @@ struct Place
 /// \throws std::invalid_argument if the device is unknown or absent
 Place choosePlace(const std::string& device, Precision precision, int threads);
 
-/// Threads and gradient mode for the length of a scope; they are put back. OpenBLAS, where LibTorch
-/// uses it, gets one thread: its own threads and OpenMP's, which wait by spinning, take the cores
-/// from each other, and a step with a few small matrix products takes five times as long.
+/// A tensor of the CPU on a device. To a GPU it goes by way of memory that the system does not
+/// move, and nothing waits for it.
+at::Tensor sent(const at::Tensor& t, const at::Device& device);
+
+/// A tensor of a device on its way to the CPU; from a GPU nothing waits for it but arrived().
+class Fetched
+{
+public:
+  /// \param layout of what arrives, float32
+  Fetched(const at::Tensor& t, at::MemoryFormat layout);
+  const at::Tensor& arrived();
+
+private:
+  at::Tensor There, Here;
+  std::optional<c10::Event> Copied;
+};
+
+/// Free bytes of a GPU.
+double freeMemoryOf(const at::Device& gpu);
+
+/// What works on a GPU keeps one of these in front of all its tensors: when they are gone, memory
+/// that LibTorch keeps for the next ones goes back to the system, which others share.
+class GpuMemory
+{
+public:
+  GpuMemory() = default;
+  ~GpuMemory();
+  GpuMemory(const GpuMemory&) = delete;
+  void operator=(const GpuMemory&) = delete;
+};
+
+/// Threads and gradient mode for the length of a scope; they are put back. Where gradients are
+/// wanted, shapes return step after step, and cuDNN tries which of its algorithms is the fastest.
+/// OpenBLAS, where LibTorch uses it, gets one thread: its own threads and OpenMP's, which wait by
+/// spinning, take the cores from each other, and a step with a few small matrix products takes five
+/// times as long.
 class RunScope
 {
 public:
@@ -36,7 +71,7 @@ public:
 
 private:
   int Threads, BlasThreads;
-  bool Gradients;
+  bool Gradients, Benchmark;
 };
 
 } // namespace vae

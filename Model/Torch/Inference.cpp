@@ -87,13 +87,18 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
   this->reserveFor(wide);
   at::Tensor x = this->read(volume, wide);
-  x = this->There->input(x.to(this->Where.device)).to(this->Where.compute);
+  x = this->There->input(sent(x, this->Where.device)).to(this->Where.compute);
   const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
   const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
   return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
 }
 
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
+{
+  return this->startDecoding(field, box).arrived();
+}
+
+Fetched Inference::startDecoding(const LatentGrid& field, const Box& box)
 {
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
   this->reserveFor(wide);
@@ -103,9 +108,9 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
   const auto format =
     z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
   const at::Tensor y = this->Net->decodeTile(
-    this->Net->quantise(z.to(this->Where.device)).to(this->Where.compute).contiguous(format),
+    this->Net->quantise(sent(z, this->Where.device)).to(this->Where.compute).contiguous(format),
     around(box, wide, this->Grid.dimensions));
-  return y.to(at::kCPU, at::kFloat).contiguous(format);
+  return { y, format };
 }
 
 void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,

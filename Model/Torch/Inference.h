@@ -37,8 +37,13 @@ public:
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
   Posterior encode(const Volume& volume, const Box& box);
 
-  /// What a box of cells decodes to, float32 on the CPU, folded, channels last.
+  ///@{
+  /// What a box of cells decodes to, float32 on the CPU, folded, channels last; at once, or when it
+  /// has arrived.
   at::Tensor decode(const LatentGrid& field, const Box& box);
+  Fetched startDecoding(const LatentGrid& field, const Box& box);
+  ///@}
+  bool onGpu() const { return !this->Where.device.is_cpu(); }
 
   /// The data of a box of cells, normalised and folded, on the CPU.
   at::Tensor read(const Volume& volume, const Box& box) const;
@@ -62,6 +67,7 @@ private:
   void reserveFor(const Box& wide) const;
   Index3 tile(const Index3& cells, int halo, double bytes) const;
 
+  GpuMemory Returned;
   const ModelInfo& Info;
   Place Where;
   Frame Grid;

@@ -90,6 +90,11 @@ at::Tensor coloured(const at::Tensor& factors, const at::Tensor& field, bool twi
   return at::fft_irfftn(columns.reshape(f.sizes()), field.sizes().slice(1), Axes);
 }
 
+Shape3 sizeOf(const at::Tensor& field) // of [channels, z, y, x]
+{
+  return { field.size(1), field.size(2), field.size(3) };
+}
+
 /// The first `size` of the last three axes, as a view.
 at::Tensor crop(const at::Tensor& field, const Shape3& size)
 {
@@ -393,7 +398,12 @@ at::Tensor LatentField::sample(const Shape3& size, at::Generator generator, doub
 at::Tensor LatentField::sample(const Shape3& size, const Group& group, double temperature,
   const std::array<bool, 3>& periodic) const
 {
-  const Spectrum s = this->spectrum(size, periodic);
+  return this->valuesAt(this->scores(this->spectrum(size, periodic), size, group, temperature));
+}
+
+at::Tensor LatentField::scores(
+  const Spectrum& s, const Shape3& size, const Group& group, double temperature) const
+{
   const double scale = temperature * this->Amplitude;
   at::Tensor mine;
   std::vector<at::Tensor> boxes;
@@ -418,15 +428,28 @@ at::Tensor LatentField::sample(const Shape3& size, const Group& group, double te
     const double middle = (low + high) / 2;
     (first(all + middle).mean().item<double>() < expected ? low : high) = middle;
   }
-  return this->valuesAt(mine + (low + high) / 2);
+  return mine + (low + high) / 2;
 }
 
 at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& where,
   at::Generator generator, double temperature) const
 {
-  const Shape3 size{ known.size(1), known.size(2), known.size(3) };
-  const Spectrum s = this->spectrum(size, {});
-  const at::Tensor free = s.draw(size, generator) * (temperature * this->Amplitude);
+  const Spectrum s = this->spectrum(sizeOf(known), {});
+  return this->given(
+    known, where, s, s.draw(sizeOf(known), generator) * (temperature * this->Amplitude));
+}
+
+at::Tensor LatentField::sampleGiven(
+  const at::Tensor& known, const at::Tensor& where, const Group& group, double temperature) const
+{
+  const Spectrum s = this->spectrum(sizeOf(known), {});
+  return this->given(known, where, s, this->scores(s, sizeOf(known), group, temperature));
+}
+
+at::Tensor LatentField::given(
+  const at::Tensor& known, const at::Tensor& where, const Spectrum& s, const at::Tensor& free) const
+{
+  const Shape3 size = sizeOf(known);
   const at::Tensor mask = where.to(at::kFloat).unsqueeze(0);
   const at::Tensor misfit = (this->scoresOf(known) - free) * mask;
   // Conjugate gradients for the kriging weights; the nugget is what a latent vector does not tell.

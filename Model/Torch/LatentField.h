@@ -76,6 +76,8 @@ public:
   /// (conditional simulation: Chiles and Delfiner, section 7.3.1), on normal scores.
   at::Tensor sampleGiven(const at::Tensor& known, const at::Tensor& where, at::Generator generator,
     double temperature) const;
+  at::Tensor sampleGiven(
+    const at::Tensor& known, const at::Tensor& where, const Group& group, double temperature) const;
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
   static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
@@ -93,6 +95,10 @@ private:
   };
   Spectrum spectrum(
     const std::array<std::int64_t, 3>& size, const std::array<bool, 3>& periodic) const;
+  at::Tensor scores(const Spectrum& spectrum, const std::array<std::int64_t, 3>& size,
+    const Group& group, double temperature) const;
+  at::Tensor given(const at::Tensor& known, const at::Tensor& where, const Spectrum& spectrum,
+    const at::Tensor& free) const;
   std::array<std::int64_t, 3> radius() const; ///< of the lags
   /// Of normal scores, so that values have this one: [channels, channels, lags...].
   at::Tensor covarianceOfScores(const at::Tensor& values) const;

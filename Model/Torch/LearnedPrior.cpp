@@ -115,37 +115,37 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
       margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
       wide[axis] += 2 * margin[axis];
     }
-    const auto draw = [&](const LatentField& field, at::Generator noise)
+    std::optional<LatentField::Group> group = request.local;
+    at::Tensor known, where;
+    for (std::size_t a = 0; group && a < 3; ++a)
     {
-      if (request.localKnown.defined())
-      {
-        const at::Tensor mean = at::zeros({ 1, wide[0], wide[1], wide[2] }),
-                         where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
-        slice(mean, margin, request.size).copy_(request.localKnown);
-        slice(where, margin, request.size).copy_(request.localWhere);
-        return field.sampleGiven(mean, where, noise, request.temperature);
-      }
-      if (request.local)
-      {
-        LatentField::Group group = *request.local;
-        for (std::size_t a = 0; a < 3; ++a)
-        {
-          group.box.origin[a] += margin[a];
-        }
-        return field.sample(wide, group, request.temperature, request.periodic);
-      }
-      return field.sample(wide, noise, request.temperature, request.periodic);
+      group->box.origin[a] += margin[a];
+    }
+    if (request.localKnown.defined())
+    {
+      known = at::zeros({ 1, wide[0], wide[1], wide[2] });
+      where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+      slice(known, margin, request.size).copy_(request.localKnown);
+      slice(where, margin, request.size).copy_(request.localWhere);
+    }
+    const auto draw = [&](const LatentField& field, const auto& noise)
+    {
+      return known.defined() ? field.sampleGiven(known, where, noise, request.temperature)
+                             : field.sample(wide, noise, request.temperature, request.periodic);
     };
+    const auto drawn = [&](const LatentField& field, at::Generator noise)
+    { return group ? draw(field, *group) : draw(field, noise); };
     if (local)
     {
-      *local = slice(draw(this->Local, generator.clone()), margin, request.size);
+      *local = slice(drawn(this->Local, generator.clone()), margin, request.size);
     }
-    trend = slice(smooth(draw(this->Told, generator), request.periodic), margin, even).contiguous();
+    trend =
+      slice(smooth(drawn(this->Told, generator), request.periodic), margin, even).contiguous();
   }
   trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
 
   const auto shaped = [&](const at::Tensor& t)
-  { return toNetworkShape(t.unsqueeze(0), this->Dimensions).to(place.device); };
+  { return sent(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
   const std::array<std::int64_t, 4> field{ channels, even[0], even[1], even[2] };
   at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
@@ -178,23 +178,21 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     return net->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
       .to(at::kFloat);
   };
-  const at::Tensor start = x;
   for (int i = 0; i < Steps; ++i)
   {
     const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
     report(monitor, t);
-    const at::Tensor v = velocity(x, t), data = x + (1 - t) * v, noise = x - t * v;
-    // As much new noise as the reverse of a diffusion has between the two times; none beside what
-    // is known.
-    const double ratio = request.known.defined() ? 1 : t * (1 - after) / (after * (1 - t)),
+    // What is known goes straight from its noise to itself.
+    const at::Tensor data = at::lerp(x + (1 - t) * velocity(x, t), known, where),
+                     noise = (x - t * data) / (1 - t);
+    // As much new noise as the reverse of a diffusion has between the two times.
+    const double ratio = t * (1 - after) / (after * (1 - t)),
                  fresh = (1 - after) * std::sqrt(1 - ratio * ratio);
     x = after * data + (1 - after) * ratio * noise;
     if (fresh > 0)
     {
       x = x + shaped(at::randn(field, generator) * (fresh * request.temperature));
     }
-    // What is known goes straight from its noise to itself.
-    x = at::lerp(x, (1 - after) * start + after * known, where);
   }
   const at::Tensor all = fromNetworkShape(x).to(at::kCPU)[0];
   return (slice(all, { 0, 0, 0 }, request.size) * each(this->Scale) + each(this->Mean))

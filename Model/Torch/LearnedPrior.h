@@ -18,8 +18,8 @@ struct FieldRequest
   double temperature = 1;             ///< factor on the noise
   std::array<bool, 3> periodic{};
   at::Tensor trend; ///< [1, size...] in normalised data, or undefined
-  /// Of the local mean, where neither a trend nor a part of it is given: one of these samples,
-  /// whose box is of the field, or just one of its own.
+  /// Of the local mean, where no trend is given: one of these samples, whose box is of the field,
+  /// or just one of its own.
   std::optional<LatentField::Group> local;
   ///@{
   /// The data's mean in each cell as localMean() has it, [1, size...], is given where `localWhere`,

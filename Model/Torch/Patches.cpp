@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Patches.h"
 
+#include "ResidentVolumes.h"
+#include "Turns.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -46,7 +49,6 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
   : Volumes(std::move(volumes))
   , Channels(std::move(channels))
   , Last(network.dimensions == 2 ? 1 : 0)
-  , Turned(options.symmetry)
   , Balance(options.classBalance)
   , Batch(options.batch())
 {
@@ -65,6 +67,7 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
       s.sampled[this->Last] = n - std::clamp(wanted, stride, n / 2);
     }
   }
+  this->Turned = turnsOf(options.symmetry, this->Volumes, this->frames(), this->Channels);
   this->Cell = this->Sources.front().grid.cell;
   for (int a = 0; a < 3; ++a)
   {
@@ -354,8 +357,28 @@ std::vector<Patch> PatchSampler::heldOut() const
   return chosen;
 }
 
+std::vector<Frame> PatchSampler::frames() const
+{
+  std::vector<Frame> all;
+  for (const Source& s : this->Sources)
+  {
+    all.push_back(s.grid);
+  }
+  return all;
+}
+
+void PatchSampler::keepOn(const at::Device& device)
+{
+  this->Resident =
+    std::make_shared<ResidentVolumes>(this->Volumes, this->frames(), this->Channels, device);
+}
+
 at::Tensor PatchSampler::read(const std::vector<Patch>& patches) const
 {
+  if (this->Resident)
+  {
+    return this->Resident->read(patches);
+  }
   const Frame& grid = this->Sources[patches.front().volume].grid;
   at::Tensor x = emptyFolded(static_cast<std::int64_t>(patches.size()), grid,
     patches.front().box.size, static_cast<int>(this->Channels.size()));

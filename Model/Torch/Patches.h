@@ -9,6 +9,8 @@
 namespace vae
 {
 
+class ResidentVolumes;
+
 struct Patch
 {
   std::size_t volume = 0;
@@ -31,7 +33,10 @@ public:
   /// Up to a batch of patches of the held-out slabs, spread evenly; empty if none is held out.
   std::vector<Patch> heldOut() const;
 
-  /// Patches of one size as one folded, normalised tensor on the CPU.
+  /// Copy the volumes to a device, and read patches from there.
+  void keepOn(const at::Device& device);
+
+  /// Patches of one size as one folded, normalised tensor: on the CPU, or where the volumes are.
   at::Tensor read(const std::vector<Patch>& patches) const;
 
   const Index3& size() const { return this->Size; }
@@ -51,14 +56,16 @@ private:
   bool lies(
     const Source& source, const Index3& cell, const Index3& size, const Index3& limit) const;
   Index3 cellOf(const Source& source, std::int64_t index) const;
+  std::vector<Frame> frames() const;
 
   std::vector<Volume> Volumes;
   std::vector<ChannelInfo> Channels;
   std::vector<Source> Sources;
+  std::shared_ptr<const ResidentVolumes> Resident; ///< if the volumes are kept on a device
   std::vector<double> Share; ///< running sum of the volumes' possible patches, the last is 1
   Index3 Size{}, Cell{};     ///< voxels
   int Last = 0;              ///< the slowest axis in use, along which slabs are held out
-  Symmetry Turned;
+  Turns Turned;
   double Balance;
   int Batch;
 };

@@ -241,7 +241,7 @@ double PriorTrainer::step(double progress, const Place& place)
   const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
   const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
   const auto shaped = [&](const at::Tensor& t)
-  { return toNetworkShape(t, this->Dimensions).to(place.device); };
+  { return sent(toNetworkShape(t, this->Dimensions), place.device); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
   const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
   this->Optimiser->refreshCopies();

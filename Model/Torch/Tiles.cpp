@@ -5,7 +5,6 @@
 #include "../Memory.h"
 #include "Network.h"
 
-#include <c10/core/DeviceGuard.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -13,26 +12,12 @@
 #include <cstdio>
 #include <new>
 
-#include <dlfcn.h>
 #include <sys/mman.h>
 
 namespace vae
 {
 namespace
 {
-
-/// Free bytes of a GPU. LibTorch has a call for it only in its CUDA library, which a build for the
-/// CPU does not have; the driver, once it is loaded, answers to both.
-double freeOn(const at::Device& gpu)
-{
-  const c10::DeviceGuard guard(gpu);
-  using Query = int (*)(std::size_t*, std::size_t*);
-  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-  const auto query = driver ? reinterpret_cast<Query>(dlsym(driver, "cuMemGetInfo_v2")) : nullptr;
-  std::size_t left = 0, all = 0;
-  constexpr double guess = 4e9;
-  return query && query(&left, &all) == 0 ? static_cast<double>(left) : guess;
-}
 
 bool isOutOfMemory(const std::exception& e)
 {
@@ -70,7 +55,7 @@ Budget budgetOf(const RunOptions& run, const Place& place)
   }
   // Larger tiles than these are no faster.
   const bool gpu = place.device.is_cuda();
-  const double left = gpu ? freeOn(place.device) : freeMemory();
+  const double left = gpu ? freeMemoryOf(place.device) : freeMemory();
   const double share = gpu ? 0.5 : 0.25, most = (gpu ? 16 : 4) * gibibyte;
   char text[80];
   std::snprintf(text, sizeof text, "%s of the %.1f GiB that are free",

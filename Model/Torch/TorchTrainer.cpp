@@ -3,6 +3,7 @@
 #include "TorchTrainer.h"
 
 #include "LatentUse.h"
+#include "ResidentVolumes.h"
 #include "Schedule.h"
 #include "TrainingData.h"
 #include "Variogram.h"
@@ -105,6 +106,11 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
   {
     this->HeldOut = this->Patches->read(heldOut).to(this->Where.device);
+  }
+  if (const at::Device& device = this->Where.device; !device.is_cpu() &&
+    ResidentVolumes::bytes(this->Data, info.channels.size()) < 0.5 * freeMemoryOf(device))
+  {
+    this->Patches->keepOn(device);
   }
   this->Net = makeNetwork(info.network);
   this->Net->initialise(this->Noise);
@@ -222,7 +228,8 @@ StepRecord TorchTrainer::step()
     patches.push_back(this->Patches->draw(this->Random));
   }
   Batch batch;
-  batch.x = this->Patches->read(patches).to(this->Where.device);
+  const at::Tensor read = this->Patches->read(patches);
+  batch.x = read.device() == this->Where.device ? read : sent(read, this->Where.device);
   this->Optimiser->refreshCopies();
   const Posterior q = this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
   const auto patchCount = static_cast<double>(o.batch());
@@ -246,20 +253,35 @@ StepRecord TorchTrainer::step()
   const double aVoxel = patchCount / count;
   const at::Tensor loss = terms.loss * aVoxel;
   loss.backward();
-  const double norm = this->Optimiser->step(rate, o.gradientClip);
+  const at::Tensor norm = this->Optimiser->step(rate, o.gradientClip);
+
+  // Asked for together: a GPU is waited for once a step.
+  std::vector<at::Tensor> scalars{ norm, loss, terms.reconstruction,
+    terms.kl.defined() ? terms.kl : at::zeros_like(loss) };
+  for (const auto& [name, value] : terms.measures)
+  {
+    scalars.push_back(value);
+  }
+  for (at::Tensor& scalar : scalars)
+  {
+    scalar = scalar.detach().to(this->Where.device, at::kDouble).view({});
+  }
+  const at::Tensor numbers = at::stack(scalars).to(at::kCPU);
+  const double* number = numbers.const_data_ptr<double>();
+  const double length = *number++;
 
   StepRecord record;
   record.step = ++this->Step;
   record.epoch = static_cast<int>((this->Step - 1) / o.stepsPerEpoch) + 1;
-  record.loss = loss.item<double>();
-  record.reconstruction = terms.reconstruction.item<double>() * aVoxel;
-  record.kl = terms.kl.defined() ? terms.kl.item<double>() * aVoxel : 0;
+  record.loss = *number++;
+  record.reconstruction = *number++ * aVoxel;
+  record.kl = *number++ * aVoxel;
   this->Running.loss += record.loss;
   this->Running.reconstruction += record.reconstruction;
   this->Running.kl += record.kl;
   for (const auto& [name, value] : terms.measures)
   {
-    this->Running.measures[name] += value.item<double>();
+    this->Running.measures[name] += *number++;
   }
 
   const auto elapsed = [&]
@@ -272,7 +294,7 @@ StepRecord TorchTrainer::step()
   const double limit = this->Info.history.empty()
     ? std::numeric_limits<double>::infinity()
     : this->LowestLoss + 10 * std::max(1., std::abs(this->FirstLoss));
-  if (!std::isfinite(record.loss) || !std::isfinite(norm) || record.loss > limit)
+  if (!std::isfinite(record.loss) || !std::isfinite(length) || record.loss > limit)
   {
     this->Seconds += spent;
     this->retreat(record);

@@ -55,6 +55,7 @@ private:
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
 
+  GpuMemory Returned;
   KeptMemory Memory;
   std::vector<Volume> Data;
   ModelInfo Info;

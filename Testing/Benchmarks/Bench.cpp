@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vae_bench CASE [EDGE [wide]]: one measurement of the library without ParaView, as JSON on a line.
-// What bench.py puts beside PyTorch. Volumes are periodic copies of a made rock, so that any size
-// is there at once; the network is the default one, or the one of twice its width.
+// On the device that VAE_BENCH_DEVICE names, the CPU unless told. What bench.py puts beside
+// PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once; the
+// network is the default one, or the one of twice its width.
 #include "Memory.h"
 #include "Rock.h"
 #include "Torch/Device.h"
@@ -19,6 +20,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 
@@ -31,6 +33,15 @@ namespace
 
 constexpr std::int64_t Period = 64;
 constexpr double Patience = 6; // seconds a measurement takes, or one call
+
+std::string device()
+{
+  const char* named = std::getenv("VAE_BENCH_DEVICE");
+  return named && *named ? named : "cpu";
+}
+
+/// Not before it is computed: a GPU only notes down what it is to do.
+void await(const at::Tensor& t) { t.flatten()[0].item<float>(); }
 
 double now()
 {
@@ -104,7 +115,7 @@ TrainOptions options(bool wide = false)
   o.epochs = 100000;
   o.priorShare = 0;
   o.validationFraction = 0; // what the others do not do either
-  o.device = "cpu";
+  o.device = device();
   return o;
 }
 
@@ -153,7 +164,7 @@ void infer(std::int64_t edge, bool wide)
   const Volume v = volumeOf(voxels, edge);
   std::vector<std::uint8_t> labels(voxels.size());
   RunOptions run;
-  run.device = "cpu";
+  run.device = device();
   ReconstructOutputs outputs;
   OutputChannel& to = outputs.values.emplace_back();
   to.data = labels.data();
@@ -200,17 +211,22 @@ void file()
 /// channels.
 void roofline()
 {
-  const RunScope scope(choosePlace("cpu", Precision::Automatic, 0), false);
+  const Place place = choosePlace(device(), Precision::Automatic, 0);
+  const RunScope scope(place, place.device.is_cuda()); // where cuDNN tries all its algorithms
   const c10::InferenceMode inference;
-  const at::Tensor a = at::rand({ 2048, 2048 }).to(at::kBFloat16), b = a.clone();
-  const double matrix = 2 * std::pow(2048., 3) / timed([&] { at::matmul(a, b); }, 3).median;
-  const at::Tensor x =
-    at::rand({ 2, 64, 24, 24, 24 }).to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast3d);
-  const at::Tensor w =
-    at::rand({ 64, 64, 3, 3, 3 }).to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast3d);
-  const double convolution = 2. * 2 * std::pow(24., 3) * 64 * 64 * 27 /
-    timed([&] { at::conv3d(x, w, {}, at::IntArrayRef{ 1, 1, 1 }, at::IntArrayRef{ 1, 1, 1 }); }, 3)
-      .median;
+  // What fills it.
+  const std::int64_t edge = place.device.is_cuda() ? 8192 : 2048, batch = edge / 1024;
+  const auto made = [&](at::IntArrayRef sizes)
+  { return at::rand(sizes).to(place.device, at::kBFloat16); };
+  const auto cells = [&](at::IntArrayRef sizes)
+  { return made(sizes).contiguous(at::MemoryFormat::ChannelsLast3d); };
+  const at::Tensor a = made({ edge, edge }), b = a.clone();
+  const double matrix =
+    2 * std::pow(static_cast<double>(edge), 3) / timed([&] { await(at::matmul(a, b)); }, 3).median;
+  const at::Tensor x = cells({ batch, 64, 24, 24, 24 }), w = cells({ 64, 64, 3, 3, 3 });
+  const std::array<std::int64_t, 3> one{ 1, 1, 1 };
+  const double convolution = 2. * static_cast<double>(batch) * std::pow(24., 3) * 64 * 64 * 27 /
+    timed([&] { await(at::conv3d(x, w, {}, one, one)); }, 3).median;
   std::printf(
     "{\"matrix_gflops\": %.0f, \"convolution_gflops\": %.0f}\n", matrix / 1e9, convolution / 1e9);
 }
@@ -219,7 +235,8 @@ void roofline()
 void layers(bool wide)
 {
   const TrainOptions o = options(wide);
-  const RunScope scope(choosePlace("cpu", Precision::Automatic, 0), false);
+  const Place place = choosePlace(device(), Precision::Automatic, 0);
+  const RunScope scope(place, place.device.is_cuda());
   const c10::InferenceMode inference;
   const std::int64_t fine = o.patch() / o.network.fold();
   const int width = o.network.width, folded = 64, latent = o.network.latentChannels;
@@ -243,10 +260,11 @@ void layers(bool wide)
          Layer{ "out", width, folded, 3, false, fine, 1 } })
   {
     Conv layer(3, l.in, l.out, l.kernel, l.transposed);
+    layer->to(place.device);
     const at::Tensor x = at::rand({ o.batch(), l.in, l.cells, l.cells, l.cells })
-                           .to(at::kBFloat16)
+                           .to(place.device, at::kBFloat16)
                            .contiguous(at::MemoryFormat::ChannelsLast3d);
-    const double seconds = timed([&] { layer->forward(x); }, 1).median;
+    const double seconds = timed([&] { await(layer->forward(x)); }, 1).median;
     // Of a transposed kernel of 2 each input cell gives 8 outputs; of a strided one 8 give 1.
     const double cells = std::pow(static_cast<double>(l.cells), 3) * static_cast<double>(o.batch());
     const double taps = l.kernel == 3 ? 27 : l.transposed ? 8 : 1;

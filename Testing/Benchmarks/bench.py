@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """Speed, as ratios measured in one run: ./dev bench [--edges 128 256 512] [--rounds 3] [--output FILE]
-[--torch FOLDER]. Training, inference, files, the pipeline and the loading of the plugin, interleaved with the
+[--torch FOLDER] [--device cuda]. Training, inference, files, the pipeline and the loading of the plugin, interleaved with the
 same network in Python PyTorch (its defaults, and tuned by hand) and with the machine's own best bfloat16 matrix
 product and convolution. Prints a table and writes JSON. --torch: where Python finds PyTorch, if not
 in its own folders; without PyTorch its columns are empty. Leave the machine alone while it runs."""
@@ -19,11 +19,12 @@ here = os.path.dirname(os.path.abspath(__file__))
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--plugin", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--plugin", help=argparse.SUPPRESS)
     parser.add_argument("--edges", type=int, nargs="+", default=[128, 256, 512], help="of volumes, voxels")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", default="bench.json")
     parser.add_argument("--torch", default="")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N; but of a GPU not the pipeline")
     return parser.parse_args()
 
 
@@ -60,6 +61,9 @@ class Results:
 
 def main():
     options = arguments()
+    os.environ["VAE_BENCH_DEVICE"] = options.device
+    gpu = options.device != "cpu"
+    peers_how = ("default", "tuned", "compiled") if gpu else ("default", "tuned")
     bench = os.path.join(options.build, "bin", "vae_bench")
     peers = {"PYTHONPATH": options.torch} if options.torch else {}
     virtual = [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a"]
@@ -69,24 +73,25 @@ def main():
         print(f"round {i + 1} of {options.rounds}", file=sys.stderr, flush=True)
         results.add("machine", child([bench, "roofline"]))
         results.add("train", child([bench, "train", str(small)]))
-        for how in ("default", "tuned"):
+        for how in peers_how:
             results.add(f"train, PyTorch {how}",
                         child([sys.executable, os.path.join(here, "peer.py"), "train", how, str(small)], peers))
         for edge in options.edges:
             results.add(f"{edge}^3", child([bench, "infer", str(edge)]))
         results.add(f"train {max(options.edges)}^3", child([bench, "train", str(max(options.edges))]))
-        for how in ("default", "tuned"):
+        for how in peers_how:
             results.add(f"{small}^3, PyTorch {how}",
                         child([sys.executable, os.path.join(here, "peer.py"), "infer", how, str(small)], peers))
         results.add("wide", child([bench, "train", str(small), "wide"]))
         results.add("wide", child([bench, "infer", str(small), "wide"]))
-        for how in ("default", "tuned"):
+        for how in peers_how:
             for what in ("train", "infer"):
                 results.add(f"wide, PyTorch {how}", child(
                     [sys.executable, os.path.join(here, "peer.py"), what, how, str(small), "wide"], peers))
-        results.add(f"pipeline {small}^3", child(
-            [*virtual, "pvpython", os.path.join(here, "filters.py"), str(small)],
-            {"VAE_BENCH_PLUGIN": options.plugin, "PV_PLUGIN_PATH": ""}))
+        if not gpu:
+            results.add(f"pipeline {small}^3", child(
+                [*virtual, "pvpython", os.path.join(here, "filters.py"), str(small)],
+                {"VAE_BENCH_PLUGIN": options.plugin, "PV_PLUGIN_PATH": ""}))
         results.add("file", child([bench, "file"]))
     layers, wide = child([bench, "layers"]), child([bench, "layers", str(small), "wide"])
 
@@ -97,7 +102,7 @@ def main():
     flops = training_flops(layers, 2 * 48**3)
     get = results.median
     rate, limit = get("train: voxels_a_second"), get("machine: convolution_gflops") * 1e9
-    print(f"\n{processor()}, {os.cpu_count()} threads, {platform.platform()}")
+    print(f"\n{processor()}, {os.cpu_count()} threads, {platform.platform()}, on {options.device}")
     print(f"bfloat16: matrix product {get('machine: matrix_gflops'):.0f} GFLOP/s, convolution "
           f"{get('machine: convolution_gflops'):.0f}; the network: {flops / 1e3:.1f} kFLOP a training voxel\n")
 
@@ -108,8 +113,8 @@ def main():
     def over(value, name):
         return value / get(name) if get(name) else None
 
-    row("training", rate / 1e6, "Mvoxel/s", (over(rate, "train, PyTorch default: voxels_a_second"), "PyTorch default"),
-        (over(rate, "train, PyTorch tuned: voxels_a_second"), "PyTorch tuned"),
+    row("training", rate / 1e6, "Mvoxel/s",
+        *[(over(rate, f"train, PyTorch {how}: voxels_a_second"), f"PyTorch {how}") for how in peers_how],
         (rate * flops / limit, "the convolution's speed"),
         (get(f"train {max(options.edges)}^3: voxels_a_second") / rate, f"this, on {max(options.edges)}^3"))
     row("first step", get("train: first_step_ms"), "ms", (get("train: first_step_ms") / get("train: step_ms"), "a step"))
@@ -117,19 +122,20 @@ def main():
         for key in ("encode", "decode", "reconstruct", "generate_random_field", "generate_learned"):
             v = get(f"{edge}^3: {key}")
             row(f"{key.replace('_', ' ')}, {edge}^3", v / 1e6, "Mvoxel/s",
-                *[(over(v, f"{edge}^3, PyTorch {how}: {key}"), f"PyTorch {how}") for how in ("default", "tuned")],
+                *[(over(v, f"{edge}^3, PyTorch {how}: {key}"), f"PyTorch {how}") for how in peers_how],
                 (v / get(f"{small}^3: {key}") if edge != small else None, f"that of {small}^3"))
         row(f"peak memory of these, {edge}^3", get(f"{edge}^3: peak_gib"), "GiB")
     for key, unit in (("voxels_a_second", "training"), ("reconstruct", "reconstruct")):
         v = get(f"wide: {key}")
         row(f"twice the width, {unit}, {small}^3", v / 1e6, "Mvoxel/s",
-            *[(over(v, f"wide, PyTorch {how}: {key}"), f"PyTorch {how}") for how in ("default", "tuned")],
+            *[(over(v, f"wide, PyTorch {how}: {key}"), f"PyTorch {how}") for how in peers_how],
             (v * training_flops(wide, 4 * 64**3) / (3 if unit == "reconstruct" else 1) / limit, "the convolution's speed"))
-    piped = get(f"pipeline {small}^3: reconstruct")
-    row(f"VAE Reconstruct in the pipeline, {small}^3", piped / 1e6, "Mvoxel/s",
-        (over(piped, f"{small}^3: reconstruct"), "the library alone"))
-    row("update that changes nothing", get(f"pipeline {small}^3: unchanged_ms"), "ms")
-    row("loading the plugin", get(f"pipeline {small}^3: load_plugin_ms"), "ms")
+    if not gpu:
+        piped = get(f"pipeline {small}^3: reconstruct")
+        row(f"VAE Reconstruct in the pipeline, {small}^3", piped / 1e6, "Mvoxel/s",
+            (over(piped, f"{small}^3: reconstruct"), "the library alone"))
+        row("update that changes nothing", get(f"pipeline {small}^3: unchanged_ms"), "ms")
+        row("loading the plugin", get(f"pipeline {small}^3: load_plugin_ms"), "ms")
     row("model file, saved", get("file: save_ms"), "ms")
     row("model file, loaded", get("file: load_ms"), "ms")
     print("\nconvolutions of the default network alone, forward, a step's size: GFLOP/s, part of the convolution's speed, part of the work")
@@ -137,7 +143,7 @@ def main():
         print(f"  {layer['layer']:18s} x{layer['times']}  {layer['gflops']:6.0f}  {layer['gflops'] * 1e9 / limit:5.2f}  "
               f"{layer['times'] * layer['gflop'] / whole:5.2f}")
     with open(options.output, "w", encoding="utf-8") as file:
-        json.dump({"machine": {"processor": processor(), "threads": os.cpu_count(), "system": platform.platform()},
+        json.dump({"machine": {"device": options.device, "processor": processor(), "threads": os.cpu_count(), "system": platform.platform()},
                    "results": results.table(), "layers": layers, "wide_layers": wide}, file, indent=1)
     print(f"\nwrote {os.path.abspath(options.output)}")
 

@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
-"""peer.py train|infer default|tuned [EDGE [wide]]: the plugin's default network, or the one of twice its width, in
+"""peer.py train|infer default|tuned|compiled [EDGE [wide]]: the plugin's default network, or the one of twice its width, in
 Python PyTorch, as JSON on a line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
-autocast, channels_last_3d, inference_mode. Exits with 77 without PyTorch."""
+autocast, channels_last_3d, inference_mode, on a GPU also cuDNN's benchmark and a volume that lies there; "compiled" the same by
+torch.compile. On the device that VAE_BENCH_DEVICE names, the CPU unless told. Exits with 77 without PyTorch."""
 import json
 import os
 import statistics
@@ -20,7 +21,9 @@ except ImportError:
 
 what, how = sys.argv[1:3]
 edge = int(sys.argv[3]) if len(sys.argv) > 3 else 128
-tuned = how == "tuned"
+tuned = how != "default"
+device = os.environ.get("VAE_BENCH_DEVICE") or "cpu"
+torch.backends.cudnn.benchmark = tuned
 FOLD, LATENT = 4, 8
 WIDTH, PATCH, BATCH = (64, 64, 4) if "wide" in sys.argv[4:] else (32, 48, 2)
 SECONDS = 12
@@ -60,18 +63,27 @@ def formatted(x):
 torch.manual_seed(0)
 small = (F.avg_pool3d(torch.randn(1, 1, 72, 72, 72), 9, 1)[0, 0] > 0.03).to(torch.uint8)
 volume = small.repeat(edge // 64 + 1, edge // 64 + 1, edge // 64 + 1)[:edge, :edge, :edge].contiguous()
-net = formatted(Field())
-cast = lambda: torch.autocast("cpu", torch.bfloat16, enabled=tuned)
+volume = volume.to(device) if tuned else volume
+net = formatted(Field().to(device))
+if how == "compiled":
+    net.encoder, net.decoder = torch.compile(net.encoder), torch.compile(net.decoder)
+cast = lambda: torch.autocast(torch.device(device).type, torch.bfloat16, enabled=tuned)
+
+
+def awaited(work):
+    work()
+    if device != "cpu":
+        torch.cuda.synchronize()
 
 
 def measured(work):
     begin = time.perf_counter()
-    work()
+    awaited(work)
     first = time.perf_counter() - begin
     every, end = [], time.perf_counter() + SECONDS
     while not every or time.perf_counter() < end:
         begin = time.perf_counter()
-        work()
+        awaited(work)
         every.append(time.perf_counter() - begin)
     return first, statistics.median(every)
 
@@ -87,7 +99,7 @@ def train():
     optimiser = torch.optim.AdamW(net.parameters(), lr=2e-3, betas=(0.9, 0.95))
 
     def step():
-        x = formatted(fold(torch.stack([patch() for _ in range(BATCH)]).float()))
+        x = formatted(fold(torch.stack([patch() for _ in range(BATCH)]).to(device).float()))
         optimiser.zero_grad()
         with cast():
             mean, log_variance = net.encoder(x).float().chunk(2, 1)
@@ -114,7 +126,7 @@ def infer():
                 for x in range(0, edge, BLOCK):
                     b = slice(z, z + BLOCK), slice(y, y + BLOCK), slice(x, x + BLOCK)
                     with (torch.inference_mode() if tuned else torch.no_grad()), cast():
-                        mean = net.encoder(formatted(fold(volume[b][None].float()))).chunk(2, 1)[0]
+                        mean = net.encoder(formatted(fold(volume[b][None].to(device).float()))).chunk(2, 1)[0]
                         out[b] = unfold(net.decoder(mean) > 0)[0]
         return out
 

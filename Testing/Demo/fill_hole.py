@@ -79,7 +79,7 @@ def main():
         values[hole] = block.max()  # what was there must not matter
         source = source_of({name: values, "known": known})
         new = VAEGenerate(Input=model, KnownData=source, KnownMask=["POINTS", "known"],
-                          Realizations=args.realizations)
+                          Realizations=args.realizations, Seed=number)  # else holes share their noise
         filled = []
         for i in range(args.realizations):
             new.UpdatePipeline(i)

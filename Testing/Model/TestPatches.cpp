@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/Patches.h"
 #include "Torch/TrainingData.h"
+#include "Torch/Turns.h"
 #include "Volumes.h"
 
+#include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
 #include <set>
@@ -159,4 +161,143 @@ TEST(Patches, ClassBalanceFindsTheRarerPhase)
   EXPECT_LT(share(0), 0.15);
   EXPECT_NEAR(share(0.5), 0.5 + 0.5 * share(0), 0.05);
   EXPECT_EQ(share(1), 1);
+}
+
+TEST(Patches, AreTheSameWhereTheVolumesAreKeptOnADevice)
+{
+  // Two volumes, two channels, of which one has gaps; patches stick out of the thin one.
+  std::mt19937 random(3);
+  const auto noise = [&](const Dims& dims)
+  {
+    std::vector<float> values;
+    for (std::int64_t i = 0; i < voxels(dims); ++i)
+    {
+      values.push_back(static_cast<float>(random() % 1000) - 300);
+    }
+    return values;
+  };
+  const auto volumes = [&](const std::vector<Dims>& all)
+  {
+    std::vector<Volume> made;
+    for (const Dims& dims : all)
+    {
+      Volume v = test::volume(noise(dims), dims);
+      v.channels.push_back(test::volume(noise(dims), dims).channels[0]);
+      made.push_back(v);
+    }
+    return made;
+  };
+  for (const auto& dims : std::vector<std::vector<Dims>>{
+         { { 40, 36, 44 }, { 30, 14, 33 } }, { { 61, 1, 47 } }, { { 50, 45, 1 } } })
+  {
+    TrainOptions o = options(16);
+    o.symmetry = Symmetry::Cube;
+    const PatchSampler plain = sampler(volumes(dims), o);
+    PatchSampler kept = plain;
+    kept.keepOn(at::kCPU);
+    for (int i = 0; i < 20; ++i)
+    {
+      std::mt19937_64 draws(static_cast<std::uint64_t>(i));
+      const std::vector<Patch> patches{ plain.draw(draws), plain.draw(draws), plain.draw(draws) };
+      const at::Tensor a = plain.read(patches), b = kept.read(patches);
+      ASSERT_EQ(a.sizes(), b.sizes());
+      EXPECT_TRUE(at::equal(a, b));
+      EXPECT_EQ(a.strides(), b.strides());
+    }
+  }
+}
+
+namespace
+{
+
+/// White noise averaged over boxes of 2 `reach` + 1 voxels, above its mean or not; sheared along x
+/// by `tilt` voxels for each along z.
+Volume grains(const std::array<int, 3>& reach, int tilt = 0)
+{
+  constexpr int n = 96;
+  const auto at = [](int x, int y, int z)
+  { return static_cast<std::size_t>(((z + n) % n * n + (y + n) % n) * n + (x + 4 * n) % n); };
+  std::mt19937 random(5);
+  std::vector<float> noise(static_cast<std::size_t>(n) * n * n);
+  for (float& v : noise)
+  {
+    v = static_cast<float>(random() % 1000) - 499.5f;
+  }
+  for (int a = 0; a < 3; ++a)
+  {
+    std::vector<float> sums(noise.size(), 0);
+    for (int z = 0; z < n; ++z)
+    {
+      for (int y = 0; y < n; ++y)
+      {
+        for (int x = 0; x < n; ++x)
+        {
+          for (int r = -reach[static_cast<std::size_t>(a)]; r <= reach[static_cast<std::size_t>(a)];
+            ++r)
+          {
+            sums[at(x, y, z)] += noise[at(x + (a == 0) * r, y + (a == 1) * r, z + (a == 2) * r)];
+          }
+        }
+      }
+    }
+    noise = sums;
+  }
+  std::vector<std::uint8_t> phases(noise.size());
+  for (int z = 0; z < n; ++z)
+  {
+    for (int y = 0; y < n; ++y)
+    {
+      for (int x = 0; x < n; ++x)
+      {
+        phases[at(x, y, z)] = noise[at(x + tilt * z, y, z)] > 0;
+      }
+    }
+  }
+  return test::volume(phases, { n, n, n });
+}
+
+Turns turnsOf(const Volume& v, std::string* why = nullptr)
+{
+  const ModelInfo info = describeTraining({ v }, {});
+  return turnsOf(
+    Symmetry::Automatic, { v }, { Frame(v.dims, v.spacing, info.network) }, info.channels, why);
+}
+
+} // namespace
+
+TEST(Turns, OnlyAxesAlongWhichValuesChangeAlikeAreExchanged)
+{
+  std::string why;
+  const Turns same = turnsOf(grains({ 3, 3, 3 }), &why);
+  EXPECT_EQ(same.kind, (std::array{ 0, 0, 0 }));
+  EXPECT_FALSE(same.together);
+  EXPECT_EQ(why, "values change as much along one axis as along another");
+  // Layers along x and y; axes are z, y, x.
+  const Turns layers = turnsOf(grains({ 5, 5, 2 }), &why);
+  EXPECT_NE(layers.kind[0], layers.kind[1]);
+  EXPECT_EQ(layers.kind[1], layers.kind[2]);
+  EXPECT_NE(why.find("times as much along z as along x"), std::string::npos) << why;
+  // Fibres along y.
+  const Turns fibres = turnsOf(grains({ 2, 6, 2 }));
+  EXPECT_EQ(fibres.kind[0], fibres.kind[2]);
+  EXPECT_NE(fibres.kind[0], fibres.kind[1]);
+  EXPECT_EQ(turnsOf(test::rockVolume(96, 1, 8)).kind, (std::array{ 0, 0, 0 }));
+}
+
+TEST(Turns, WhatIsTiltedStaysTilted)
+{
+  std::string why;
+  const Turns tilted = turnsOf(grains({ 5, 5, 2 }, 1), &why);
+  EXPECT_TRUE(tilted.together);
+  EXPECT_EQ(tilted.kind, (std::array{ 0, 1, 2 }));
+  EXPECT_NE(why.find("diagonal of z and x"), std::string::npos) << why;
+  std::mt19937_64 random(1);
+  const Frame frame({ 96, 96, 96 }, { 1, 1, 1 }, {});
+  for (int i = 0; i < 50; ++i)
+  {
+    const Orientation o = randomOrientation(frame, { 16, 16, 16 }, tilted, random);
+    EXPECT_EQ(o.from, (std::array{ 0, 1, 2 }));
+    EXPECT_EQ(o.flip[0], o.flip[1]);
+    EXPECT_EQ(o.flip[0], o.flip[2]);
+  }
 }
