@@ -35,8 +35,9 @@ ResidentVolumes::ResidentVolumes(const std::vector<Volume>& volumes,
     {
       const std::int64_t planes = std::min(most, flat.size[0] - z);
       const at::Tensor slab = at::empty({ planes * plane, this->Values.size(1) });
-      readFolded(volumes[i], flat, channels, { { z, 0, 0 }, { planes, flat.size[1], flat.size[2] } },
-        {}, slab.mutable_data_ptr<float>());
+      readFolded(volumes[i], flat, channels,
+        { { z, 0, 0 }, { planes, flat.size[1], flat.size[2] } }, {},
+        slab.mutable_data_ptr<float>());
       this->Values.narrow(0, this->First[i] + z * plane, planes * plane).copy_(slab);
     }
   }

@@ -7,8 +7,8 @@
 namespace vae
 {
 
-/// Training volumes as the network reads them, normalised, float32, in the memory of a device, where
-/// patches are cut by one gather, whatever their places and orientations.
+/// Training volumes as the network reads them, normalised, float32, in the memory of a device,
+/// where patches are cut by one gather, whatever their places and orientations.
 class ResidentVolumes
 {
 public:

@@ -264,9 +264,9 @@ StepRecord TorchTrainer::step()
   }
   for (at::Tensor& scalar : scalars)
   {
-    scalar = scalar.detach().to(this->Where.device, at::kDouble).view({});
+    scalar = scalar.detach().to(this->Where.device, at::kDouble).flatten();
   }
-  const at::Tensor numbers = at::stack(scalars).to(at::kCPU);
+  const at::Tensor numbers = at::cat(scalars).to(at::kCPU);
   const double* number = numbers.const_data_ptr<double>();
   const double length = *number++;
 

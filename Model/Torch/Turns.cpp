@@ -13,8 +13,8 @@ namespace
 
 constexpr int Points = 16384; // of a block
 constexpr std::int64_t Lags[] = { 1, 2, 4, 8, 16 };
-constexpr double Negligible = 0.05; // of the logarithm of a ratio
-constexpr double Errors = 4;        // standard errors of a mean of few blocks
+constexpr double Negligible = 0.1; // of the logarithm of a ratio
+constexpr double Errors = 4;       // standard errors of a mean of few blocks
 constexpr std::size_t FewestBlocks = 4;
 
 /// The three axes, then two diagonals of each pair of axes.
@@ -32,8 +32,9 @@ void addChange(const Channel& channel, const ChannelInfo& info, const Channel& m
   const bool labels = info.phases.size() > 2;
   const auto inMask = [&](std::int64_t at)
   {
-    return !mask.data || dispatch(mask.type, [&](auto t)
-    { return static_cast<const decltype(t)*>(mask.data)[at * mask.stride] != 0; });
+    return !mask.data ||
+      dispatch(mask.type,
+        [&](auto t) { return static_cast<const decltype(t)*>(mask.data)[at * mask.stride] != 0; });
   };
   std::mt19937_64 random(1); // the same points for all directions
   for (int i = 0; i < Points; ++i)
@@ -141,8 +142,7 @@ double ratio(const std::vector<Change>& blocks, std::size_t one, std::size_t oth
   }
   const auto count = static_cast<double>(n);
   const double mean = sum / count;
-  const double error =
-    std::sqrt(std::max(0., squares / count - mean * mean) / (count - 1));
+  const double error = std::sqrt(std::max(0., squares / count - mean * mean) / (count - 1));
   return std::abs(mean) > std::max(Negligible, Errors * error) ? std::exp(mean) : 1;
 }
 
