@@ -193,7 +193,10 @@ GpuMemory::~GpuMemory()
   {
     try
     {
-      c10::getDeviceAllocator(at::kCUDA)->emptyCache();
+      if (auto* memory = c10::getDeviceAllocator(at::kCUDA); memory->initialized())
+      {
+        memory->emptyCache();
+      }
     }
     catch (const std::exception&) // of a device that has failed: there is nothing to give back
     {
