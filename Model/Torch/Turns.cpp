@@ -11,7 +11,7 @@ namespace vae
 namespace
 {
 
-constexpr int Points = 16384; // of a block
+constexpr int Points = 4096; // of a block
 constexpr std::int64_t Lags[] = { 1, 2, 4, 8, 16 };
 constexpr double Negligible = 0.1; // of the logarithm of a ratio
 constexpr double Errors = 4;       // standard errors of a mean of few blocks
