@@ -9,7 +9,6 @@
 #include "TorchTrainer.h"
 #include "TrainingData.h"
 
-#include <ATen/Context.h>
 #include <torch/version.h>
 
 namespace vae
@@ -50,7 +49,7 @@ public:
   {
     return std::string("LibTorch ") + TORCH_VERSION +
       "\nauto device: " + choosePlace("auto", Precision::Automatic, 0).reason +
-      "\nCUDA in this LibTorch: " + (at::hasCUDA() ? "yes" : "no");
+      "\nCUDA in this LibTorch: " + (builtWithCuda() ? "yes" : "no");
   }
 };
 

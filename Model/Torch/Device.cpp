@@ -93,9 +93,9 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
   if (device == "auto")
   {
     place.device = found > 0 ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-    why = found > 0   ? "the first of " + std::to_string(found) + " CUDA device(s)"
-      : at::hasCUDA() ? "LibTorch found no CUDA device"
-                      : "this LibTorch is built without CUDA";
+    why = found > 0     ? "the first of " + std::to_string(found) + " CUDA device(s)"
+      : builtWithCuda() ? "LibTorch found no CUDA device"
+                        : "this LibTorch is built without CUDA";
   }
   else if (device == "cpu")
   {
@@ -115,8 +115,8 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
     if (index >= found)
     {
       throw std::invalid_argument("Device is '" + device + "', but " +
-        (at::hasCUDA() ? "LibTorch found " + std::to_string(found) + " CUDA device(s)"
-                       : std::string("this LibTorch is built without CUDA")) +
+        (builtWithCuda() ? "LibTorch found " + std::to_string(found) + " CUDA device(s)"
+                         : std::string("this LibTorch is built without CUDA")) +
         "; choose auto or cpu");
     }
     place.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
@@ -203,6 +203,12 @@ GpuMemory::~GpuMemory()
     }
   }
 #endif
+}
+
+bool builtWithCuda()
+{
+  // hasCUDA() is whether there is a GPU.
+  return at::detail::getCUDAHooks().hasCUDART();
 }
 
 RunScope::RunScope(const Place& place, bool gradients)

@@ -42,6 +42,8 @@ private:
   std::optional<c10::Event> Copied;
 };
 
+bool builtWithCuda(); ///< whether this LibTorch can use a GPU, if there is one
+
 /// Free bytes of a GPU.
 double freeMemoryOf(const at::Device& gpu);
 
