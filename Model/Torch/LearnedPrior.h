@@ -35,7 +35,7 @@ struct FieldRequest
 /// a velocity v(x, t) that carries noise at t = 0 to latent fields at t = 1 (flow matching, Lipman
 /// et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). It tells where a field that is part noise
 /// goes to and comes from; each step towards it draws some of the noise anew (ancestral sampling:
-/// Song et al. 2021, DDIM, Eq. 16 with eta = 1), but beside what is known.
+/// Song et al. 2021, DDIM, Eq. 16 with eta = 1).
 /// Because crops that fit a small network know nothing of waves that are longer, the local mean of
 /// the data is drawn first, as a random field, and v depends on it, smoothed; a user can give it
 /// instead.
