@@ -137,11 +137,21 @@ void visit(V& v, T& o)
 
 template <typename V, typename T>
 void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, Turns>
+{
+  v("flips", o.flips);
+  v("together", o.together);
+  v("kind", o.kind);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
 {
   v("network", o.network);
   v("likelihood", o.likelihood);
   v("likelihood_reason", o.likelihoodReason);
+  v.later("turns", o.turns);
   v.later("symmetry_reason", o.symmetryReason);
   v("channels", o.channels);
   v("spacing", o.spacing);

@@ -64,12 +64,21 @@ enum class Ending
   Diverged = 4  ///< the loss exploded, twice; the last good weights are kept
 };
 
+/// Which of the grid's symmetries patches are turned by. Axes are the grid's, slowest first.
+struct Turns
+{
+  bool flips = false;                 ///< mirrored along each axis,
+  bool together = false;              ///< but along all of them or none
+  std::array<int, 3> kind{ 0, 1, 2 }; ///< axes of one kind are exchanged, if of equal spacing
+};
+
 struct ModelInfo
 {
   NetworkOptions network;
   Likelihood likelihood = Likelihood::Bernoulli; ///< never Automatic
   std::string likelihoodReason;                  ///< why this one, in words
-  std::string symmetryReason;                    ///< why patches are turned as they are, in words
+  Turns turns;
+  std::string symmetryReason; ///< why patches are turned like that, in words
   std::vector<ChannelInfo> channels;
   std::array<double, 3> spacing{ 1, 1, 1 };
   Dims trainingDims{ 0, 0, 0 };

@@ -50,7 +50,7 @@ at::Tensor percentile(const at::Tensor& quantiles, const at::Tensor& scores)
     at::searchsorted(quantiles, scores.contiguous(), false, /*right=*/true).clamp(1, n - 1);
   const at::Tensor below = above - 1;
   const auto at = [](const at::Tensor& table, const at::Tensor& index)
-  { return table.index_select(0, index.flatten()).view_as(index); };
+  { return table.to(index.device()).index_select(0, index.flatten()).view_as(index); };
   const at::Tensor low = at(quantiles, below), high = at(quantiles, above);
   const at::Tensor part =
     at::where(high > low, (scores - low) / (high - low).clamp_min(1e-30), at::ones_like(scores))
@@ -64,8 +64,8 @@ at::Tensor percentile(const at::Tensor& quantiles, const at::Tensor& scores)
 void AnomalyScale::add(AnomalyMeasure measure, const AnomalyScores& scores)
 {
   auto& parts = this->Parts[static_cast<std::size_t>(measure)];
-  parts[0].push_back(scores.voxels.flatten());
-  parts[1].push_back(scores.cells.flatten());
+  parts[0].push_back(scores.voxels.flatten().to(at::kCPU));
+  parts[1].push_back(scores.cells.flatten().to(at::kCPU));
 }
 
 void AnomalyScale::finish()
@@ -81,7 +81,8 @@ void AnomalyScale::finish()
 
 AnomalyScores AnomalyScale::percentiles(AnomalyMeasure measure, const AnomalyScores& scores) const
 {
-  const at::Tensor mine = this->Quantiles[static_cast<std::int64_t>(measure)];
+  const at::Tensor mine =
+    this->Quantiles[static_cast<std::int64_t>(measure)].to(scores.voxels.device());
   return { percentile(mine[0], scores.voxels), percentile(mine[1], scores.cells) };
 }
 

@@ -65,17 +65,23 @@ Orientation randomOrientation(
   }
   const auto alike = [&](int a, int b)
   {
-    return turns.kind[a] == turns.kind[b] && patch[a] == patch[b] &&
-      std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]);
+    return a == b ||
+      (turns.kind[a] == turns.kind[b] && patch[a] == patch[b] &&
+        std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]));
   };
   const bool exchanges = turns.kind != std::array{ 0, 1, 2 };
   for (int a = 2; a > first && exchanges; --a) // Fisher and Yates, among axes that look alike
   {
-    const int b = first + static_cast<int>(random() % static_cast<unsigned>(a - first + 1));
-    if (alike(a, b))
+    std::array<int, 3> choice{};
+    unsigned choices = 0;
+    for (int b = first; b <= a; ++b)
     {
-      std::swap(o.from[a], o.from[b]);
+      if (alike(a, b))
+      {
+        choice[choices++] = b;
+      }
     }
+    std::swap(o.from[a], o.from[choice[random() % choices]]);
   }
   return o;
 }
@@ -314,6 +320,111 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
     using T = decltype(t);
     withConversion<T>(
       what, info, [&](const auto& converted) { write(static_cast<T*>(out.data), converted); });
+  });
+}
+
+namespace
+{
+
+/// What holds any T, of the types that all of LibTorch knows.
+template <typename T>
+constexpr at::ScalarType Carrier = std::is_same_v<T, std::int8_t> ? at::kChar
+  : std::is_same_v<T, std::uint8_t>                               ? at::kByte
+  : std::is_same_v<T, std::int16_t>                               ? at::kShort
+  : std::is_same_v<T, std::int32_t>                               ? at::kInt
+  : std::is_same_v<T, float>                                      ? at::kFloat
+                                                                  : at::kDouble;
+
+/// As toScalar does.
+template <typename T>
+at::Tensor toCarrier(const at::Tensor& values)
+{
+  if constexpr (std::is_integral_v<T>)
+  {
+    return values.round()
+      .clamp(static_cast<double>(std::numeric_limits<T>::lowest()),
+        static_cast<double>(std::numeric_limits<T>::max()))
+      .to(Carrier<T>);
+  }
+  return values.to(Carrier<T>);
+}
+
+} // namespace
+
+at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
+  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type)
+{
+  const auto [fz, fy, fx] = frame.fold;
+  const at::Tensor all = fromNetworkShape(folded)[0];
+  const std::int64_t r = all.size(0) / channels;
+  const at::Tensor v = all.narrow(0, channel * r, r)
+                         .unflatten(0, { fz, fy, fx })
+                         .permute({ 3, 0, 4, 1, 5, 2 })
+                         .reshape({ all.size(1) * fz, all.size(2) * fy, all.size(3) * fx });
+  return dispatch(type, [&](auto t)
+  {
+    using T = decltype(t);
+    const auto labels = [&]
+    { return toCarrier<T>(at::tensor(info.phases, at::kDouble)).to(v.device()); };
+    switch (what)
+    {
+      case Decode::Value:
+        return toCarrier<T>(v.to(at::kDouble)
+            .mul_(info.scale)
+            .add_(info.offset)
+            .clamp_(std::min(info.minimum, info.maximum), info.maximum));
+      case Decode::Phase:
+        return labels().index_select(0, v.flatten().to(at::kLong)).view(v.sizes());
+      case Decode::Likelier:
+        return at::where(v.gt(0), labels()[1], labels()[0]);
+      case Decode::Sigmoid:
+        return toCarrier<T>(v.to(at::kDouble).sigmoid_());
+      case Decode::Plain:
+        break;
+    }
+    return toCarrier<T>(v.to(at::kDouble));
+  });
+}
+
+void writeUnfolded(
+  const at::Tensor& values, const Box& box, const Frame& frame, const OutputChannel& out)
+{
+  Index3 size;
+  for (int a = 0; a < 3; ++a)
+  {
+    size[a] = std::min(values.size(a), frame.size[a] - box.origin[a]);
+  }
+  const std::int64_t step = frame.stride[2] * out.stride;
+  const auto write = [&](auto* data, const auto* from)
+  {
+    at::parallel_for(0, size[0] * size[1], 64, [&](std::int64_t first, std::int64_t last)
+    {
+      for (std::int64_t row = first; row < last; ++row)
+      {
+        const std::int64_t z = row / size[1], y = row % size[1];
+        const auto* in = from + (z * values.size(1) + y) * values.size(2);
+        auto* to = data + box.origin[2] * step +
+          ((box.origin[0] + z) * frame.stride[0] + (box.origin[1] + y) * frame.stride[1]) *
+            out.stride;
+        for (std::int64_t x = 0; x < size[2]; ++x, to += step)
+        {
+          if constexpr (std::is_same_v<decltype(in), const std::remove_pointer_t<decltype(to)>*>)
+          {
+            *to = in[x];
+          }
+          else
+          {
+            *to = toScalar<std::remove_pointer_t<decltype(to)>>(in[x]);
+          }
+        }
+      }
+    });
+  };
+  dispatch(out.type, [&](auto t)
+  {
+    using T = decltype(t);
+    using From = std::conditional_t<Carrier<T> == at::kDouble, double, T>;
+    write(static_cast<T*>(out.data), values.const_data_ptr<From>());
   });
 }
 

@@ -49,13 +49,7 @@ struct Orientation
   std::array<bool, 3> flip{ false, false, false };
 };
 
-/// Which of them patches are drawn with.
-struct Turns
-{
-  bool flips = false;                 ///< mirrored along each axis,
-  bool together = false;              ///< but along all of them or none
-  std::array<int, 3> kind{ 0, 1, 2 }; ///< axes of one kind are exchanged, if of equal spacing
-};
+/// One that a patch may be turned by, all of them equally often.
 Orientation randomOrientation(
   const Frame& frame, const Index3& patch, const Turns& turns, std::mt19937_64& random);
 
@@ -99,6 +93,17 @@ enum class Decode
 /// `covered`, which contains `box`.
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
   int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out);
+
+///@{
+/// The same in two halves, the first where the tensor is, so that a GPU is quick to send what it
+/// made: one of `channels` values of each voxel, [z, y, x], as the array holds it, or as float64
+/// where LibTorch is not sure to have the array's type.
+at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
+  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type);
+/// What that has made, on the CPU, into an array. `box` is in voxels.
+void writeUnfolded(
+  const at::Tensor& values, const Box& box, const Frame& frame, const OutputChannel& out);
+///@}
 
 /// An uninitialised channels-last tensor [batch, channels * fold^3, cells...] for `size` voxels,
 /// 4-D or 5-D.

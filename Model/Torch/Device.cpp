@@ -145,18 +145,16 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
 
 at::Tensor sent(const at::Tensor& t, const at::Device& device)
 {
-  return device.is_cpu() ? t : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
+  return t.device() == device ? t
+                              : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
 }
 
-Fetched::Fetched(const at::Tensor& t, at::MemoryFormat layout)
-  : There(t.to(at::kFloat).contiguous(layout))
-  , Here(this->There)
+Fetched::Fetched(const at::Tensor& t) : There(t.contiguous()), Here(this->There)
 {
   const at::Device device = t.device();
   if (!device.is_cpu())
   {
-    this->Here = at::empty(
-      this->There.sizes(), at::TensorOptions(at::kFloat).pinned_memory(true).memory_format(layout));
+    this->Here = at::empty(t.sizes(), at::TensorOptions(t.scalar_type()).pinned_memory(true));
     this->Here.copy_(this->There, /*non_blocking=*/true);
     this->Copied.emplace(device.type());
     this->Copied->record(c10::impl::getDeviceGuardImpl(device.type())->getStream(device));

@@ -25,16 +25,16 @@ struct Place
 /// \throws std::invalid_argument if the device is unknown or absent
 Place choosePlace(const std::string& device, Precision precision, int threads);
 
-/// A tensor of the CPU on a device. To a GPU it goes by way of memory that the system does not
-/// move, and nothing waits for it.
+/// A tensor of the CPU, or of the device, on the device. To a GPU it goes by way of memory that the
+/// system does not move, and nothing waits for it.
 at::Tensor sent(const at::Tensor& t, const at::Device& device);
 
-/// A tensor of a device on its way to the CPU; from a GPU nothing waits for it but arrived().
+/// A contiguous tensor of a device on its way to the CPU; from a GPU nothing waits for it but
+/// arrived().
 class Fetched
 {
 public:
-  /// \param layout of what arrives, float32
-  Fetched(const at::Tensor& t, at::MemoryFormat layout);
+  explicit Fetched(const at::Tensor& t);
   const at::Tensor& arrived();
 
 private:

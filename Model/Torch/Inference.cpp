@@ -44,8 +44,7 @@ Inference::Inference(
   , Limit(budgetOf(run, this->Where))
   , Scope(this->Where, false)
   , Net(on(this->Where, network, info.network))
-  , There(makeObservation(info, this->Where.device))
-  , Here(makeObservation(info, at::kCPU))
+  , Seen(makeObservation(info, this->Where.device))
 {
 }
 
@@ -79,26 +78,21 @@ void Inference::reserveFor(const Box& wide) const
 
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
 {
-  return readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell));
+  return sent(readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell)),
+    this->Where.device);
 }
 
 Posterior Inference::encode(const Volume& volume, const Box& box)
 {
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
   this->reserveFor(wide);
-  at::Tensor x = this->read(volume, wide);
-  x = this->There->input(sent(x, this->Where.device)).to(this->Where.compute);
+  const at::Tensor x = this->Seen->input(this->read(volume, wide)).to(this->Where.compute);
   const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
   const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
   return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
 }
 
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
-{
-  return this->startDecoding(field, box).arrived();
-}
-
-Fetched Inference::startDecoding(const LatentGrid& field, const Box& box)
 {
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
   this->reserveFor(wide);
@@ -110,38 +104,58 @@ Fetched Inference::startDecoding(const LatentGrid& field, const Box& box)
   const at::Tensor y = this->Net->decodeTile(
     this->Net->quantise(sent(z, this->Where.device)).to(this->Where.compute).contiguous(format),
     around(box, wide, this->Grid.dimensions));
-  return { y, format };
+  this->flush(); // a GPU is busy now
+  return y.to(at::kFloat).contiguous(format);
 }
 
 void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,
-  std::size_t channel, Decode what, const OutputChannel& to) const
+  std::size_t channel, Decode what, const OutputChannel& to)
 {
-  if (to.data)
+  if (!to.data)
   {
-    const auto format =
-      folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-    const at::Tensor values = folded.to(at::kFloat).contiguous(format);
-    const Box voxels = toVoxels(box, this->Grid.cell);
-    writeFolded(values.const_data_ptr<float>(), voxels, voxels, this->Grid,
-      static_cast<int>(channels), static_cast<int>(channel),
-      this->Info.channels[std::min(channel, this->Info.channels.size() - 1)], what, to);
+    return;
   }
+  const Box voxels = toVoxels(box, this->Grid.cell);
+  const ChannelInfo& info = this->Info.channels[std::min(channel, this->Info.channels.size() - 1)];
+  if (!this->Where.device.is_cpu())
+  {
+    this->Under.push_back(
+      { Fetched(unfolded(folded, this->Grid, static_cast<std::int64_t>(channels),
+          static_cast<std::int64_t>(channel), info, what, to.type)),
+        voxels, to });
+    return;
+  }
+  const auto format =
+    folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor values = folded.to(at::kFloat).contiguous(format);
+  writeFolded(values.const_data_ptr<float>(), voxels, voxels, this->Grid,
+    static_cast<int>(channels), static_cast<int>(channel), info, what, to);
+}
+
+void Inference::flush()
+{
+  for (Arriving& a : this->Under)
+  {
+    writeUnfolded(a.values.arrived(), a.voxels, this->Grid, a.to);
+  }
+  this->Under.clear();
 }
 
 void Inference::write(
-  const Box& box, const at::Tensor& seen, const Outputs& outputs, double threshold) const
+  const Box& box, const at::Tensor& seen, const Outputs& outputs, double threshold)
 {
-  const at::Tensor decoded = threshold != 0 ? this->Here->withThreshold(seen, threshold) : seen;
+  const at::Tensor decoded = threshold != 0 ? this->Seen->withThreshold(seen, threshold) : seen;
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
   at::Tensor drawn = decoded;
   if (outputs.texture && this->Info.textureWidth > 0)
   {
     const std::int64_t values = decoded.size(1) / this->Grid.folded();
-    drawn = this->Here->drawn(
-      decoded, textureNoise(box, this->Grid, this->Info.textureWidth, values, *outputs.texture));
+    drawn = this->Seen->drawn(decoded,
+      textureNoise(
+        box, this->Grid, this->Info.textureWidth, values, *outputs.texture, this->Where.device));
   }
-  const at::Tensor value = two ? drawn : this->Here->value(drawn);
+  const at::Tensor value = two ? drawn : this->Seen->value(drawn);
   const Decode what = two    ? Decode::Likelier
     : this->Info.hasPhases() ? Decode::Phase
                              : Decode::Value;
@@ -153,9 +167,9 @@ void Inference::write(
   if (onePhase)
   {
     this->write(
-      box, this->Here->others(drawn, outputs.phase), channels, 0, Decode::Phase, outputs.values[0]);
+      box, this->Seen->others(drawn, outputs.phase), channels, 0, Decode::Phase, outputs.values[0]);
     this->write(
-      box, this->Here->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain, outputs.logOdds);
+      box, this->Seen->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain, outputs.logOdds);
   }
   if (two)
   {
@@ -166,7 +180,7 @@ void Inference::write(
   }
   else if (this->Info.hasPhases() && !outputs.probability.empty())
   {
-    const at::Tensor probabilities = this->Here->probabilities(decoded);
+    const at::Tensor probabilities = this->Seen->probabilities(decoded);
     for (std::size_t phase = 0; phase < outputs.probability.size(); ++phase)
     {
       this->write(box, probabilities.select(1, static_cast<std::int64_t>(phase)), 1, 0,

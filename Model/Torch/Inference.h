@@ -37,29 +37,31 @@ public:
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
   Posterior encode(const Volume& volume, const Box& box);
 
-  ///@{
-  /// What a box of cells decodes to, float32 on the CPU, folded, channels last; at once, or when it
-  /// has arrived.
+  /// What a box of cells decodes to, float32, folded, channels last, on the network's device.
   at::Tensor decode(const LatentGrid& field, const Box& box);
-  Fetched startDecoding(const LatentGrid& field, const Box& box);
-  ///@}
-  bool onGpu() const { return !this->Where.device.is_cpu(); }
 
-  /// The data of a box of cells, normalised and folded, on the CPU.
+  /// The data of a box of cells, normalised and folded, on the network's device.
   at::Tensor read(const Volume& volume, const Box& box) const;
 
-  /// Write what was decoded as values and probabilities. \param threshold Latent::threshold
+  ///@{
+  /// Write what was decoded as values and probabilities; or one of `channels` values a voxel, which
+  /// are folded alike. From a GPU it is written when it has arrived: while the GPU decodes what
+  /// comes next, or when flush() is called.
+  /// \param threshold Latent::threshold
   void write(
-    const Box& box, const at::Tensor& decoded, const Outputs& outputs, double threshold = 0) const;
-
-  /// Write one of `channels` values a voxel, which are folded alike.
+    const Box& box, const at::Tensor& decoded, const Outputs& outputs, double threshold = 0);
   void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,
-    Decode what, const OutputChannel& to) const;
+    Decode what, const OutputChannel& to);
+  void flush();
+  ///@}
 
   /// Tiles and memory, in words.
   std::string plan() const;
 
   const Frame& frame() const { return this->Grid; }
+  const at::Device& device() const { return this->Where.device; }
+  /// p(x|z), on the network's device.
+  const Observation& seen() const { return *this->Seen; }
   int decodeHalo() const { return this->Net->decodeHalo(); }
 
 private:
@@ -75,7 +77,15 @@ private:
   RunScope Scope;
   c10::InferenceMode Mode;
   NetworkPtr Net;
-  std::unique_ptr<Observation> There, Here; ///< on the network's device, on the CPU
+  std::unique_ptr<Observation> Seen;
+
+  struct Arriving
+  {
+    Fetched values;
+    Box voxels;
+    OutputChannel to;
+  };
+  std::vector<Arriving> Under; ///< way
 };
 
 } // namespace vae

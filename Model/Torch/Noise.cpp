@@ -3,9 +3,8 @@
 #include "Noise.h"
 
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 
-#include <cmath>
 #include <numbers>
 
 namespace vae
@@ -13,52 +12,63 @@ namespace vae
 namespace
 {
 
-std::uint64_t scramble(std::uint64_t x) // the finaliser of SplitMix64 (Steele et al. 2014)
+/// The finaliser of SplitMix64 (Steele et al. 2014), in place. Tensors know signed integers only,
+/// whose bits are the same.
+class Scramble
 {
-  x += 0x9e3779b97f4a7c15ull;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return x ^ (x >> 31);
-}
+public:
+  static constexpr std::uint64_t Step = 0x9e3779b97f4a7c15ull, First = 0xbf58476d1ce4e5b9ull,
+                                 Second = 0x94d049bb133111ebull;
+
+  std::uint64_t operator()(std::uint64_t x) const
+  {
+    x += Step;
+    x = (x ^ (x >> 30)) * First;
+    x = (x ^ (x >> 27)) * Second;
+    return x ^ (x >> 31);
+  }
+
+  at::Tensor operator()(at::Tensor x) const
+  {
+    x.add_(bits(Step));
+    x.bitwise_xor_(shifted(x, 30)).mul_(bits(First));
+    x.bitwise_xor_(shifted(x, 27)).mul_(bits(Second));
+    return x.bitwise_xor_(shifted(x, 31));
+  }
+
+  static std::int64_t bits(std::uint64_t x) { return static_cast<std::int64_t>(x); }
+
+  /// Zeros come in from the left.
+  static at::Tensor shifted(const at::Tensor& x, int by)
+  {
+    return at::__rshift__(x, by).bitwise_and_(bits(~std::uint64_t{ 0 } >> by));
+  }
+};
 
 } // namespace
 
-at::Tensor gridNoise(
-  const Box& box, const Index3& grid, std::int64_t channels, std::int64_t seed, std::int64_t sample)
+at::Tensor gridNoise(const Box& box, const Index3& grid, std::int64_t channels, std::int64_t seed,
+  std::int64_t sample, const at::Device& device)
 {
-  at::Tensor noise = at::empty({ 1, channels, box.size[0], box.size[1], box.size[2] });
-  float* out = noise.mutable_data_ptr<float>();
+  const Scramble scramble;
   const std::uint64_t stream =
     scramble(scramble(static_cast<std::uint64_t>(seed)) + static_cast<std::uint64_t>(sample));
-  const auto inside = [&](std::int64_t i, int axis)
-  { return (i % grid[axis] + grid[axis]) % grid[axis]; };
-  at::parallel_for(0, channels * box.size[0], 1, [&](std::int64_t begin, std::int64_t end)
+  const at::TensorOptions integers = at::TensorOptions(device).dtype(at::kLong);
+  at::Tensor place = at::arange(channels, integers).view({ 1, channels, 1, 1, 1 });
+  for (int a = 0; a < 3; ++a)
   {
-    for (std::int64_t plane = begin; plane < end; ++plane)
-    {
-      const std::int64_t channel = plane / box.size[0];
-      const std::int64_t z = inside(box.origin[0] + plane % box.size[0], 0);
-      float* to = out + plane * box.size[1] * box.size[2];
-      for (std::int64_t j = 0; j < box.size[1]; ++j)
-      {
-        const std::int64_t y = inside(box.origin[1] + j, 1);
-        const std::int64_t row = ((channel * grid[0] + z) * grid[1] + y) * grid[2];
-        std::int64_t x = inside(box.origin[2], 2);
-        for (std::int64_t i = 0; i < box.size[2]; ++i)
-        {
-          const std::uint64_t a = scramble(stream ^ scramble(static_cast<std::uint64_t>(row + x)));
-          const std::uint64_t b = scramble(a);
-          // Box and Muller (1958); 53 bits, and never the logarithm of 0.
-          const double u = (static_cast<double>(a >> 11) + 0.5) * 0x1p-53;
-          const double v = static_cast<double>(b >> 11) * 0x1p-53;
-          *to++ =
-            static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v));
-          x = x + 1 == grid[2] ? 0 : x + 1;
-        }
-      }
-    }
-  });
-  return noise;
+    std::vector<std::int64_t> shape(5, 1);
+    shape[static_cast<std::size_t>(a) + 2] = box.size[a];
+    place = place * grid[a] +
+      at::arange(box.origin[a], box.origin[a] + box.size[a], integers)
+        .remainder(grid[a])
+        .view(shape);
+  }
+  const at::Tensor a = scramble(scramble(place).bitwise_xor_(Scramble::bits(stream)));
+  // Box and Muller (1958); 53 bits, and never the logarithm of 0.
+  const at::Tensor u = Scramble::shifted(a, 11).to(at::kDouble).add_(0.5).mul_(0x1p-53);
+  const at::Tensor v = Scramble::shifted(scramble(a), 11).to(at::kDouble).mul_(0x1p-53);
+  return u.log_().mul_(-2).sqrt_().mul_(v.mul_(2 * std::numbers::pi).cos_()).to(at::kFloat);
 }
 
 } // namespace vae

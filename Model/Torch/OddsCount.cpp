@@ -24,7 +24,7 @@ void OddsCount::add(const at::Tensor& odds)
 
 double OddsCount::threshold(double fraction) const
 {
-  const at::Tensor part = this->Counts / this->Counts.sum();
+  const at::Tensor counts = this->Counts.to(at::kCPU), part = counts / counts.sum();
   const at::Tensor middles = (at::arange(Bins, at::kDouble) + 0.5) * Width - Largest;
   double low = -8, high = 8;
   for (int i = 0; i < 20; ++i)

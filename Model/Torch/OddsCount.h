@@ -18,7 +18,7 @@ public:
   double threshold(double fraction) const;
 
 private:
-  at::Tensor Counts; ///< float64, of equal bins
+  at::Tensor Counts; ///< float64, of equal bins, where the odds are
 };
 
 } // namespace vae

@@ -3,7 +3,6 @@
 #include "Patches.h"
 
 #include "ResidentVolumes.h"
-#include "Turns.h"
 
 #include <algorithm>
 #include <cmath>
@@ -44,19 +43,20 @@ double unit(std::mt19937_64& random) { return static_cast<double>(random() >> 11
 
 } // namespace
 
-PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo> channels,
-  const NetworkOptions& network, const TrainOptions& options)
+PatchSampler::PatchSampler(
+  std::vector<Volume> volumes, const ModelInfo& info, const TrainOptions& options)
   : Volumes(std::move(volumes))
-  , Channels(std::move(channels))
-  , Last(network.dimensions == 2 ? 1 : 0)
+  , Channels(info.channels)
+  , Last(info.network.dimensions == 2 ? 1 : 0)
+  , Turned(info.turns)
   , Balance(options.classBalance)
   , Batch(options.batch())
 {
-  const std::int64_t stride = network.stride();
+  const std::int64_t stride = info.network.stride();
   for (const Volume& v : this->Volumes)
   {
     Source& s = this->Sources.emplace_back();
-    s.grid = Frame(v.dims, v.spacing, network);
+    s.grid = Frame(v.dims, v.spacing, info.network);
     s.cells = s.grid.cells();
     s.sampled = s.grid.size;
     const std::int64_t n = s.grid.size[this->Last];
@@ -67,7 +67,6 @@ PatchSampler::PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo>
       s.sampled[this->Last] = n - std::clamp(wanted, stride, n / 2);
     }
   }
-  this->Turned = turnsOf(options.symmetry, this->Volumes, this->frames(), this->Channels);
   this->Cell = this->Sources.front().grid.cell;
   for (int a = 0; a < 3; ++a)
   {
@@ -357,20 +356,14 @@ std::vector<Patch> PatchSampler::heldOut() const
   return chosen;
 }
 
-std::vector<Frame> PatchSampler::frames() const
-{
-  std::vector<Frame> all;
-  for (const Source& s : this->Sources)
-  {
-    all.push_back(s.grid);
-  }
-  return all;
-}
-
 void PatchSampler::keepOn(const at::Device& device)
 {
-  this->Resident =
-    std::make_shared<ResidentVolumes>(this->Volumes, this->frames(), this->Channels, device);
+  std::vector<Frame> frames;
+  for (const Source& s : this->Sources)
+  {
+    frames.push_back(s.grid);
+  }
+  this->Resident = std::make_shared<ResidentVolumes>(this->Volumes, frames, this->Channels, device);
 }
 
 at::Tensor PatchSampler::read(const std::vector<Patch>& patches) const

@@ -21,9 +21,10 @@ struct Patch
 class PatchSampler
 {
 public:
+  /// \param info of the training: channels, network, and how patches are turned
+  /// \param options patch size, batch, and what is held out or balanced
   /// \throws std::invalid_argument if the volumes leave no room for a patch
-  PatchSampler(std::vector<Volume> volumes, std::vector<ChannelInfo> channels,
-    const NetworkOptions& network, const TrainOptions& options);
+  PatchSampler(std::vector<Volume> volumes, const ModelInfo& info, const TrainOptions& options);
 
   /// Latent vectors in all that is sampled.
   double vectors() const;
@@ -56,7 +57,6 @@ private:
   bool lies(
     const Source& source, const Index3& cell, const Index3& size, const Index3& limit) const;
   Index3 cellOf(const Source& source, std::int64_t index) const;
-  std::vector<Frame> frames() const;
 
   std::vector<Volume> Volumes;
   std::vector<ChannelInfo> Channels;

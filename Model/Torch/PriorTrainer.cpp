@@ -130,7 +130,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     options.patchSize = static_cast<int>(cells) * info.network.stride();
     try
     {
-      patches.emplace(volumes, info.channels, info.network, options);
+      patches.emplace(volumes, info, options);
     }
     catch (const std::invalid_argument&) // a mask with less room
     {

@@ -44,6 +44,7 @@ at::Tensor spread(const std::vector<double>& ofChannels, const at::Tensor& folde
   std::vector<std::int64_t> shape(static_cast<std::size_t>(folded.dim()), 1);
   shape[1] = folded.size(1);
   return at::tensor(at::ArrayRef<double>(ofChannels), at::kFloat)
+    .to(folded.device())
     .repeat_interleave(folded.size(1) / static_cast<std::int64_t>(ofChannels.size()))
     .view(shape);
 }
@@ -88,7 +89,6 @@ Reconstruction::Reconstruction(Inference& inference, const ModelInfo& info, cons
   , Options(options)
   , Out(outputs)
   , Scale(scale)
-  , Seen(makeObservation(info, at::kCPU))
 {
   const Index3 cells = inference.frame().cells();
   const auto grid = [&](const std::vector<float>& values)
@@ -161,6 +161,7 @@ void Reconstruction::run(const Monitor& monitor)
       this->writeAnomaly(box, y, x);
     }
   });
+  this->Runner.flush();
 }
 
 at::Tensor Reconstruction::mixed(const at::Tensor& decoded, const at::Tensor& x) const
@@ -172,10 +173,10 @@ at::Tensor Reconstruction::mixed(const at::Tensor& decoded, const at::Tensor& x)
   }
   // As the logits that give the mixed probabilities.
   constexpr double least = 1e-7;
-  const at::Tensor predicted = this->Seen->probabilities(decoded);
+  const at::Tensor predicted = this->Runner.seen().probabilities(decoded);
   const at::Tensor certain = this->Info.likelihood == Likelihood::Bernoulli
     ? at::stack({ 1 - x, x }, 1)
-    : this->Seen->input(x).view_as(predicted);
+    : this->Runner.seen().input(x).view_as(predicted);
   const at::Tensor p = at::lerp(certain, predicted, s).clamp(least, 1 - least);
   return this->Info.likelihood == Likelihood::Bernoulli ? p.select(1, 1).logit()
                                                         : p.log().flatten(1, 2);
@@ -187,7 +188,7 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   const bool phases = this->Info.hasPhases();
   const std::size_t channels = this->Info.channels.size();
   const auto observed = [&](const at::Tensor& y)
-  { return phases ? this->Seen->probabilities(y) : y; };
+  { return phases ? this->Runner.seen().probabilities(y) : y; };
 
   // Grey values: P(x > threshold) about each sample's mean.
   const bool laplace = this->Info.likelihood == Likelihood::Laplace;
@@ -215,15 +216,17 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
 
   const Box wide = widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
   const auto latents = [&](const LatentGrid& grid)
-  { return slice(grid.values, minus(wide.origin, grid.low), wide.size); };
+  {
+    return sent(slice(grid.values, minus(wide.origin, grid.low), wide.size), this->Runner.device());
+  };
   const at::Tensor mean = latents(this->Mean), sigma = (0.5 * latents(this->LogVariance)).exp();
   // Sums of differences from the decoded mean, which are small.
   const at::Tensor first = observed(decoded);
   at::Tensor sum = at::zeros_like(first), squares = at::zeros_like(first), exceed;
   for (int k = 0; k < o.samples; ++k)
   {
-    const at::Tensor noise =
-      gridNoise(wide, this->Runner.frame().cells(), mean.size(0), o.seed, k)[0];
+    const at::Tensor noise = gridNoise(
+      wide, this->Runner.frame().cells(), mean.size(0), o.seed, k, this->Runner.device())[0];
     const at::Tensor y = this->Runner.decode({ mean + sigma * noise, wide.origin }, box);
     const at::Tensor d = observed(y) - first;
     sum += d;
@@ -275,13 +278,15 @@ AnomalyScores Reconstruction::anomaly(
   at::Tensor error;
   if (measure != AnomalyMeasure::KLDivergence)
   {
-    error = byChannel(this->Seen->excess(decoded, x), channels).sum(1);
+    error = byChannel(this->Runner.seen().excess(decoded, x), channels).sum(1);
   }
   at::Tensor kl;
   if (measure != AnomalyMeasure::ReconstructionError)
   {
     const auto part = [&](const LatentGrid& grid)
-    { return slice(grid.values, minus(box.origin, grid.low), box.size); };
+    {
+      return sent(slice(grid.values, minus(box.origin, grid.low), box.size), this->Runner.device());
+    };
     kl = klOfElements({ part(this->Mean), part(this->LogVariance) }).sum(0) /
       static_cast<double>(frame.cell[0] * frame.cell[1] * frame.cell[2]);
   }

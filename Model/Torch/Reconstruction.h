@@ -39,7 +39,6 @@ private:
   ReconstructOptions Options;
   ReconstructOutputs Out;
   const AnomalyScale* Scale;
-  std::unique_ptr<Observation> Seen; ///< on the CPU
 };
 
 } // namespace vae

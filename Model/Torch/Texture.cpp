@@ -45,8 +45,8 @@ at::Tensor folded(const at::Tensor& t, const Frame& frame)
 
 } // namespace
 
-at::Tensor textureNoise(
-  const Box& cells, const Frame& frame, double width, std::int64_t channels, const Texture& texture)
+at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
+  const Texture& texture, const at::Device& device)
 {
   const auto halo = static_cast<std::int64_t>(std::ceil(Reach * width));
   Box box = toVoxels(cells, frame.cell);
@@ -60,12 +60,12 @@ at::Tensor textureNoise(
     box.origin[a] -= repeats ? around : 0;
     box.size[a] += 2 * around;
   }
-  at::Tensor noise = gridNoise(box, grid, channels, texture.seed, texture.sample)[0];
+  at::Tensor noise = gridNoise(box, grid, channels, texture.seed, texture.sample, device)[0];
   for (int a = 0; a < 3; ++a)
   {
     if (frame.used(a))
     {
-      const at::Tensor w = weights(box.size[a] - 2 * halo, halo, width);
+      const at::Tensor w = weights(box.size[a] - 2 * halo, halo, width).to(device);
       noise = a == 2 ? at::matmul(noise, w.t())
         : a == 1     ? at::matmul(w, noise)
                      : at::matmul(w, noise.flatten(2)).unflatten(2, noise.sizes().slice(2));
@@ -87,7 +87,8 @@ double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& f
   const auto values = decoded.size(1) / frame.folded();
   const auto drawn = [&](double width)
   {
-    const at::Tensor noise = textureNoise(box, frame, width, values, { 0, 0, {} });
+    const at::Tensor noise =
+      textureNoise(box, frame, width, values, { 0, 0, {} }, decoded.device());
     return variogram(seen.value(seen.drawn(decoded, noise)), frame, phases, 1);
   };
   if (wanted <= drawn(Widest))

@@ -19,7 +19,7 @@ namespace vae
 /// cells...].
 /// \param width standard deviation of the Gaussian, voxels
 at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
-  const Texture& texture);
+  const Texture& texture, const at::Device& device = at::kCPU);
 
 /// The width with which values drawn from `decoded` differ from one voxel to the next as `x` does:
 /// phases in as many pairs, grey values by the same mean square. Both are folded, of a box of

@@ -118,27 +118,9 @@ void TorchModel::decodeEach(const Latent& latent, const Dims& dims, int margin,
     shape.push_back(cells[a] - 2 * field.low[a]);
   }
   field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
-  // A GPU works on the next tile while the CPU is busy with the last one.
-  std::optional<std::pair<Box, Fetched>> last;
-  const auto finish = [&]
-  {
-    if (last)
-    {
-      use(inference, last->first, last->second.arrived());
-      last.reset();
-    }
-  };
-  forEachTile(cells, inference.decodeTile(cells), monitor, [&](const Box& box)
-  {
-    Fetched next = inference.startDecoding(field, box);
-    finish();
-    last.emplace(box, std::move(next));
-    if (!inference.onGpu())
-    {
-      finish();
-    }
-  });
-  finish();
+  forEachTile(cells, inference.decodeTile(cells), monitor,
+    [&](const Box& box) { use(inference, box, inference.decode(field, box)); });
+  inference.flush();
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,

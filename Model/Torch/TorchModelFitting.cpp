@@ -80,6 +80,8 @@ void TorchModel::matchField(
   // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
   // their covariance.
   const bool phases = this->Info.hasPhases();
+  const auto meansOf = [&](const at::Tensor& values)
+  { return fromNetworkShape(cellMeans(values, frame))[0].to(at::kCPU).contiguous(); };
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
     report(monitor, 1);
@@ -95,15 +97,15 @@ void TorchModel::matchField(
       inference.decode(grid, atMost(inside, inference.decodeTile(inside.size)));
     if (!phases)
     {
-      return { fromNetworkShape(cellMeans(decoded, frame))[0].clone(), 0 };
+      return { meansOf(decoded), 0 };
     }
-    const at::Tensor odds = makeObservation(this->Info, at::kCPU)->logOdds(decoded, 0);
+    const at::Tensor odds = inference.seen().logOdds(decoded, 0);
     const double others = 1 - this->Info.channels[0].fractions[0];
     const auto below = std::clamp<std::int64_t>(
       std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
     const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
     const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-    return { fromNetworkShape(cellMeans(found, frame))[0].clone(), threshold.item<double>() };
+    return { meansOf(found), threshold.item<double>() };
   };
   constexpr double most = 8000; // cells
   std::array<std::int64_t, 3> size{ 1, 1, 1 };
@@ -128,7 +130,6 @@ void TorchModel::matchLearned(
   constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
   const auto samples = std::clamp<std::int64_t>(this->Info.priorSteps / stepsASample, 1, most);
   const Place place = choosePlace(run.device, run.precision, run.threads);
-  const auto seen = makeObservation(this->Info, at::kCPU);
   const bool phases = this->Info.hasPhases();
   Inference inference(this->Info, this->Net, frame, run);
   std::mt19937_64 random(0);
@@ -153,12 +154,12 @@ void TorchModel::matchLearned(
     at::Tensor out = inference.decode(field, part);
     if (phases)
     {
-      const at::Tensor odds = seen->logOdds(out, 0);
+      const at::Tensor odds = inference.seen().logOdds(out, 0);
       OddsCount count;
       count.add(odds);
       out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
     }
-    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, frame))[0] }));
+    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, frame))[0].to(at::kCPU) }));
   }
   auto matched = std::make_shared<LearnedPrior>(*this->Learned);
   matched->Told.compensate(pairs);
@@ -204,8 +205,8 @@ void TorchModel::fitTexture(
         std::sqrt(d.select(1, c).square().mean().item<double>());
     }
   }
-  this->Info.textureWidth = vae::fitTexture(
-    decoded, x, frame, *makeObservation(this->Info, at::kCPU), this->Info.hasPhases());
+  this->Info.textureWidth =
+    vae::fitTexture(decoded, x, frame, inference.seen(), this->Info.hasPhases());
 }
 
 } // namespace vae

@@ -169,13 +169,12 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
     // A flow that learned for minutes misses the fraction that it was asked for by a little.
     const double first =
       1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
-    const auto seen = makeObservation(this->Info, at::kCPU);
     OddsCount count;
     Monitor quiet;
     quiet.stop = monitor.stop;
     this->decodeEach(draw.latent, dims, margin, run, quiet,
-      [&](Inference&, const Box&, const at::Tensor& decoded)
-    { count.add(seen->logOdds(decoded, 0)); });
+      [&](Inference& runner, const Box&, const at::Tensor& decoded)
+    { count.add(runner.seen().logOdds(decoded, 0)); });
     draw.latent.threshold = count.threshold(first);
   }
   return draw.latent;

@@ -101,7 +101,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   ModelInfo& info = this->Info;
   info.device = this->Where.reason;
   const RunScope scope(this->Where, true);
-  this->Patches.emplace(this->Data, info.channels, info.network, info.options);
+  this->Patches.emplace(this->Data, info, info.options);
   this->Vectors = this->Patches->vectors();
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
   {

@@ -318,12 +318,7 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
   info.network.channels =
     static_cast<int>(info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
                                                                 : info.channels.size());
-  std::vector<Frame> frames;
-  for (const Volume& v : volumes)
-  {
-    frames.emplace_back(v.dims, v.spacing, info.network);
-  }
-  turnsOf(options.symmetry, volumes, frames, info.channels, &info.symmetryReason);
+  chooseTurns(volumes, info);
   info.spacing = volumes[0].spacing;
   info.trainingDims = volumes[0].dims;
   info.cellData = volumes[0].cellData;

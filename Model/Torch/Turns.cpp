@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Turns.h"
 
+#include "Blocks.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -148,23 +150,25 @@ double ratio(const std::vector<Change>& blocks, std::size_t one, std::size_t oth
 
 } // namespace
 
-Turns turnsOf(Symmetry symmetry, const std::vector<Volume>& volumes,
-  const std::vector<Frame>& frames, const std::vector<ChannelInfo>& channels, std::string* why)
+void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
 {
-  Turns turns;
+  const Symmetry symmetry = info.options.symmetry;
+  Turns& turns = info.turns;
   turns.flips = symmetry != Symmetry::None;
   const bool exchanges = symmetry == Symmetry::Cube || symmetry == Symmetry::Automatic;
   turns.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
-  if (why)
-  {
-    *why = "chosen by hand";
-  }
+  info.symmetryReason = "chosen by hand";
   if (symmetry != Symmetry::Automatic)
   {
-    return turns;
+    return;
+  }
+  std::vector<Frame> frames;
+  for (const Volume& v : volumes)
+  {
+    frames.emplace_back(v.dims, v.spacing, info.network);
   }
   const Frame& frame = frames.front();
-  const std::vector<Change> blocks = changes(volumes, frames, channels);
+  const std::vector<Change> blocks = changes(volumes, frames, info.channels);
   std::string differ;
   const auto say = [&](const char* text, auto... values)
   {
@@ -201,11 +205,8 @@ Turns turnsOf(Symmetry symmetry, const std::vector<Volume>& volumes,
   {
     turns.kind = { 0, 1, 2 };
   }
-  if (why)
-  {
-    *why = differ.empty() ? "values change as much along one axis as along another" : differ;
-  }
-  return turns;
+  info.symmetryReason =
+    differ.empty() ? "values change as much along one axis as along another" : differ;
 }
 
 } // namespace vae

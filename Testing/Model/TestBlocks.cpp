@@ -7,7 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
 
@@ -106,13 +108,13 @@ TEST(Blocks, AxesOfOtherSpacingAreNotExchanged)
 {
   const Frame frame({ 8, 8, 8 }, { 3.2, 3.2, 1.5 }, {});
   std::mt19937_64 random(1);
-  std::set<std::array<int, 3>> seen;
-  for (int i = 0; i < 200; ++i)
+  std::map<std::array<int, 3>, int> seen;
+  for (int i = 0; i < 1000; ++i)
   {
-    seen.insert(
-      randomOrientation(frame, { 8, 8, 8 }, Turns{ true, false, { 0, 0, 0 } }, random).from);
+    ++seen[randomOrientation(frame, { 8, 8, 8 }, Turns{ true, false, { 0, 0, 0 } }, random).from];
   }
-  EXPECT_EQ(seen.size(), 2u); // x and y only
+  EXPECT_EQ(seen.size(), 2u);                // x and y only, in half of the patches
+  EXPECT_NEAR((seen[{ 0, 2, 1 }]), 500, 80); // five standard deviations
 }
 
 TEST(Blocks, TwoDimensionalImagesKeepTheirAxes)
@@ -154,6 +156,61 @@ TEST(Blocks, IntegersAreRoundedAndKeptInRange)
   EXPECT_EQ(out[0], 255);
   EXPECT_EQ(out[1], 0);
   EXPECT_EQ(out[2], 3);
+}
+
+TEST(Blocks, WhatAGpuSendsIsWhatTheCpuWrites)
+{
+  ChannelInfo info;
+  info.minimum = -90;
+  info.maximum = 70;
+  info.offset = -10;
+  info.scale = 30;
+  info.phases = { 7, 87, 101 };
+  constexpr ScalarType types[] = { ScalarType::Int8, ScalarType::UInt8, ScalarType::Int16,
+    ScalarType::UInt16, ScalarType::Int32, ScalarType::UInt32, ScalarType::Int64,
+    ScalarType::UInt64, ScalarType::Float32, ScalarType::Float64 };
+  for (const Dims& dims : { Dims{ 13, 9, 16 }, Dims{ 1, 21, 18 } })
+  {
+    NetworkOptions network;
+    network.dimensions = dims[0] == 1 ? 2 : 3;
+    const Frame frame(dims, { 1, 1, 1 }, network);
+    Box box{ {}, { 8, 8, 8 } }; // in its corner, and beyond its borders
+    for (int a = 0; a < 3; ++a)
+    {
+      box.size[a] = frame.used(a) ? 16 : 1;
+      box.origin[a] = frame.used(a) ? 8 : 0;
+    }
+    at::Tensor folded = emptyFolded(1, frame, box.size, 2);
+    folded.copy_(at::linspace(-3, 3, folded.numel()).view(folded.sizes()));
+    for (const ScalarType type : types)
+    {
+      for (const Decode what :
+        { Decode::Value, Decode::Phase, Decode::Likelier, Decode::Sigmoid, Decode::Plain })
+      {
+        const at::Tensor t = what == Decode::Phase ? folded.abs().mul(0.99).floor() : folded;
+        const int channel = what == Decode::Phase ? 0 : 1;
+        // Two components, of which the second is written.
+        const auto count = static_cast<std::size_t>(2 * voxels(dims));
+        std::vector<double> expected(count, 5), found(count, 5);
+        OutputChannel out;
+        out.type = type;
+        out.stride = 2;
+        const auto second = [&](std::vector<double>& values)
+        {
+          dispatch(type,
+            [&](auto zero) { out.data = reinterpret_cast<decltype(zero)*>(values.data()) + 1; });
+        };
+        second(expected);
+        writeFolded(t.const_data_ptr<float>(), box, box, frame, 2, channel, info, what, out);
+        second(found);
+        writeUnfolded(unfolded(t, frame, 2, channel, info, what, type), box, frame, out);
+        EXPECT_EQ(std::memcmp(expected.data(), found.data(), count * sizeof(double)), 0)
+          << "type " << static_cast<int>(type) << ", " << static_cast<int>(what) << ", "
+          << network.dimensions << "-D";
+        EXPECT_NE(found, std::vector<double>(count, 5));
+      }
+    }
+  }
 }
 
 TEST(Summary, CountsValuesAndFindsTheTwoPhases)

@@ -104,7 +104,11 @@ TEST(PriorTrainer, ATrendFollowsItsPatch)
   const Frame frame(dims, v.spacing, o.network);
   const std::vector<ChannelInfo> channels{ ChannelInfo() };
   const at::Tensor field = cellMeans(v, frame, channels, [](const at::Tensor& x) { return x; });
-  PatchSampler patches({ v }, channels, o.network, o);
+  ModelInfo info;
+  info.network = o.network;
+  info.channels = channels;
+  info.turns = { true, false, { 0, 0, 0 } };
+  const PatchSampler patches({ v }, info, o);
   std::mt19937_64 random(1);
   for (int i = 0; i < 20; ++i)
   {

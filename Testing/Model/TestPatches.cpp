@@ -25,8 +25,7 @@ TrainOptions options(int patch)
 
 PatchSampler sampler(const std::vector<Volume>& volumes, const TrainOptions& o)
 {
-  const ModelInfo info = describeTraining(volumes, o);
-  return PatchSampler(volumes, info.channels, info.network, o);
+  return PatchSampler(volumes, describeTraining(volumes, o), o);
 }
 
 /// A volume of noise; mask(x, y, z) says where patches may lie.
@@ -259,8 +258,11 @@ Volume grains(const std::array<int, 3>& reach, int tilt = 0)
 Turns turnsOf(const Volume& v, std::string* why = nullptr)
 {
   const ModelInfo info = describeTraining({ v }, {});
-  return turnsOf(
-    Symmetry::Automatic, { v }, { Frame(v.dims, v.spacing, info.network) }, info.channels, why);
+  if (why)
+  {
+    *why = info.symmetryReason;
+  }
+  return info.turns;
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <numbers>
 #include <numeric>
 
 #include <unistd.h>
@@ -250,6 +251,23 @@ TEST(GridNoise, IsNormalAndKnowsNoTiles)
   EXPECT_NEAR(product(all.narrow(1, 0, 3), all.narrow(1, 1, 3)), 0, 0.02);   // channels
   EXPECT_NEAR(product(all, gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 3, 8)), 0, 0.02);
   EXPECT_NEAR(product(all, gridNoise({ { 0, 0, 0 }, cells }, cells, 4, 4, 7)), 0, 0.02);
+  // A reference in integers without a sign: the numbers of a seed are the same for ever.
+  const auto scramble = [](std::uint64_t x)
+  {
+    x += 0x9e3779b97f4a7c15ull;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+    return x ^ (x >> 31);
+  };
+  for (const std::int64_t place : { 0, 5, 777, 95999 }) // of [4, 20, 30, 40]
+  {
+    const std::uint64_t a =
+      scramble(scramble(scramble(3) + 7) ^ scramble(static_cast<std::uint64_t>(place)));
+    const double u = (static_cast<double>(a >> 11) + 0.5) * 0x1p-53,
+                 v = static_cast<double>(scramble(a) >> 11) * 0x1p-53;
+    EXPECT_NEAR(all.flatten()[place].item<double>(),
+      std::sqrt(-2 * std::log(u)) * std::cos(2 * std::numbers::pi * v), 1e-6);
+  }
   const Box box{ { 3, 11, 5 }, { 9, 4, 30 } };
   EXPECT_TRUE(at::equal(gridNoise(box, cells, 4, 3, 7), slice(all, box.origin, box.size)));
 }
