@@ -145,8 +145,9 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
 
 at::Tensor sent(const at::Tensor& t, const at::Device& device)
 {
-  return t.device() == device ? t
-                              : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
+  return device.is_cpu() || !t.is_cpu()
+    ? t.to(device)
+    : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
 }
 
 Fetched::Fetched(const at::Tensor& t) : There(t.contiguous()), Here(this->There)
