@@ -166,6 +166,7 @@ void visit(V& v, T& o)
   v("history", o.history);
   v("prior_steps", o.priorSteps);
   v("texture_width", o.textureWidth);
+  v.later("texture_white", o.textureWhite);
   v("best_epoch", o.bestEpoch);
   v("ending", o.ending);
   v("warning", o.warning);

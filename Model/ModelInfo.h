@@ -92,6 +92,7 @@ struct ModelInfo
   std::vector<EpochRecord> history;
   std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
   double textureWidth = 0;     ///< of Texture's noise, voxels; 0: not known, or not needed
+  double textureWhite = 0;     ///< the part of its variance that is white, [0, 1]
   int bestEpoch = 0;           ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty

@@ -191,6 +191,13 @@ at::Tensor readFolded(const Volume& volume, const Frame& frame,
   return x;
 }
 
+at::Tensor toGrid(const at::Tensor& folded, const Frame& frame)
+{
+  const auto [fz, fy, fx] = frame.fold;
+  const at::Tensor blocks = fromNetworkShape(folded).unflatten(1, { -1, fz, fy, fx });
+  return blocks.permute({ 0, 1, 5, 2, 6, 3, 7, 4 }).flatten(6, 7).flatten(4, 5).flatten(2, 3);
+}
+
 at::Tensor cellMeans(const at::Tensor& folded, const Frame& frame)
 {
   std::vector<std::int64_t> kernel;
@@ -354,13 +361,8 @@ at::Tensor toCarrier(const at::Tensor& values)
 at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
   std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type)
 {
-  const auto [fz, fy, fx] = frame.fold;
-  const at::Tensor all = fromNetworkShape(folded)[0];
-  const std::int64_t r = all.size(0) / channels;
-  const at::Tensor v = all.narrow(0, channel * r, r)
-                         .unflatten(0, { fz, fy, fx })
-                         .permute({ 3, 0, 4, 1, 5, 2 })
-                         .reshape({ all.size(1) * fz, all.size(2) * fy, all.size(3) * fx });
+  const std::int64_t r = folded.size(1) / channels;
+  const at::Tensor v = toGrid(folded.narrow(1, channel * r, r), frame)[0][0];
   return dispatch(type, [&](auto t)
   {
     using T = decltype(t);
@@ -376,7 +378,10 @@ at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t c
       case Decode::Phase:
         return labels().index_select(0, v.flatten().to(at::kLong)).view(v.sizes());
       case Decode::Likelier:
-        return at::where(v.gt(0), labels()[1], labels()[0]);
+      {
+        const at::Tensor both = labels();
+        return at::where(v.gt(0), both[1], both[0]);
+      }
       case Decode::Sigmoid:
         return toCarrier<T>(v.to(at::kDouble).sigmoid_());
       case Decode::Plain:

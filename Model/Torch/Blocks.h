@@ -71,6 +71,9 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
 at::Tensor readFolded(const Volume& volume, const Frame& frame,
   const std::vector<ChannelInfo>& channels, const Box& box);
 
+/// Folded values as they lie in the volume, [batch, channels, z, y, x].
+at::Tensor toGrid(const at::Tensor& folded, const Frame& frame);
+
 /// The mean of the first channel over each latent cell, [batch, 1, cells...], of folded values.
 at::Tensor cellMeans(const at::Tensor& folded, const Frame& frame);
 

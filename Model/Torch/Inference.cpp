@@ -152,8 +152,8 @@ void Inference::write(
   {
     const std::int64_t values = decoded.size(1) / this->Grid.folded();
     drawn = this->Seen->drawn(decoded,
-      textureNoise(
-        box, this->Grid, this->Info.textureWidth, values, *outputs.texture, this->Where.device));
+      textureNoise(box, this->Grid, { this->Info.textureWidth, this->Info.textureWhite }, values,
+        *outputs.texture, this->Where.device));
   }
   const at::Tensor value = two ? drawn : this->Seen->value(drawn);
   const Decode what = two    ? Decode::Likelier

@@ -9,22 +9,42 @@
 // A decoder gives p(x|z), voxel by voxel. The likeliest value everywhere is too smooth, a draw for
 // each voxel by itself is salt and pepper: what the latent vector does not tell is still alike in
 // neighbouring voxels. A texture draws x from p(x|z) with normal noise of unit variance that is
-// white noise smoothed by a Gaussian (a Gaussian copula: each voxel's own distribution stays what
-// the decoder says, Observation::drawn). Its width is the one that gives the training data's
-// roughness back.
+// white noise smoothed by a Gaussian, with a little that is not (a Gaussian copula: each voxel's
+// own distribution stays what the decoder says, Observation::drawn). Its width is the one that
+// gives the training data's roughness back; of phases, both together give their Euler number too.
 namespace vae
 {
 
+struct NoiseShape
+{
+  double width = 0; ///< standard deviation of the Gaussian, voxels
+  double white = 0; ///< part of the variance that is not smoothed, [0, 1]
+};
+
 /// Noise of a box of latent cells, folded as the decoder's values: [1, channels * fold^d,
 /// cells...].
-/// \param width standard deviation of the Gaussian, voxels
-at::Tensor textureNoise(const Box& cells, const Frame& frame, double width, std::int64_t channels,
-  const Texture& texture, const at::Device& device = at::kCPU);
+at::Tensor textureNoise(const Box& cells, const Frame& frame, const NoiseShape& shape,
+  std::int64_t channels, const Texture& texture, const at::Device& device = at::kCPU);
 
 /// The width with which values drawn from `decoded` differ from one voxel to the next as `x` does:
 /// phases in as many pairs, grey values by the same mean square. Both are folded, of a box of
 /// `frame`'s cells. 0 where even the likeliest values are rougher than x.
 double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
   const Observation& seen, bool phases);
+
+/// Numbers of the surface of phases.
+struct SurfaceMeasure
+{
+  double faces = 0; ///< pairs of neighbouring voxels that differ, of all of them: variogram()
+  double euler = 0; ///< of the first phase, eulerDensity()
+};
+
+/// The noise with which values drawn from what was decoded, folded, of as many volumes, have on
+/// average the data's `wanted` surface and Euler number: white noise adds specks to a phase, and
+/// more width takes faces away. Where not both can be, a 25th of the faces weighs as much as a
+/// quarter of the Euler number. Looked for near the width that `width` is, [0.78, 1.57] of it, with
+/// up to a quarter of the variance white.
+NoiseShape fitTexture(const std::vector<at::Tensor>& decoded, const SurfaceMeasure& wanted,
+  double width, const Frame& frame, const Observation& seen);
 
 } // namespace vae

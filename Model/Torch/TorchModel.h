@@ -97,8 +97,11 @@ private:
   void matchLearned(
     const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor);
   ///@}
-  void fitTexture(
-    const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run);
+  void fitTexture(const Volume& volume, const Frame& frame, const Latent& latent,
+    const RunOptions& run, const Monitor& monitor);
+  /// \param size of what is drawn, cells
+  void fitTextureOfDrawn(const Volume& volume, const Frame& frame, const Index3& size,
+    const RunOptions& run, const Monitor& monitor);
 
   ModelInfo Info;
   NetworkPtr Net;

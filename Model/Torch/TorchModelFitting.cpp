@@ -7,6 +7,7 @@
 #include "Reconstruction.h"
 #include "Texture.h"
 #include "TorchModel.h"
+#include "Variogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -20,6 +21,8 @@ namespace vae
 {
 namespace
 {
+
+constexpr std::int64_t VoxelsOfTexture = 1 << 21; ///< of a block that it is fitted to
 
 /// A block of cells in the middle of a volume, of about so many voxels.
 Box middleOf(const Frame& frame, std::int64_t most)
@@ -70,7 +73,7 @@ void TorchModel::fitPrior(
       this->matchLearned(local, frame, run, monitor);
     }
     this->fitAnomalies(volume, frame, latent, run, monitor);
-    this->fitTexture(volume, frame, latent, run);
+    this->fitTexture(volume, frame, latent, run, monitor);
   }
 }
 
@@ -185,12 +188,12 @@ void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const La
   this->Anomalies = std::move(scale);
 }
 
-void TorchModel::fitTexture(
-  const Volume& volume, const Frame& frame, const Latent& latent, const RunOptions& run)
+void TorchModel::fitTexture(const Volume& volume, const Frame& frame, const Latent& latent,
+  const RunOptions& run, const Monitor& monitor)
 {
   Inference inference(this->Info, this->Net, frame, run);
   const Index3 cells = frame.cells();
-  const Box part = atMost(middleOf(frame, 1 << 21), inference.decodeTile(cells));
+  const Box part = atMost(middleOf(frame, VoxelsOfTexture), inference.decodeTile(cells));
   const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
                             { latent.channels, cells[0], cells[1], cells[2] }),
     {} };
@@ -207,6 +210,65 @@ void TorchModel::fitTexture(
   }
   this->Info.textureWidth =
     vae::fitTexture(decoded, x, frame, inference.seen(), this->Info.hasPhases());
+  this->Info.textureWhite = 0;
+  // What is rebuilt has other Euler numbers than what is drawn, so where there is a flow that has
+  // learned something, what it draws is made to have the data's.
+  constexpr std::int64_t learned = 3000; // steps
+  if (this->Info.hasPhases() && this->Info.textureWidth > 0 && this->Learned &&
+    this->Info.priorSteps >= learned)
+  {
+    this->fitTextureOfDrawn(volume, frame, part.size, run, monitor);
+  }
+}
+
+void TorchModel::fitTextureOfDrawn(const Volume& volume, const Frame& frame, const Index3& size,
+  const RunOptions& run, const Monitor& monitor)
+{
+  Inference inference(this->Info, this->Net, frame, run);
+  SurfaceMeasure wanted;
+  double weight = 0;
+  const Box part = middleOf(frame, 1 << 26);
+  forEachTile(part.size, size, monitor, [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    const at::Tensor x = inference.read(volume, box);
+    const auto voxels = static_cast<double>(x.numel());
+    wanted.faces += voxels * variogram(x, frame, true, 1);
+    wanted.euler += voxels * eulerDensity(x, frame);
+    weight += voxels;
+  });
+  wanted.faces /= weight;
+  wanted.euler /= weight;
+
+  // Two pairs with opposite normal scores of the local mean.
+  constexpr int pairs = 2;
+  Dims dims{ 1, 1, 1 };
+  for (int a = 0; a < 3; ++a)
+  {
+    dims[frame.axis[a]] = std::min(size[a] * frame.cell[a], frame.size[a]);
+  }
+  GenerateOptions options;
+  options.prior = Prior::Learned;
+  options.seed = 1;
+  Monitor quiet;
+  quiet.stop = monitor.stop;
+  std::vector<at::Tensor> decoded;
+  for (options.realization = 0; options.realization < 2 * pairs; ++options.realization)
+  {
+    report(monitor, 1);
+    const int margin = this->decodeHalo();
+    const Latent latent = this->sample(dims, margin, options, {}, run, quiet);
+    this->decodeEach(latent, dims, margin, run, quiet,
+      [&](Inference& runner, const Box&, const at::Tensor& d)
+    { decoded.push_back(runner.seen().withThreshold(d, latent.threshold)); });
+  }
+  const NoiseShape shape =
+    vae::fitTexture(decoded, wanted, this->Info.textureWidth, frame, inference.seen());
+  this->Info.textureWidth = shape.width;
+  this->Info.textureWhite = shape.white;
 }
 
 } // namespace vae

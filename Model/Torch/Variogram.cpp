@@ -12,14 +12,6 @@ namespace vae
 namespace
 {
 
-/// [batch, channels, z, y, x].
-at::Tensor unfolded(const at::Tensor& t, const Frame& frame)
-{
-  const Index3& f = frame.fold;
-  const at::Tensor blocks = fromNetworkShape(t).unflatten(1, { -1, f[0], f[1], f[2] });
-  return blocks.permute({ 0, 1, 5, 2, 6, 3, 7, 4 }).flatten(6, 7).flatten(4, 5).flatten(2, 3);
-}
-
 double ofVoxels(const at::Tensor& v, bool phases, std::int64_t lag)
 {
   double sum = 0;
@@ -41,14 +33,38 @@ double ofVoxels(const at::Tensor& v, bool phases, std::int64_t lag)
 
 double variogram(const at::Tensor& values, const Frame& frame, bool phases, std::int64_t lag)
 {
-  return ofVoxels(unfolded(values, frame), phases, lag);
+  return ofVoxels(toGrid(values, frame), phases, lag);
+}
+
+double eulerDensity(const at::Tensor& values, const Frame& frame)
+{
+  const at::Tensor where = toGrid(values.eq(0), frame);
+  double sum = 0;
+  for (int axes = 0; axes < 8; ++axes) // the directions that an element extends to
+  {
+    at::Tensor element = where;
+    int sign = 1;
+    for (int a = 0; a < 3; ++a)
+    {
+      if (axes >> a & 1)
+      {
+        const std::int64_t n = element.size(a + 2) - 1;
+        element = element.narrow(a + 2, 0, n).logical_and(element.narrow(a + 2, 1, n));
+        sign = -sign;
+      }
+    }
+    if (element.numel() > 0)
+    {
+      sum += sign * element.sum().item<double>() / static_cast<double>(element.numel());
+    }
+  }
+  return sum;
 }
 
 double variogramError(
   const at::Tensor& values, const at::Tensor& x, const Frame& frame, bool phases)
 {
-  const at::Tensor drawn = unfolded(values, frame).contiguous(),
-                   data = unfolded(x, frame).contiguous();
+  const at::Tensor drawn = toGrid(values, frame).contiguous(), data = toGrid(x, frame).contiguous();
   double uncorrelated = 2 * data.var(false).item<double>();
   if (phases)
   {

@@ -4,8 +4,8 @@
 
 #include "Blocks.h"
 
-// Two-point statistics of folded values [batch, channels * fold^d, cells...], as they lie in the
-// volume.
+// Two-point statistics, and the Euler number, of folded values [batch, channels * fold^d,
+// cells...], as they lie in the volume.
 namespace vae
 {
 
@@ -13,6 +13,11 @@ namespace vae
 /// the mean square of their difference (grey values); mean over the axes that are longer. For an
 /// indicator it is 2 (phi - S2(lag)), for grey values twice the semivariogram.
 double variogram(const at::Tensor& values, const Frame& frame, bool phases, std::int64_t lag);
+
+/// Euler number a voxel of where values are 0, voxels that share a face being connected: vertices
+/// in their middles, less the edges between them, plus squares, less cubes, each kind per place
+/// that it could have in the box, so that the box's border has no part in it.
+double eulerDensity(const at::Tensor& values, const Frame& frame);
 
 /// How far the variogram of values is from that of data x, over lags up to half of it: the summed
 /// absolute difference over the data's own summed distance from uncorrelated. With equal fractions

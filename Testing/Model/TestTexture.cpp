@@ -6,6 +6,7 @@
 #include "Torch/Noise.h"
 #include "Torch/Texture.h"
 #include "Torch/Tiles.h"
+#include "Torch/Variogram.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -119,7 +120,7 @@ TEST(TextureNoise, IsNormalAndAsWideAsItSays)
   const Frame frame = frameOf({ 128, 112, 96 });
   const double width = 1.5;
   const at::Tensor e =
-    written(textureNoise({ {}, frame.cells() }, frame, width, 1, { 3, 1, {} }), frame);
+    written(textureNoise({ {}, frame.cells() }, frame, { width, 0 }, 1, { 3, 1, {} }), frame);
   EXPECT_NEAR(e.mean().item<double>(), 0, 0.03);
   EXPECT_NEAR(e.std().item<double>(), 1, 0.02);
   for (std::int64_t axis = 0; axis < 3; ++axis)
@@ -142,9 +143,9 @@ TEST(TextureNoise, DoesNotDependOnTheBoxes)
     {
       const Texture texture{ 7, 2, { periodic, false, periodic } };
       const Index3 cells = frame.cells();
-      const at::Tensor all = textureNoise({ {}, cells }, frame, 0.9, 2, texture);
+      const at::Tensor all = textureNoise({ {}, cells }, frame, { 0.9, 0.2 }, 2, texture);
       const Box box{ { cells[0] - 1, 2, 1 }, { 1, 3, 4 } };
-      const at::Tensor part = textureNoise(box, frame, 0.9, 2, texture);
+      const at::Tensor part = textureNoise(box, frame, { 0.9, 0.2 }, 2, texture);
       at::Tensor same = fromNetworkShape(all);
       for (int a = 0; a < 3; ++a)
       {
@@ -161,7 +162,8 @@ TEST(TextureNoise, ItsEndFitsItsBeginningWherePeriodic)
 {
   const Frame frame = frameOf({ 32, 32, 64 });
   const at::Tensor e = written(
-    textureNoise({ {}, frame.cells() }, frame, 2, 1, { 3, 1, { true, false, true } }), frame);
+    textureNoise({ {}, frame.cells() }, frame, { 2, 0 }, 1, { 3, 1, { true, false, true } }),
+    frame);
   const auto step = [&](std::int64_t axis, std::int64_t from, std::int64_t to)
   { return (e.select(axis, from) - e.select(axis, to)).square().mean().item<double>(); };
   const double usual = 2 - 2 * std::exp(-0.25 / 4);
@@ -175,14 +177,58 @@ TEST(FitTexture, FindsTheWidthThatTheDataWereDrawnWith)
   const auto seen = makeObservation(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
   const Frame frame = frameOf({ 96, 96, 96 });
   const Box all{ {}, frame.cells() };
-  const at::Tensor decoded = 3 * textureNoise(all, frame, 5, 1, { 1, 0, {} }) - 1;
+  const at::Tensor decoded = 3 * textureNoise(all, frame, { 5, 0 }, 1, { 1, 0, {} }) - 1;
   for (const double width : { 0.6, 1., 2. })
   {
     const at::Tensor x =
-      seen->value(seen->drawn(decoded, textureNoise(all, frame, width, 1, { 2, 0, {} })));
+      seen->value(seen->drawn(decoded, textureNoise(all, frame, { width, 0 }, 1, { 2, 0, {} })));
     EXPECT_NEAR(fitTexture(decoded, x, frame, *seen, true) / width, 1, 0.1) << width;
   }
   // Data that are smoother than what is likeliest need none.
   const at::Tensor smooth = decoded.gt(100).to(at::kFloat);
   EXPECT_EQ(fitTexture(decoded, smooth, frame, *seen, true), 0);
+}
+
+TEST(TextureNoise, HasTheWhitePartItSays)
+{
+  const Frame frame = frameOf({ 96, 96, 96 });
+  const Box all{ {}, frame.cells() };
+  const auto at = [&](double white)
+  { return written(textureNoise(all, frame, { 1.5, white }, 1, { 3, 1, {} }), frame); };
+  const at::Tensor smooth = at(0), mixed = at(0.2);
+  EXPECT_NEAR(mixed.std().item<double>(), 1, 0.02);
+  for (std::int64_t axis = 0; axis < 3; ++axis)
+  {
+    EXPECT_NEAR(correlation(mixed, axis, 1), 0.8 * correlation(smooth, axis, 1), 0.01);
+  }
+}
+
+TEST(FitTexture, FindsTheWidthAndTheWhitePartThatTheDataWereDrawnWith)
+{
+  const auto seen = makeObservation(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
+  const Frame frame = frameOf({ 112, 112, 112 });
+  const Box all{ {}, frame.cells() };
+  std::vector<at::Tensor> decoded;
+  for (const int i : { 0, 1 })
+  {
+    decoded.push_back(3 * textureNoise(all, frame, { 5, 0 }, 1, { 1, i, {} }) - 1);
+  }
+  for (const double width : { 0.8, 1.2 })
+  {
+    for (const double white : { 0., 0.15 })
+    {
+      SurfaceMeasure wanted;
+      for (std::size_t i = 0; i < decoded.size(); ++i)
+      {
+        const at::Tensor noise =
+          textureNoise(all, frame, { width, white }, 1, { 2, static_cast<std::int64_t>(i), {} });
+        const at::Tensor x = seen->value(seen->drawn(decoded[i], noise));
+        wanted.faces += variogram(x, frame, true, 1) / 2;
+        wanted.euler += eulerDensity(x, frame) / 2;
+      }
+      const NoiseShape found = fitTexture(decoded, wanted, 1, frame, *seen);
+      EXPECT_NEAR(found.width / width, 1, 0.1) << width << ", " << white;
+      EXPECT_NEAR(found.white, white, 0.04) << width;
+    }
+  }
 }

@@ -8,6 +8,7 @@
 #include <ATen/Functions.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 using namespace vae;
@@ -91,4 +92,63 @@ TEST(Variogram, DecidesWhichEpochIsKept)
     }
   }
   EXPECT_EQ(info.bestEpoch, best);
+}
+
+TEST(EulerDensity, OfVoxelsForThemselvesIsKnown)
+{
+  // Each is of the phase with probability p: vertices p, 3 edges p^2, 3 squares p^4, a cube p^8.
+  std::mt19937 random(1);
+  for (const int dimensions : { 2, 3 })
+  {
+    const Dims dims = dimensions == 2 ? Dims{ 1024, 1024, 1 } : Dims{ 100, 100, 100 };
+    const Frame frame = frameOf(dims, dimensions);
+    for (const double p : { 0.1, 0.3, 0.8 })
+    {
+      std::bernoulli_distribution other(1 - p);
+      std::vector<float> values(static_cast<std::size_t>(voxels(dims)));
+      std::generate(values.begin(), values.end(), [&] { return other(random) ? 1.f : 0.f; });
+      const double p2 = p * p, p4 = p2 * p2;
+      const double expected = dimensions == 2 ? p - 2 * p2 + p4 : p - 3 * p2 + 3 * p4 - p4 * p4;
+      EXPECT_NEAR(eulerDensity(folded(values, dims, frame), frame), expected, 4e-3)
+        << dimensions << ", " << p;
+    }
+  }
+}
+
+TEST(EulerDensity, CountsWhatIsConnectedByFacesAndItsHandles)
+{
+  const Dims dims{ 64, 64, 64 };
+  const Frame frame = frameOf(dims, 3);
+  const auto of = [&](const std::vector<std::array<int, 3>>& places)
+  {
+    std::vector<float> values(static_cast<std::size_t>(voxels(dims)), 1);
+    for (const auto& [x, y, z] : places)
+    {
+      values[static_cast<std::size_t>((z * 64 + y) * 64 + x)] = 0;
+    }
+    // Edges have a 64th fewer places than vertices; these shapes have few.
+    return std::lround(
+      static_cast<double>(voxels(dims)) * eulerDensity(folded(values, dims, frame), frame));
+  };
+  EXPECT_EQ(of({ { 3, 3, 3 } }), 1);
+  EXPECT_EQ(of({ { 3, 3, 3 }, { 4, 3, 3 } }), 1);
+  EXPECT_EQ(of({ { 3, 3, 3 }, { 4, 4, 3 } }), 2) << "by an edge only";
+  std::vector<std::array<int, 3>> block, ring, shell;
+  for (int i = 0; i < 27; ++i)
+  {
+    const std::array place{ 5 + i % 3, 5 + i / 3 % 3, 5 + i / 9 };
+    const bool axis = place[0] == 6 && place[1] == 6;
+    block.push_back(place);
+    if (!axis)
+    {
+      ring.push_back(place);
+    }
+    if (!axis || place[2] != 6)
+    {
+      shell.push_back(place);
+    }
+  }
+  EXPECT_EQ(of(block), 1);
+  EXPECT_EQ(of(ring), 0);
+  EXPECT_EQ(of(shell), 2);
 }
