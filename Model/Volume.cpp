@@ -97,7 +97,8 @@ private:
 };
 
 template <typename T>
-ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
+ChannelSummary summariseAs(
+  const Channel& channel, std::int64_t count, const std::vector<bool>& inside)
 {
   ChannelSummary s;
   const T* data = static_cast<const T*>(channel.data);
@@ -130,6 +131,11 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
       std::memcpy(&word, &raw, sizeof raw);
       hash.add(word);
     }
+    if (!inside.empty() && !inside[static_cast<std::size_t>(i)])
+    {
+      continue;
+    }
+    ++s.count;
     const double v = static_cast<double>(raw);
     if constexpr (std::is_floating_point_v<T>)
     {
@@ -164,7 +170,7 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
   }
   hash.add(word);
   hash.add(static_cast<std::uint64_t>(count));
-  s.notFinite = count - finite;
+  s.notFinite = s.count - finite;
   s.hash = hash.value();
   if (finite > 0)
   {
@@ -191,9 +197,23 @@ ChannelSummary summariseAs(const Channel& channel, std::int64_t count)
 
 } // namespace
 
-ChannelSummary summarise(const Channel& channel, std::int64_t count)
+ChannelSummary summarise(const Channel& channel, std::int64_t count, const Channel& mask)
 {
-  return dispatch(channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count); });
+  std::vector<bool> inside;
+  if (mask.data)
+  {
+    inside.reserve(static_cast<std::size_t>(count));
+    dispatch(mask.type, [&](auto t)
+    {
+      const auto* values = static_cast<const decltype(t)*>(mask.data);
+      for (std::int64_t i = 0; i < count; ++i)
+      {
+        inside.push_back(values[i * mask.stride] != 0);
+      }
+    });
+  }
+  return dispatch(
+    channel.type, [&](auto t) { return summariseAs<decltype(t)>(channel, count, inside); });
 }
 
 std::vector<std::vector<ChannelSummary>> summarise(const std::vector<Volume>& volumes)
@@ -204,7 +224,7 @@ std::vector<std::vector<ChannelSummary>> summarise(const std::vector<Volume>& vo
     auto& list = summaries.emplace_back();
     for (const Channel& c : v.channels)
     {
-      list.push_back(summarise(c, voxels(v.dims)));
+      list.push_back(summarise(c, voxels(v.dims), v.mask));
     }
     if (v.mask.data)
     {

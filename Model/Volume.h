@@ -107,15 +107,17 @@ constexpr std::size_t MostPhases = 16;
 /// What is in one channel.
 struct ChannelSummary
 {
+  std::int64_t count = 0; ///< of the values that were looked at
   double minimum = 0, maximum = 0, mean = 0, stddev = 0;
   std::int64_t notFinite = 0;    ///< NaN and infinite values
   std::vector<double> values;    ///< the distinct ones, ascending; empty if more than MostPhases
   std::vector<double> fractions; ///< of each of them
   std::uint64_t hash = 0;        ///< of all values, for fingerprints
 };
-ChannelSummary summarise(const Channel& channel, std::int64_t count);
+/// \param mask values are looked at where it is not 0; without data everywhere
+ChannelSummary summarise(const Channel& channel, std::int64_t count, const Channel& mask = {});
 
-/// Of each volume, each channel, and its mask where it has one.
+/// Of each volume, each channel within its mask, and the mask where it has one.
 std::vector<std::vector<ChannelSummary>> summarise(const std::vector<Volume>& volumes);
 
 } // namespace vae

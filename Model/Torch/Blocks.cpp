@@ -116,7 +116,7 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
   const std::ptrdiff_t step = channel.stride;
   const double offset = info.offset;
   const double factor = 1 / info.scale;
-  const bool many = info.phases.size() > 2; // two are 0 and 1 by offset and scale
+  const bool many = info.phases.size() > 2, two = info.phases.size() == 2; // 0 and 1
   const auto nz = static_cast<std::int64_t>(offsets[0].size());
   const auto ny = static_cast<std::int64_t>(offsets[1].size());
   const auto nx = static_cast<std::int64_t>(offsets[2].size());
@@ -140,7 +140,10 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
           {
             v = std::isfinite(v) ? v : info.mean;
           }
-          to[i] = static_cast<float>(many ? nearest(info.phases, v) : (v - offset) * factor);
+          const double scaled = (v - offset) * factor;
+          to[i] = static_cast<float>(many ? nearest(info.phases, v)
+              : two                       ? std::clamp(scaled, 0., 1.)
+                                          : scaled);
         }
       }
     }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Conditioning.h"
 
+#include "InsideMask.h"
+
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
@@ -29,8 +31,7 @@ Conditioning::Conditioning(const ModelInfo& info, const Frame& frame, const Volu
 {
   this->Mask.dims = known.dims;
   this->Mask.channels = { known.mask };
-  const auto isKnown = [](const at::Tensor& mask) { return mask.ne(0).to(at::kFloat); };
-  this->Fractions = cellMeans(this->Mask, frame, { ChannelInfo() }, isKnown)[0];
+  this->Fractions = insideMask(known, frame)[0];
 }
 
 at::Tensor Conditioning::data(const Box& box) const

@@ -86,7 +86,7 @@ PatchSampler::PatchSampler(
     double fraction = 0;
     for (const Volume& v : this->Volumes)
     {
-      const ChannelSummary s = summarise(v.channels[0], voxels(v.dims));
+      const ChannelSummary s = summarise(v.channels[0], voxels(v.dims), v.mask);
       // A volume of one phase has it whole.
       fraction += s.values.back() == this->Channels[0].maximum ? s.fractions.back() : 0;
     }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PriorTrainer.h"
 
+#include "InsideMask.h"
+
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -85,10 +87,10 @@ bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOption
     std::all_of(volumes.begin(), volumes.end(), [&](const Volume& v)
   {
     const Frame frame(v.dims, v.spacing, network);
-    const Index3 cells = frame.cells();
+    const Box part = maskedBox(v, frame);
     for (int a = 0; a < 3; ++a)
     {
-      if (frame.used(a) && cells[a] < 2 * FewestCells)
+      if (frame.used(a) && part.size[a] < 2 * FewestCells)
       {
         return false;
       }
@@ -125,7 +127,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   TrainOptions options = info.options;
   options.classBalance = 0;
   std::optional<PatchSampler> patches;
-  for (std::int64_t cells = PatchCells; !patches; cells /= 2)
+  for (std::int64_t cells = PatchCells; !patches; cells = std::max(cells / 2, FewestCells))
   {
     options.patchSize = static_cast<int>(cells) * info.network.stride();
     try
@@ -134,7 +136,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     }
     catch (const std::invalid_argument&) // a mask with less room
     {
-      if (cells < 2 * FewestCells)
+      if (cells == FewestCells)
       {
         throw;
       }
@@ -154,11 +156,23 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   for (const Volume& v : volumes)
   {
     const at::Tensor local = LearnedPrior::localMean(v, info);
-    if (smoothed.empty())
+    if (const at::Tensor part = insideMask(v, { v.dims, v.spacing, info.network }); part.defined())
     {
-      this->Average.Told = this->Average.Local = LatentField::fit(local);
+      const at::Tensor whole = part.ge(1.).to(at::kFloat);
+      smoothed.push_back(
+        LearnedPrior::smooth(local * whole) / LearnedPrior::smooth(whole).clamp_min(1e-6));
     }
-    smoothed.push_back(LearnedPrior::smooth(local));
+    else
+    {
+      smoothed.push_back(LearnedPrior::smooth(local));
+    }
+  }
+  {
+    const MaskedPart part(volumes.front(), info.network);
+    const at::Tensor local = LearnedPrior::localMean(part.volume(), info),
+                     trend = LearnedPrior::smooth(local);
+    this->Average.Told = this->Average.Local = LatentField::fit(local);
+    this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
   }
   at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
   double vectors = 0;
@@ -191,8 +205,6 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
   this->Average.Mean = mean;
   this->Average.Scale = scale;
-  this->Average.TrendScale =
-    at::stack({ smoothed.front().mean(), smoothed.front().std().clamp_min(1e-6) });
   for (std::size_t i = 0; i < this->Fields.size(); ++i)
   {
     this->Fields[i] =

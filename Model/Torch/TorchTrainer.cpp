@@ -102,6 +102,8 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   info.device = this->Where.reason;
   const RunScope scope(this->Where, true);
   this->Patches.emplace(this->Data, info, info.options);
+  this->Measured.emplace(this->Data.front(), info.network);
+  this->PriorShare = PriorTrainer::suits(this->Data, info.network) ? info.options.priorShare : 0;
   this->Vectors = this->Patches->vectors();
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
   {
@@ -163,15 +165,10 @@ std::vector<at::Tensor> TorchTrainer::everything() const
   return all;
 }
 
-double TorchTrainer::priorShare() const
-{
-  return PriorTrainer::suits(this->Data, this->Info.network) ? this->Info.options.priorShare : 0;
-}
-
 double TorchTrainer::networkProgress(double seconds) const
 {
   const TrainOptions& o = this->Info.options;
-  const double time = o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->priorShare())) : 0;
+  const double time = o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->PriorShare)) : 0;
   const double steps = o.epochs > 0
     ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
     : 0;
@@ -181,7 +178,7 @@ double TorchTrainer::networkProgress(double seconds) const
 double TorchTrainer::progress() const
 {
   const TrainOptions& o = this->Info.options;
-  const double share = this->priorShare();
+  const double share = this->PriorShare;
   if (this->NetworkEnding == Ending::None)
   {
     return (1 - share) * this->networkProgress(this->Seconds);
@@ -326,7 +323,7 @@ void TorchTrainer::end(Ending how)
   if (this->NetworkEnding == Ending::None)
   {
     this->NetworkEnding = how;
-    if (this->priorShare() > 0)
+    if (this->PriorShare > 0)
     {
       return;
     }
@@ -344,7 +341,7 @@ StepRecord TorchTrainer::priorStep()
     this->Prior =
       std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
   }
-  const double share = this->priorShare();
+  const double share = this->PriorShare;
   StepRecord record;
   record.loss = this->Prior->step((this->progress() - (1 - share)) / share, this->Where);
   this->Info.priorSteps = this->Prior->steps();
@@ -539,7 +536,7 @@ std::shared_ptr<const Model> TorchTrainer::model(
   {
     model->setLearnedPrior(this->Prior->prior());
   }
-  model->fitPrior(this->Data[0], request.statisticsVoxels, run, monitor);
+  model->fitPrior(this->Measured->volume(), request.statisticsVoxels, run, monitor);
   if (request.trainingState)
   {
     model->setTrainingState(this->state());

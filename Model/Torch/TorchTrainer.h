@@ -4,6 +4,7 @@
 
 #include "../Trainer.h"
 #include "AdamW.h"
+#include "InsideMask.h"
 #include "KeptMemory.h"
 #include "Objective.h"
 #include "Patches.h"
@@ -43,7 +44,6 @@ private:
   double networkProgress(double seconds) const;
   double progress() const;
   ///@}
-  double priorShare() const; ///< 0 where nothing can be learned
   /// What the last step comes to: the end of the network's part, or of all.
   void end(Ending how);
   StepRecord priorStep();
@@ -61,6 +61,8 @@ private:
   ModelInfo Info;
   Place Where;
   std::optional<PatchSampler> Patches;
+  std::optional<MaskedPart> Measured; ///< what a model's statistics are of
+  double PriorShare = 0;              ///< 0 where nothing can be learned
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   NetworkPtr Net;
   std::unique_ptr<Objective> Goal;

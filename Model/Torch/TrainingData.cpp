@@ -83,22 +83,31 @@ void describeChannel(const std::vector<Volume>& volumes,
     if (s.notFinite > 0)
     {
       throw std::invalid_argument("Array " + nameOf(c) + " has " + std::to_string(s.notFinite) +
-        " values that are NaN or infinite; training needs finite values everywhere");
+        " values that are NaN or infinite; training needs finite values everywhere" +
+        (volumes[i].mask.data ? " in the mask" : ""));
     }
-    const auto n = static_cast<double>(voxels(volumes[i].dims));
+    if (s.count == 0)
+    {
+      continue; // nothing of it is in its mask
+    }
+    const auto n = static_cast<double>(s.count);
+    out.minimum = count == 0 ? s.minimum : std::min(out.minimum, s.minimum);
+    out.maximum = count == 0 ? s.maximum : std::max(out.maximum, s.maximum);
     count += n;
     sum += n * s.mean;
-    out.minimum = i == 0 ? s.minimum : std::min(out.minimum, s.minimum);
-    out.maximum = i == 0 ? s.maximum : std::max(out.maximum, s.maximum);
     values.insert(s.values.begin(), s.values.end());
     few = few && !s.values.empty() && values.size() <= MostPhases;
+  }
+  if (count == 0)
+  {
+    throw std::invalid_argument("Mask Array is 0 everywhere; there is nothing to learn");
   }
   out.mean = sum / count;
   double squares = 0;
   for (std::size_t i = 0; i < volumes.size(); ++i)
   {
     const ChannelSummary& s = summaries[i][index];
-    squares += static_cast<double>(voxels(volumes[i].dims)) *
+    squares += static_cast<double>(s.count) *
       (s.stddev * s.stddev + (s.mean - out.mean) * (s.mean - out.mean));
   }
   if (few && values.size() < 2)
@@ -115,7 +124,7 @@ void describeChannel(const std::vector<Volume>& volumes,
     for (std::size_t i = 0; i < volumes.size(); ++i)
     {
       const ChannelSummary& s = summaries[i][index];
-      const double part = static_cast<double>(voxels(volumes[i].dims)) / count;
+      const double part = static_cast<double>(s.count) / count;
       for (std::size_t k = 0; k < s.values.size(); ++k)
       {
         const auto at = std::distance(values.begin(), values.find(s.values[k]));

@@ -59,6 +59,8 @@ def main():
     band = {key: numpy.percentile([r[key] for r in real], [2.5, 97.5]) for key in MEASURES}
     say(f"95 % of the blocks of {args.edge}^3: " +
         ", ".join(f"{key} {low:.4f} to {high:.4f}" for key, (low, high) in band.items()))
+    usually = numpy.mean([all(low <= r[key] <= high for key, (low, high) in band.items()) for r in real])
+    say(f"{100 * usually:.0f} % of them lie within it in all three")
 
     def judged(label, voxels):
         """Whether all measures lie in the band."""

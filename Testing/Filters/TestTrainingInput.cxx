@@ -147,6 +147,12 @@ TEST(TrainingInput, AMaskLimitsWherePatchesLie)
   EXPECT_NE(InfoOf(train).fingerprint, without);
   mask->Fill(0);
   mask->Modified();
+  EXPECT_EQ(ErrorOf(train), "Mask Array is 0 everywhere; there is nothing to learn");
+  for (vtkIdType i = 0; i < mask->GetNumberOfValues() / 8; ++i)
+  {
+    mask->SetValue(i, 1);
+  }
+  mask->Modified();
   EXPECT_NE(ErrorOf(train).find("Mask Array leaves no room for a patch of 16 x 16 x 16 voxels"),
     std::string::npos);
   train->SetInputArrayToProcess(1, 0, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "nothing");
