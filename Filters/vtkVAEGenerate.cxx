@@ -232,7 +232,10 @@ public:
           dims, margin, this->Options, this->TrendOnCells(margin), this->Self->Run(), first);
     vtkVAELatentImage::Arrays arrays(this->Grid, this->Info, this->Self->ComputeProbability);
     // Of fields that only resemble the training data's the decoder is not sure: noise would rule.
-    if (this->Options.texture && this->Options.prior == vae::Prior::Learned)
+    // Surfaces of phases around what is known are rough enough without.
+    const bool sure =
+      this->Options.prior == vae::Prior::Learned && !(this->Known && this->Info.hasPhases());
+    if (this->Options.texture && sure)
     {
       arrays.Wanted.texture = { this->Options.seed, realization, this->Options.periodic };
     }

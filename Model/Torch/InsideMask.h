@@ -10,8 +10,8 @@ namespace vae
 /// Which part of each latent cell lies in a volume's mask, [1, z, y, x]; undefined without a mask.
 at::Tensor insideMask(const Volume& volume, const Frame& frame);
 
-/// Cells that lie in a volume's mask: the largest cube of them, grown where there is room. Without a
-/// mask all cells, in an empty one none.
+/// Cells that lie in a volume's mask: the largest cube of them, grown where there is room. Without
+/// a mask all cells, in an empty one none.
 Box maskedBox(const Volume& volume, const Frame& frame);
 
 /// The part of a volume that statistics of neighbouring voxels can be of: all of it, or maskedBox()

@@ -6,6 +6,7 @@
 #include "vtkCompositeDataSet.h"
 #include "vtkMultiBlockDataSet.h"
 #include "vtkStringArray.h"
+#include "vtkUnsignedCharArray.h"
 
 #include <functional>
 
@@ -398,6 +399,24 @@ TEST(Generate, TextureIsForALearnedPrior)
     EXPECT_EQ(Rocks(p.New(), "rock_probability"), odds);
     EXPECT_EQ(drawn == likeliest, prior != vae::Prior::Learned);
   }
+
+  // Nor around what is known: a quarter of the rock.
+  auto scan = Rock();
+  vtkNew<vtkUnsignedCharArray> mask;
+  mask->SetName("known");
+  mask->SetNumberOfTuples(scan->GetNumberOfPoints());
+  for (vtkIdType i = 0; i < mask->GetNumberOfValues(); ++i)
+  {
+    mask->SetValue(i, i < mask->GetNumberOfValues() / 4);
+  }
+  scan->GetPointData()->AddArray(mask);
+  p.Generate->SetPrior(static_cast<int>(vae::Prior::Learned));
+  p.Generate->SetInputDataObject(2, scan);
+  p.Generate->SetInputArrayToProcess(1, 2, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "known");
+  p.Generate->SetTexture(true);
+  const std::vector<double> drawn = Rocks(p.New());
+  p.Generate->SetTexture(false);
+  EXPECT_EQ(Rocks(p.New()), drawn);
 }
 
 TEST(BadInput, OfGenerate)

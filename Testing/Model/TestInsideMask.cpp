@@ -24,7 +24,8 @@ constexpr std::int64_t Edge = 64;
 /// Voxel i of a cube, within `radius` of its axis along z.
 bool inCore(std::size_t i, double radius = 31)
 {
-  const double x = static_cast<double>(i % Edge) - 31.5, y = static_cast<double>(i / Edge % Edge) - 31.5;
+  const double x = static_cast<double>(i % Edge) - 31.5,
+               y = static_cast<double>(i / Edge % Edge) - 31.5;
   return x * x + y * y < radius * radius;
 }
 
@@ -75,7 +76,8 @@ TEST(MaskedPart, IsABoxInTheMask)
 
 TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
 {
-  // An image in the x-z plane: 40 x 1 x 23 voxels, known from x = 5 to 34, so in cells from 8 to 31.
+  // An image in the x-z plane: 40 x 1 x 23 voxels, known from x = 5 to 34, so in cells from 8
+  // to 31.
   std::vector<float> values(40 * 23);
   std::vector<std::uint8_t> mask;
   for (std::size_t i = 0; i < values.size(); ++i)
