@@ -161,29 +161,38 @@ Box maskedBox(const Volume& volume, const Frame& frame)
   return cube.size[0] == 0 ? cube : grown(cube, whole);
 }
 
-MaskedPart::MaskedPart(const Volume& volume, const NetworkOptions& network) : Part(volume)
+MaskedPart::MaskedPart(const std::vector<Volume>& volumes, const NetworkOptions& network)
 {
-  if (!volume.mask.data)
+  Box cells;
+  std::int64_t most = 0;
+  for (const Volume& v : volumes)
   {
-    return;
+    const Box part = maskedBox(v, { v.dims, v.spacing, network });
+    if (const std::int64_t n = part.size[0] * part.size[1] * part.size[2]; n > most)
+    {
+      most = n;
+      cells = part;
+      this->Part = v;
+    }
   }
-  const Frame frame(volume.dims, volume.spacing, network);
-  Box box = maskedBox(volume, frame);
-  if (box.size[0] == 0)
+  if (most == 0)
   {
-    throw std::invalid_argument("Mask Array leaves no room for a latent cell, of " +
-      toString({ frame.cell[2], frame.cell[1], frame.cell[0] }) + " voxels");
+    throw std::invalid_argument("Mask Array leaves no room for a latent cell");
   }
-  box = toVoxels(box, frame.cell);
-  for (int a = 0; a < 3; ++a)
+  if (this->Part.mask.data)
   {
-    this->Part.dims[frame.axis[a]] = std::min(box.size[a], frame.size[a] - box.origin[a]);
+    const Frame frame(this->Part.dims, this->Part.spacing, network);
+    const Box box = toVoxels(cells, frame.cell);
+    for (int a = 0; a < 3; ++a)
+    {
+      this->Part.dims[frame.axis[a]] = std::min(box.size[a], frame.size[a] - box.origin[a]);
+    }
+    for (Channel& c : this->Part.channels)
+    {
+      c = copied(c, frame, box, this->Part.dims);
+    }
+    this->Part.mask = {};
   }
-  for (Channel& c : this->Part.channels)
-  {
-    c = copied(c, frame, box, this->Part.dims);
-  }
-  this->Part.mask = {};
 }
 
 } // namespace vae

@@ -19,8 +19,9 @@ Box maskedBox(const Volume& volume, const Frame& frame);
 class MaskedPart
 {
 public:
-  /// \throws std::invalid_argument if no cell lies in the mask
-  MaskedPart(const Volume& volume, const NetworkOptions& network);
+  /// Of the volume with the largest part.
+  /// \throws std::invalid_argument if none has a cell in its mask
+  MaskedPart(const std::vector<Volume>& volumes, const NetworkOptions& network);
 
   /// Without a mask, of the same arrays as the volume, or of copies.
   const Volume& volume() const { return this->Part; }

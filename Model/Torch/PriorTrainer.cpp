@@ -83,20 +83,26 @@ at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& 
 
 bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
 {
-  return network.architecture == Architecture::Field &&
-    std::all_of(volumes.begin(), volumes.end(), [&](const Volume& v)
+  const auto isLarge = [](const Frame& frame, const Index3& cells)
   {
-    const Frame frame(v.dims, v.spacing, network);
-    const Box part = maskedBox(v, frame);
     for (int a = 0; a < 3; ++a)
     {
-      if (frame.used(a) && part.size[a] < 2 * FewestCells)
+      if (frame.used(a) && cells[a] < 2 * FewestCells)
       {
         return false;
       }
     }
     return true;
-  });
+  };
+  // The smallest grid limits patches; of masks one with room is enough.
+  bool all = network.architecture == Architecture::Field, any = false;
+  for (const Volume& v : volumes)
+  {
+    const Frame frame(v.dims, v.spacing, network);
+    all = all && isLarge(frame, frame.cells());
+    any = any || (all && isLarge(frame, maskedBox(v, frame).size));
+  }
+  return all && any;
 }
 
 PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
@@ -168,7 +174,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     }
   }
   {
-    const MaskedPart part(volumes.front(), info.network);
+    const MaskedPart part(volumes, info.network);
     const at::Tensor local = LearnedPrior::localMean(part.volume(), info),
                      trend = LearnedPrior::smooth(local);
     this->Average.Told = this->Average.Local = LatentField::fit(local);

@@ -102,7 +102,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   info.device = this->Where.reason;
   const RunScope scope(this->Where, true);
   this->Patches.emplace(this->Data, info, info.options);
-  this->Measured.emplace(this->Data.front(), info.network);
+  this->Measured.emplace(this->Data, info.network);
   this->PriorShare = PriorTrainer::suits(this->Data, info.network) ? info.options.priorShare : 0;
   this->Vectors = this->Patches->vectors();
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())

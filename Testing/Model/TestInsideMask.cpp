@@ -53,7 +53,7 @@ TEST(MaskedPart, IsABoxInTheMask)
   NetworkOptions network;
   network.latentStride = 4;
   const Volume v = core(7);
-  const Volume part = MaskedPart(v, network).volume();
+  const Volume part = MaskedPart({ v }, network).volume();
   // Corners 19.5 and 23.5 voxels from the axis, along x and y, are in the core: whole cells.
   EXPECT_EQ(part.dims, (Dims{ 40, 48, 64 }));
   EXPECT_EQ(part.mask.data, nullptr);
@@ -71,7 +71,11 @@ TEST(MaskedPart, IsABoxInTheMask)
   }
   Volume free = v;
   free.mask = {};
-  EXPECT_EQ(MaskedPart(free, network).volume().channels[0].data, v.channels[0].data);
+  EXPECT_EQ(MaskedPart({ free }, network).volume().channels[0].data, v.channels[0].data);
+  Volume none = v;
+  none.mask = test::volume(std::vector<std::uint8_t>(Edge * Edge * Edge, 0), v.dims).channels[0];
+  EXPECT_EQ(MaskedPart({ none, free }, network).volume().channels[0].data, v.channels[0].data);
+  EXPECT_THROW(MaskedPart({ none }, network), std::invalid_argument);
 }
 
 TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
@@ -90,7 +94,7 @@ TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
   NetworkOptions network;
   network.dimensions = 2;
   network.latentStride = 4;
-  const Volume part = MaskedPart(v, network).volume();
+  const Volume part = MaskedPart({ v }, network).volume();
   EXPECT_EQ(part.dims, (Dims{ 24, 1, 23 })) << "the last cell along z has three voxels";
   EXPECT_EQ(static_cast<const float*>(part.channels[0].data)[24 + 1], 40 + 8 + 1);
 }
