@@ -7,8 +7,8 @@
 
 Trains on the volume (a model that has seen the hole's own rock: what is tested is the filling), or takes a model.
 Prints what was kept of the known voxels, and porosity, faces and mean chord of the filled part beside what was
-there and beside the band of 95 % of 120 blocks of the same size from elsewhere, and how many of those lie in it. The first hole is in the middle of
-the volume. Writes hole.png, of that one: the rock, the hole, and what fills it.
+there and beside the band of 95 % of 120 blocks of the same size from elsewhere, and how many of those lie in it.
+The first hole is in the middle of the volume. Writes hole.png, of that one: the rock, the hole, and what fills it.
 """
 import argparse
 import os
