@@ -6,7 +6,16 @@
 set(VAE_TORCH_WHEEL "" CACHE PATH "Folder of the torch package that pip installed, instead of Torch_DIR")
 
 add_library(vae_libtorch INTERFACE)
+# at::parallel_for lies in a header: compiled without this flag it is a plain loop.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+separate_arguments(openmp_flags UNIX_COMMAND "${OpenMP_CXX_FLAGS}")
+set(openmp_libraries ${OpenMP_CXX_LIBRARIES})
 if (VAE_TORCH_WHEEL)
+  # LibTorch's own runtime: a second one would have threads of its own.
+  file(GLOB bundled "${VAE_TORCH_WHEEL}/lib/libgomp*.so*")
+  if (bundled)
+    set(openmp_libraries ${bundled})
+  endif ()
   # The CMake files of a CUDA wheel ask for nvcc and the whole CUDA toolkit. Nothing here is compiled for a
   # GPU, so its headers and libraries are enough.
   file(READ "${VAE_TORCH_WHEEL}/version.py" version)
@@ -28,3 +37,5 @@ else ()
   target_link_libraries(vae_libtorch INTERFACE ${TORCH_LIBRARIES})
   target_include_directories(vae_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 endif ()
+target_compile_options(vae_libtorch INTERFACE ${openmp_flags})
+target_link_libraries(vae_libtorch INTERFACE ${openmp_libraries})

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -107,6 +108,69 @@ double nearest(const std::vector<double>& phases, double v)
   return static_cast<double>(above - phases.begin()) - (v - *(above - 1) < *above - v ? 1 : 0);
 }
 
+/// Call `use` with the function that normalises a T.
+template <typename T, typename F>
+void withScaling(const ChannelInfo& info, F&& use)
+{
+  const auto finite = [&info](T value)
+  {
+    const auto v = static_cast<double>(value);
+    if constexpr (std::is_floating_point_v<T>)
+    {
+      return std::isfinite(v) ? v : info.mean;
+    }
+    return v;
+  };
+  const auto scaled = [&, factor = 1 / info.scale](T value)
+  { return static_cast<float>((finite(value) - info.offset) * factor); };
+  const auto index = [&](T value)
+  { return static_cast<float>(nearest(info.phases, finite(value))); };
+  const auto tabled = [&](const auto& function)
+  {
+    if constexpr (sizeof(T) == 1) // there are so few that a table of them is soon made
+    {
+      std::array<float, 256> table{};
+      for (unsigned i = 0; i < table.size(); ++i)
+      {
+        table[i] = function(std::bit_cast<T>(static_cast<std::uint8_t>(i)));
+      }
+      use([&table](T v) { return table[std::bit_cast<std::uint8_t>(v)]; });
+    }
+    else
+    {
+      use(function);
+    }
+  };
+  if (info.phases.size() > 2)
+  {
+    tabled(index);
+  }
+  else if (info.phases.size() == 2) // 0 and 1
+  {
+    tabled([&](T v) { return std::clamp(scaled(v), 0.F, 1.F); });
+  }
+  else
+  {
+    tabled(scaled);
+  }
+}
+
+/// Call `use` with the number, where it is the usual one as a constant: loops of so many turns
+/// are then unrolled.
+template <std::int64_t Usual, typename F>
+void withConstant(std::int64_t n, F&& use)
+{
+  if (n == Usual)
+  {
+    use(std::integral_constant<std::int64_t, Usual>());
+  }
+  else
+  {
+    use(n);
+  }
+}
+constexpr std::int64_t UsualFold = 4;
+
 template <typename T>
 void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
   const std::array<std::vector<std::int64_t>, 3>& offsets, std::int64_t cellValues,
@@ -114,40 +178,34 @@ void readAs(const Channel& channel, const ChannelInfo& info, const Frame& frame,
 {
   const T* data = static_cast<const T*>(channel.data);
   const std::ptrdiff_t step = channel.stride;
-  const double offset = info.offset;
-  const double factor = 1 / info.scale;
-  const bool many = info.phases.size() > 2, two = info.phases.size() == 2; // 0 and 1
   const auto nz = static_cast<std::int64_t>(offsets[0].size());
   const auto ny = static_cast<std::int64_t>(offsets[1].size());
   const auto nx = static_cast<std::int64_t>(offsets[2].size());
-  const auto [fz, fy, fx] = frame.fold;
-  const std::int64_t h = ny / fy, w = nx / fx;
-  at::parallel_for(0, nz * ny, 64, [&](std::int64_t begin, std::int64_t end)
+  const auto [fz, fy, foldX] = frame.fold;
+  const std::int64_t h = ny / fy, w = nx / foldX;
+  const auto read = [&, fz = fz, fy = fy](auto fx, const auto& normalised)
   {
-    for (std::int64_t row = begin; row < end; ++row)
+    at::parallel_for(0, nz * ny, 64, [&](std::int64_t begin, std::int64_t end)
     {
-      const std::int64_t z = row / ny, y = row % ny;
-      float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
-        ((z % fz) * fy + y % fy) * fx;
-      const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
-      const std::int64_t* x = offsets[2].data();
-      for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
+      for (std::int64_t row = begin; row < end; ++row)
       {
-        for (std::int64_t i = 0; i < fx; ++i)
+        const std::int64_t z = row / ny, y = row % ny;
+        float* to = out + ((z / fz) * h + y / fy) * w * cellValues + channelStart +
+          ((z % fz) * fy + y % fy) * fx;
+        const T* from = data + (offsets[0][z] + offsets[1][y]) * step;
+        const std::int64_t* x = offsets[2].data();
+        for (std::int64_t cell = 0; cell < w; ++cell, to += cellValues, x += fx)
         {
-          auto v = static_cast<double>(from[x[i] * step]);
-          if constexpr (std::is_floating_point_v<T>)
+          for (std::int64_t i = 0; i < fx; ++i)
           {
-            v = std::isfinite(v) ? v : info.mean;
+            to[i] = normalised(from[x[i] * step]);
           }
-          const double scaled = (v - offset) * factor;
-          to[i] = static_cast<float>(many ? nearest(info.phases, v)
-              : two                       ? std::clamp(scaled, 0., 1.)
-                                          : scaled);
         }
       }
-    }
-  });
+    });
+  };
+  withScaling<T>(info, [&](const auto& normalised)
+  { withConstant<UsualFold>(foldX, [&](auto fx) { read(fx, normalised); }); });
 }
 
 } // namespace
@@ -287,17 +345,17 @@ void withConversion(Decode what, const ChannelInfo& info, F&& use)
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
   int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out)
 {
-  const auto [fz, fy, fx] = frame.fold;
-  const std::int64_t r = fz * fy * fx, cellValues = r * channels;
-  const std::int64_t h = covered.size[1] / fy, w = covered.size[2] / fx;
+  const auto [fz, fy, foldX] = frame.fold;
+  const std::int64_t r = frame.folded(), cellValues = r * channels;
+  const std::int64_t h = covered.size[1] / fy, w = covered.size[2] / foldX;
   Index3 end, skipped;
   for (int a = 0; a < 3; ++a)
   {
     end[a] = std::min(box.origin[a] + box.size[a], frame.size[a]);
     skipped[a] = box.origin[a] - covered.origin[a];
   }
-  const std::int64_t rows = end[1] - box.origin[1], step = frame.stride[2] * out.stride;
-  const auto write = [&](auto* data, const auto& converted)
+  const std::int64_t rows = end[1] - box.origin[1];
+  const auto write = [&, fz = fz, fy = fy](auto* data, auto fx, auto step, const auto& converted)
   {
     at::parallel_for(0, (end[0] - box.origin[0]) * rows, 64,
       [&](std::int64_t first, std::int64_t last)
@@ -312,15 +370,26 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
         auto* to = data + box.origin[2] * step +
           ((box.origin[0] + z) * frame.stride[0] + (box.origin[1] + y) * frame.stride[1]) *
             out.stride;
-        std::int64_t inCell = skipped[2] % fx;
-        for (std::int64_t x = box.origin[2]; x < end[2]; ++x, to += step)
+        std::int64_t begun = skipped[2] % fx; // voxels of a cell that are before the box
+        for (std::int64_t x = box.origin[2]; x < end[2]; cell += cellValues, begun = 0)
         {
-          *to = converted(cell[inCell]);
-          if (++inCell == fx)
+          const std::int64_t some = std::min<std::int64_t>(fx - begun, end[2] - x);
+          if (some == fx)
           {
-            inCell = 0;
-            cell += cellValues;
+            for (std::int64_t i = 0; i < fx; ++i)
+            {
+              to[i * step] = converted(cell[i]);
+            }
           }
+          else
+          {
+            for (std::int64_t i = 0; i < some; ++i)
+            {
+              to[i * step] = converted(cell[begun + i]);
+            }
+          }
+          to += some * step;
+          x += some;
         }
       }
     });
@@ -328,8 +397,14 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
   dispatch(out.type, [&](auto t)
   {
     using T = decltype(t);
-    withConversion<T>(
-      what, info, [&](const auto& converted) { write(static_cast<T*>(out.data), converted); });
+    withConversion<T>(what, info, [&](const auto& converted)
+    {
+      withConstant<UsualFold>(foldX, [&](auto fx)
+      {
+        withConstant<1>(frame.stride[2] * out.stride,
+          [&](auto step) { write(static_cast<T*>(out.data), fx, step, converted); });
+      });
+    });
   });
 }
 

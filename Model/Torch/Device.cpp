@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Device.h"
 
+#include <ATen/Config.h>
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -23,6 +24,10 @@
 #include <thread>
 
 #include <dlfcn.h>
+
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
+#error "at::parallel_for would be a plain loop; compile with OpenMP's flag"
+#endif
 
 namespace vae
 {
@@ -216,6 +221,11 @@ RunScope::RunScope(const Place& place, bool gradients)
   , Gradients(c10::GradMode::is_enabled())
   , Benchmark(at::globalContext().benchmarkCuDNN())
 {
+  if (!KeptMemory::inUse())
+  {
+    static thread_local const KeptMemory memory;
+    this->Kept.emplace(memory);
+  }
   if (place.device.is_cpu())
   {
     at::set_num_threads(place.threads);
@@ -227,6 +237,11 @@ RunScope::RunScope(const Place& place, bool gradients)
 
 RunScope::~RunScope()
 {
+  if (this->Kept)
+  {
+    constexpr std::size_t little = 64 << 20;
+    KeptMemory::giveBack(little);
+  }
   at::set_num_threads(this->Threads);
   OpenBlas::instance().setThreads(this->BlasThreads);
   c10::GradMode::set_enabled(this->Gradients);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Options.h"
+#include "KeptMemory.h"
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Event.h>
@@ -58,7 +59,8 @@ public:
   void operator=(const GpuMemory&) = delete;
 };
 
-/// Threads and gradient mode for the length of a scope; they are put back. Where gradients are
+/// Threads and gradient mode for the length of a scope; they are put back. Tensors are of memory that
+/// is kept as long (a little for longer: small volumes are soon done, and often one by one). Where gradients are
 /// wanted, shapes return step after step, and cuDNN tries which of its algorithms is the fastest.
 /// OpenBLAS, where LibTorch uses it, gets one thread: its own threads and OpenMP's, which wait by
 /// spinning, take the cores from each other, and a step with a few small matrix products takes five
@@ -72,6 +74,7 @@ public:
   void operator=(const RunScope&) = delete;
 
 private:
+  std::optional<KeptMemory::Use> Kept;
   int Threads, BlasThreads;
   bool Gradients, Benchmark;
 };

@@ -40,13 +40,13 @@ at::Tensor FlowBlockImpl::forward(
   const at::Tensor& x, const at::Tensor& time, const Wrapped& wrapped)
 {
   const at::Tensor h =
-    this->SecondNorm->forward(this->First->forward(at::silu(this->FirstNorm->forward(x)), wrapped));
+    this->SecondNorm->forward(this->First->forward(activated(this->FirstNorm->forward(x)), wrapped));
   std::vector<std::int64_t> shape{ time.size(0), -1 };
   shape.resize(static_cast<std::size_t>(x.dim()), 1);
   const auto both = this->Modulation->forward(time).to(x.scalar_type()).chunk(2, 1);
-  return x +
-    this->Second->forward(
-      at::silu(at::addcmul(both[1].view(shape), h, both[0].view(shape) + 1)), wrapped);
+  return added(this->Second->forward(
+               activated(at::addcmul(both[1].view(shape), h, both[0].view(shape) + 1)), wrapped),
+    x);
 }
 
 FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
@@ -96,7 +96,7 @@ at::Tensor FlowNetwork::forward(
   const at::Tensor& x, const at::Tensor& given, const at::Tensor& time, const Wrapped& wrapped)
 {
   const at::Tensor t =
-    at::silu(this->TimeOut->forward(at::silu(this->TimeIn->forward(waves(time)))));
+    activated(this->TimeOut->forward(activated(this->TimeIn->forward(waves(time)))));
   at::Tensor fine = this->In->forward(at::cat({ x, given }, 1), wrapped);
   for (FlowBlock& block : this->Before)
   {
@@ -107,12 +107,12 @@ at::Tensor FlowNetwork::forward(
   {
     coarse = block->forward(coarse, t, wrapped);
   }
-  at::Tensor h = this->Up->forward(coarse) + fine;
+  at::Tensor h = added(this->Up->forward(coarse), fine);
   for (FlowBlock& block : this->After)
   {
     h = block->forward(h, t, wrapped);
   }
-  return this->Out->forward(at::silu(this->Last->forward(h)), wrapped);
+  return this->Out->forward(activated(this->Last->forward(h)), wrapped);
 }
 
 } // namespace vae

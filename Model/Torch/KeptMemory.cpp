@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
-#include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <sys/mman.h>
 
 namespace vae
 {
@@ -26,14 +28,30 @@ struct alignas(64) Head
   void* start = nullptr;                  ///< of the block
 };
 
+constexpr std::size_t Page = 4096, HugePage = 2 << 20;
+
+/// Large ones of huge pages, where the system has them: there are five hundred times fewer to ask
+/// for and to look up.
+void* fromSystem(std::size_t bytes)
+{
+  void* start = c10::alloc_cpu(bytes);
+  if (bytes >= HugePage)
+  {
+    const auto at = reinterpret_cast<std::uintptr_t>(start);
+    const std::uintptr_t first = (at + Page - 1) / Page * Page;
+    ::madvise(reinterpret_cast<void*>(first), (at + bytes) / Page * Page - first, MADV_HUGEPAGE);
+  }
+  return start;
+}
+
 /// Large blocks begin at the start of a page. Where all tensors do, elements that belong together
 /// drive each other out of the cache (7 % of a step): so they begin at one line of it or another.
 Head* allocate(std::size_t bytes)
 {
-  constexpr std::size_t page = 4096, line = sizeof(Head);
+  constexpr std::size_t line = sizeof(Head);
   static std::atomic<std::size_t> count = 0;
-  const std::size_t shift = bytes < page ? 0 : count++ % (page / line) * line;
-  void* start = c10::alloc_cpu(shift + sizeof(Head) + bytes);
+  const std::size_t shift = bytes < Page ? 0 : count++ % (Page / line) * line;
+  void* start = fromSystem(shift + sizeof(Head) + bytes);
   return new (static_cast<char*>(start) + shift) Head{ nullptr, bytes, start };
 }
 
@@ -49,7 +67,7 @@ void release(Head* head)
 struct KeptMemory::Pool
 {
   std::mutex mutex;
-  std::unordered_map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
+  std::map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
   std::size_t free = 0, used = 0, most = 0;                   ///< bytes; `most`: were used at once
   bool closed = false;
 
@@ -57,10 +75,13 @@ struct KeptMemory::Pool
   Head* take(std::size_t bytes)
   {
     const std::lock_guard lock(this->mutex);
-    this->used += bytes;
+    const auto end = this->blocks.upper_bound(bytes + bytes / 2);
+    const auto found = std::find_if(this->blocks.lower_bound(bytes), end,
+      [](const auto& ofSize) { return !ofSize.second.empty(); });
+    const bool fits = found != end;
+    this->used += fits ? found->first : bytes;
     this->most = std::max(this->most, this->used);
-    const auto found = this->blocks.find(bytes);
-    if (found == this->blocks.end() || found->second.empty())
+    if (!fits)
     {
       if (this->free > 2 * this->most) // sizes have changed: what is kept is of no use
       {
@@ -70,7 +91,7 @@ struct KeptMemory::Pool
     }
     Head* head = found->second.back();
     found->second.pop_back();
-    this->free -= bytes;
+    this->free -= head->bytes;
     return head;
   }
 
@@ -117,7 +138,18 @@ public:
     Head* head = Current ? Current->take(bytes) : nullptr;
     if (!head)
     {
-      head = vae::allocate(bytes);
+      try
+      {
+        head = vae::allocate(bytes);
+      }
+      catch (const std::exception&)
+      {
+        if (!KeptMemory::giveBack())
+        {
+          throw;
+        }
+        head = vae::allocate(bytes);
+      }
     }
     head->pool = Current;
     return { head + 1, head + 1, &Allocator::free, c10::DeviceType::CPU };
@@ -171,5 +203,22 @@ std::size_t KeptMemory::kept() const
 KeptMemory::Use::Use(const KeptMemory& memory) : Before(std::exchange(Current, memory.Mine)) {}
 
 KeptMemory::Use::~Use() { Current = std::move(this->Before); }
+
+bool KeptMemory::inUse() { return Current != nullptr; }
+
+bool KeptMemory::giveBack(std::size_t but)
+{
+  if (!Current)
+  {
+    return false;
+  }
+  const std::lock_guard lock(Current->mutex);
+  const bool any = Current->free > but;
+  if (any)
+  {
+    Current->clear();
+  }
+  return any;
+}
 
 } // namespace vae

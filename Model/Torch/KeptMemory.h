@@ -9,8 +9,9 @@ namespace vae
 {
 
 /// Memory of tensors on the CPU that are made and freed over and over, as those of a training's
-/// steps: what is freed serves the next tensor of the same size. It would else go back to the
-/// system, which clears each page before it hands it out again, and that took a sixth of a step.
+/// steps, or layer after layer: what is freed serves the next tensor of that size, or of at least
+/// two thirds of it. It would else go back to the system, which clears each page before it hands it
+/// out again, and that took a sixth of a training's step.
 class KeptMemory
 {
 public:
@@ -21,6 +22,11 @@ public:
 
   /// Bytes that are free.
   std::size_t kept() const;
+
+  static bool inUse(); ///< whether this thread's tensors are of any kept memory
+  /// To the system, if this thread's tensors are of kept memory and more than `but` bytes of it are
+  /// free. False if not.
+  static bool giveBack(std::size_t but = 0);
 
   struct Pool; ///< what blocks know of it
 

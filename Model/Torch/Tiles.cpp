@@ -3,6 +3,7 @@
 #include "Tiles.h"
 
 #include "../Memory.h"
+#include "KeptMemory.h"
 #include "Network.h"
 
 #include <c10/util/Exception.h>
@@ -79,13 +80,15 @@ double bytesPerVoxel(const NetworkOptions& n, const Place& place)
 
 void reserve(double bytes)
 {
-  void* memory = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
-    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
+  const auto ask = [size = static_cast<std::size_t>(bytes)]
+  {
+    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED && munmap(memory, size) == 0;
+  };
+  if (!ask() && !(KeptMemory::giveBack() && ask()))
   {
     throw std::bad_alloc();
   }
-  munmap(memory, static_cast<std::size_t>(bytes));
 }
 
 Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVoxels)

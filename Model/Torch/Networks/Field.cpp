@@ -71,9 +71,9 @@ public:
     for (std::size_t i = 0; i < this->Down.size(); ++i)
     {
       trim.coarser();
-      h = this->Encode[i + 1].forward(this->Down[i]->forward(at::silu(h)), trim, reach[i + 1]);
+      h = this->Encode[i + 1].forward(this->Down[i]->forward(activated(h)), trim, reach[i + 1]);
     }
-    return this->split(trim(this->Head->forward(at::silu(h)), 0));
+    return this->split(trim(this->Head->forward(activated(h)), 0));
   }
 
   at::Tensor decode(const at::Tensor& z) override { return this->decodeTile(z, {}); }
@@ -93,13 +93,13 @@ public:
     h = this->Decode.back().forward(h, trim, reach.back());
     for (std::size_t i = this->Up.size(); i-- > 0;)
     {
-      h = this->Up[i]->forward(at::silu(h));
+      h = this->Up[i]->forward(activated(h));
       trim.finer();
       const std::int64_t wanted =
         reach[i] + 2 * (this->Options.blocks + (i == 0)); // of this level's blocks too
       h = this->Decode[i].forward(trim(h, wanted), trim, reach[i]);
     }
-    return trim(this->Out->forward(at::silu(h)), 0);
+    return trim(this->Out->forward(activated(h)), 0);
   }
 
   int encodeHalo() const override

@@ -115,10 +115,16 @@ ResidualImpl::ResidualImpl(int dimensions, int channels)
 {
 }
 
+at::Tensor activated(at::Tensor x) { return c10::GradMode::is_enabled() ? at::silu(x) : at::silu_(x); }
+
+at::Tensor added(at::Tensor x, const at::Tensor& y)
+{
+  return c10::GradMode::is_enabled() ? x + y : x.add_(y);
+}
+
 at::Tensor ResidualImpl::forward(const at::Tensor& x)
 {
-  return x +
-    this->Second->forward(at::silu(this->First->forward(at::silu(this->Norm->forward(x)))));
+  return added(this->Second->forward(activated(this->First->forward(activated(this->Norm->forward(x))))), x);
 }
 
 Stack::Stack(

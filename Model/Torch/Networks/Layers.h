@@ -83,6 +83,12 @@ public:
 };
 TORCH_MODULE(CellNorm);
 
+///@{
+/// Of a tensor that nobody else needs: in its place, unless a gradient wants to know what it was.
+at::Tensor activated(at::Tensor x);
+at::Tensor added(at::Tensor x, const at::Tensor& y);
+///@}
+
 /// x + conv(silu(conv(silu(norm(x))))), identity at the start of training.
 class ResidualImpl : public torch::nn::Module
 {

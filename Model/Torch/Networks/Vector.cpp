@@ -61,9 +61,9 @@ public:
     at::Tensor h = this->Encode[0].forward(this->Stem->forward(cutBlocks(x, size)));
     for (std::size_t i = 0; i < this->Down.size(); ++i)
     {
-      h = this->Encode[i + 1].forward(this->Down[i]->forward(at::silu(h)));
+      h = this->Encode[i + 1].forward(this->Down[i]->forward(activated(h)));
     }
-    const at::Tensor both = this->Head->forward(at::silu(h).flatten(1));
+    const at::Tensor both = this->Head->forward(activated(h).flatten(1));
     return this->split(joinBlocks(both, this->cellsOf(x, size)));
   }
 
@@ -79,9 +79,9 @@ public:
     h = this->Decode.back().forward(h);
     for (std::size_t i = this->Up.size(); i-- > 0;)
     {
-      h = this->Decode[i].forward(this->Up[i]->forward(at::silu(h)));
+      h = this->Decode[i].forward(this->Up[i]->forward(activated(h)));
     }
-    return joinBlocks(this->Out->forward(at::silu(h)), cells);
+    return joinBlocks(this->Out->forward(activated(h)), cells);
   }
 
   int encodeHalo() const override { return 0; }
