@@ -235,9 +235,11 @@ void TorchModel::fitTextureOfDrawn(const Volume& volume, const Frame& frame, con
       box.origin[a] += part.origin[a];
     }
     const at::Tensor x = inference.read(volume, box);
+    // Before either is added: a tile that runs out of memory is tried again in halves.
+    const double faces = variogram(x, frame, true, 1), euler = eulerDensity(x, frame);
     const auto voxels = static_cast<double>(x.numel());
-    wanted.faces += voxels * variogram(x, frame, true, 1);
-    wanted.euler += voxels * eulerDensity(x, frame);
+    wanted.faces += voxels * faces;
+    wanted.euler += voxels * euler;
     weight += voxels;
   });
   wanted.faces /= weight;

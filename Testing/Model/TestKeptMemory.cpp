@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Device.h"
 #include "Torch/KeptMemory.h"
 
 #include <ATen/Functions.h>
@@ -22,6 +23,59 @@ TEST(KeptMemory, WhatIsFreedServesTheNextOfItsSize)
   EXPECT_EQ(again.const_data_ptr(), first);
   EXPECT_EQ(memory.kept(), 0u);
   EXPECT_NE(at::empty({ 1000 }).const_data_ptr(), first); // in use
+}
+
+TEST(KeptMemory, ABlockServesATensorOfTwoThirdsOfIt)
+{
+  const KeptMemory memory;
+  const KeptMemory::Use use(memory);
+  const void* first = at::empty({ 3000 }).const_data_ptr();
+  EXPECT_NE(at::empty({ 1990 }).const_data_ptr(), first);
+  const at::Tensor smaller = at::empty({ 2100 });
+  EXPECT_EQ(smaller.const_data_ptr(), first);
+  EXPECT_NE(at::empty({ 3000 }).const_data_ptr(), first); // in use
+}
+
+TEST(KeptMemory, IsGivenBackWhenThatIsWanted)
+{
+  EXPECT_FALSE(KeptMemory::giveBack());
+  const KeptMemory memory;
+  const KeptMemory::Use use(memory);
+  const at::Tensor held = at::full({ 1000 }, 2.f);
+  at::empty({ 1000 });
+  EXPECT_FALSE(KeptMemory::giveBack(4000));
+  EXPECT_EQ(memory.kept(), 4000u);
+  EXPECT_TRUE(KeptMemory::giveBack());
+  EXPECT_EQ(memory.kept(), 0u);
+  EXPECT_EQ(held.sum().item<float>(), 2000.f);
+}
+
+TEST(KeptMemory, WorkHasItAndLeavesLittle)
+{
+  const Place place = choosePlace("cpu", Precision::Float32, 1);
+  const auto keeps = [&](std::int64_t floats)
+  {
+    const void* first = nullptr;
+    {
+      const RunScope scope(place, false);
+      EXPECT_TRUE(KeptMemory::inUse());
+      first = at::empty({ floats }).const_data_ptr();
+      EXPECT_EQ(at::empty({ floats }).const_data_ptr(), first);
+    }
+    EXPECT_FALSE(KeptMemory::inUse());
+    const RunScope next(place, false);
+    return KeptMemory::giveBack();
+  };
+  EXPECT_TRUE(keeps(1 << 20));
+  EXPECT_FALSE(keeps(1 << 25)); // 128 MiB
+
+  const KeptMemory mine; // a training's, say
+  const KeptMemory::Use use(mine);
+  {
+    const RunScope scope(place, false);
+    at::empty({ 1000 });
+  }
+  EXPECT_EQ(mine.kept(), 4000u);
 }
 
 TEST(KeptMemory, StepsThatAreAlikeNeedNoMore)
