@@ -224,7 +224,7 @@ public:
     }
     this->Options.realization = realization;
     // A margin of latent cells all round, decoded and thrown away: no border in the result.
-    const int margin = this->Model.decodeHalo();
+    const int margin = this->Model.margin(this->Options.periodic);
     const vae::Dims dims = this->Grid.Dims();
     const vae::Latent latent = this->Known
       ? this->Model.sampleGiven(*this->Known, margin, this->Options, this->Self->Run(), first)

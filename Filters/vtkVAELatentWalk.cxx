@@ -166,7 +166,7 @@ int vtkVAELatentWalk::RequestData(
       vtkImageData::GetData(inputVector[2]) };
     vtkVAELatentImage::Grid grid = vtkVAELatentImage::Grid::New(info, this->Dimensions);
     // A margin of latent cells all round, decoded and thrown away: no border in the result.
-    int margin = model.decodeHalo();
+    int margin = model.margin();
     const char* names[2] = { "Start Volume", "End Volume" };
     for (const int which : { 1, 0 })
     {

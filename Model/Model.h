@@ -145,6 +145,10 @@ public:
   /// Cells on each side beyond which a latent cell does not influence a voxel.
   virtual int decodeHalo() const = 0;
 
+  /// Cells on each side that a field needs to decode to a volume without a border: those that have
+  /// a noticeable influence, and where an axis is periodic all that have any.
+  virtual int margin(const std::array<bool, 3>& periodic = {}) const = 0;
+
   /// In words, what decode() of so many voxels will use: tiles, memory, why so much.
   virtual std::string memoryPlan(const Dims& dims, const RunOptions& run) const = 0;
 

@@ -20,7 +20,6 @@ constexpr int Steps = 40;
 constexpr double LearningRate = 0.3; // posterior standard deviations a step, at first
 constexpr double Penalty = 0.02;     // of half the squared distance, nats
 constexpr std::int64_t TileCells = 16;
-constexpr std::int64_t ContextCells = 2; // what is further away hardly changes a gradient
 
 } // namespace
 
@@ -102,8 +101,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
       {
         box.origin[a] += region.origin[a];
       }
-      const auto context = std::min<std::int64_t>(ContextCells, network.decodeHalo());
-      const Box wide = widen(box, context, low, high);
+      const Box wide = widen(box, network.context(), low, high);
       Box inField = wide;
       for (int a = 0; a < 3; ++a)
       {

@@ -9,6 +9,7 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace vae
@@ -26,6 +27,11 @@ Network::Network(const NetworkOptions& options) : Options(options)
 }
 
 void Network::initialise(const at::Generator& generator) { initialiseLayers(*this, generator); }
+
+int Network::context() const
+{
+  return std::min(this->decodeHalo(), std::max(2, 16 / this->Options.stride()));
+}
 
 Posterior Network::encodeTile(const at::Tensor& folded, const Halo& halo)
 {

@@ -46,6 +46,9 @@ public:
   virtual int encodeHalo() const = 0;
   virtual int decodeHalo() const = 0;
   ///@}
+  /// Those beyond which a latent vector hardly has one on a voxel: within decodeHalo(), two, and 16
+  /// voxels.
+  int context() const;
 
   /// Each latent vector replaced by the nearest of the codebook, where there is one (van den Oord,
   /// Vinyals and Kavukcuoglu 2017, Eq. 1-2).

@@ -141,6 +141,12 @@ void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& opt
     .run(decoding);
 }
 
+int TorchModel::margin(const std::array<bool, 3>& periodic) const
+{
+  const bool any = std::find(periodic.begin(), periodic.end(), true) != periodic.end();
+  return any ? this->Net->decodeHalo() : this->Net->context();
+}
+
 std::string TorchModel::memoryPlan(const Dims& dims, const RunOptions& run) const
 {
   return Inference(this->Info, this->Net, { dims, this->Info.spacing, this->Info.network }, run)

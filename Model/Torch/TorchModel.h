@@ -60,6 +60,7 @@ public:
     const RunOptions& run = {}, const Monitor& monitor = {}) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
+  int margin(const std::array<bool, 3>& periodic = {}) const override;
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
   bool hasAnomalyScale() const override { return this->Anomalies.has_value(); }
   Prior bestPrior() const override;

@@ -261,7 +261,7 @@ void TorchModel::fitTextureOfDrawn(const Volume& volume, const Frame& frame, con
   for (options.realization = 0; options.realization < 2 * pairs; ++options.realization)
   {
     report(monitor, 1);
-    const int margin = this->decodeHalo();
+    const int margin = this->margin();
     const Latent latent = this->sample(dims, margin, options, {}, run, quiet);
     this->decodeEach(latent, dims, margin, run, quiet,
       [&](Inference& runner, const Box&, const at::Tensor& d)

@@ -176,7 +176,7 @@ void infer(std::int64_t edge, bool wide)
   const double rebuilt =
     n / timed([&] { model->reconstruct(v, ReconstructOptions(), outputs, run); }).median;
   GenerateOptions generate;
-  const int margin = model->decodeHalo();
+  const int margin = model->margin();
   const auto generated = [&](Prior prior)
   {
     generate.prior = prior;

@@ -337,7 +337,7 @@ TEST(Generate, PeriodicVolumesRepeat)
   options.seed = 5;
   options.periodic = { true, false, true };
   const vae::Model& model = p.Model();
-  const int margin = model.decodeHalo();
+  const int margin = model.margin(options.periodic);
   const vae::Latent field = model.sample({ 32, 24, 40 }, margin, options);
   const vae::Dims cells{ 4, 3, 5 }, dims{ 64, 24, 80 };
   vae::Latent twice;

@@ -384,7 +384,7 @@ TEST(LatentWalk, GoesFromFieldToField)
     // The middle, without the filter.
     const vae::Model& model = p.Model();
     const vae::Dims dims{ 24, 20, 17 };
-    const int margin = model.decodeHalo();
+    const int margin = model.margin();
     vae::GenerateOptions options;
     options.seed = 7;
     const vae::Latent from = model.sample(dims, margin, options);

@@ -130,6 +130,26 @@ TEST(Network, MarginCellsAreContextOnly)
   }
 }
 
+TEST(Network, GeneratedVolumesNeedAMarginOfWhatTheyNotice)
+{
+  for (const auto& [architecture, stride, noticed] :
+    { std::tuple(Architecture::Field, 4, 4), { Architecture::Field, 8, 2 },
+      { Architecture::Field, 16, 2 }, { Architecture::Vector, 8, 0 } })
+  {
+    NetworkOptions o;
+    o.architecture = architecture;
+    o.latentStride = stride;
+    const NetworkPtr network = makeNetwork(o);
+    EXPECT_EQ(network->context(), noticed) << stride;
+    EXPECT_LE(network->context(), network->decodeHalo());
+  }
+  // What comes round must come round for every voxel.
+  const Volume volume = test::volume(noise(512), { 8, 8, 8 });
+  const auto model = randomModel(volume, 3, 1);
+  EXPECT_EQ(model->margin(), 2);
+  EXPECT_EQ(model->margin({ false, true, false }), model->decodeHalo());
+}
+
 TEST(Network, LatentSizesAreChecked)
 {
   const Volume volume = test::volume(noise(512), { 8, 8, 8 });
