@@ -59,12 +59,12 @@ public:
   void operator=(const GpuMemory&) = delete;
 };
 
-/// Threads and gradient mode for the length of a scope; they are put back. Tensors are of memory that
-/// is kept as long (a little for longer: small volumes are soon done, and often one by one). Where gradients are
-/// wanted, shapes return step after step, and cuDNN tries which of its algorithms is the fastest.
-/// OpenBLAS, where LibTorch uses it, gets one thread: its own threads and OpenMP's, which wait by
-/// spinning, take the cores from each other, and a step with a few small matrix products takes five
-/// times as long.
+/// Threads and gradient mode for the length of a scope; they are put back. Tensors are of memory
+/// that is kept as long (a little for longer: small volumes are soon done, and often one by one).
+/// Where gradients are wanted, shapes return step after step, and cuDNN tries which of its
+/// algorithms is the fastest. OpenBLAS, where LibTorch uses it, gets one thread: its own threads
+/// and OpenMP's, which wait by spinning, take the cores from each other, and a step with a few
+/// small matrix products takes five times as long.
 class RunScope
 {
 public:

@@ -39,13 +39,13 @@ FlowBlockImpl::FlowBlockImpl(int dimensions, int channels, int times)
 at::Tensor FlowBlockImpl::forward(
   const at::Tensor& x, const at::Tensor& time, const Wrapped& wrapped)
 {
-  const at::Tensor h =
-    this->SecondNorm->forward(this->First->forward(activated(this->FirstNorm->forward(x)), wrapped));
+  const at::Tensor h = this->SecondNorm->forward(
+    this->First->forward(activated(this->FirstNorm->forward(x)), wrapped));
   std::vector<std::int64_t> shape{ time.size(0), -1 };
   shape.resize(static_cast<std::size_t>(x.dim()), 1);
   const auto both = this->Modulation->forward(time).to(x.scalar_type()).chunk(2, 1);
   return added(this->Second->forward(
-               activated(at::addcmul(both[1].view(shape), h, both[0].view(shape) + 1)), wrapped),
+                 activated(at::addcmul(both[1].view(shape), h, both[0].view(shape) + 1)), wrapped),
     x);
 }
 

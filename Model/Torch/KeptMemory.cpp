@@ -68,7 +68,7 @@ struct KeptMemory::Pool
 {
   std::mutex mutex;
   std::map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
-  std::size_t free = 0, used = 0, most = 0;                   ///< bytes; `most`: were used at once
+  std::size_t free = 0, used = 0, most = 0;         ///< bytes; `most`: were used at once
   bool closed = false;
 
   /// Null if there is none.

@@ -142,3 +142,41 @@ TEST(Quality, OfEqualVolumesIsPerfect)
   EXPECT_TRUE(std::isinf(quality.psnr));
   EXPECT_NEAR(quality.ssim, 1, 1e-12);
 }
+
+TEST(Quality, BytesAreComparedLikeOtherNumbers)
+{
+  const Dims dims{ 31, 29, 23 }; // no whole number of pieces
+  std::mt19937 random(6);
+  std::vector<std::uint8_t> before, after;
+  std::vector<std::int16_t> wideBefore, wideAfter;
+  for (std::int64_t i = 0; i < voxels(dims); ++i)
+  {
+    before.push_back(static_cast<std::uint8_t>(random()));
+    after.push_back(i % 3 ? static_cast<std::uint8_t>(random()) : before.back());
+    wideBefore.push_back(before.back());
+    wideAfter.push_back(after.back());
+  }
+  const auto compared = [&](const Volume& a, const Volume& b, std::vector<float>& error)
+  {
+    Comparison what;
+    what.before = a.channels[0];
+    what.after = b.channels[0];
+    what.range = 255;
+    error.resize(before.size());
+    what.error = test::output(error);
+    const Quality with = compare(what, dims, Work(2));
+    what.error = {};
+    const Quality without = compare(what, dims, Work(2));
+    EXPECT_EQ(with.equal, without.equal);
+    EXPECT_EQ(with.psnr, without.psnr);
+    return with;
+  };
+  std::vector<float> error, wideError;
+  const Quality bytes = compared(test::volume(before, dims), test::volume(after, dims), error);
+  const Quality wide =
+    compared(test::volume(wideBefore, dims), test::volume(wideAfter, dims), wideError);
+  EXPECT_EQ(bytes.equal, wide.equal);
+  EXPECT_NEAR(bytes.equal, 1. / 3 + 2. / 3 / 256, 0.01);
+  EXPECT_DOUBLE_EQ(bytes.psnr, wide.psnr);
+  EXPECT_EQ(error, wideError);
+}

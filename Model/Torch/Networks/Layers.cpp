@@ -115,7 +115,10 @@ ResidualImpl::ResidualImpl(int dimensions, int channels)
 {
 }
 
-at::Tensor activated(at::Tensor x) { return c10::GradMode::is_enabled() ? at::silu(x) : at::silu_(x); }
+at::Tensor activated(at::Tensor x)
+{
+  return c10::GradMode::is_enabled() ? at::silu(x) : at::silu_(x);
+}
 
 at::Tensor added(at::Tensor x, const at::Tensor& y)
 {
@@ -124,7 +127,8 @@ at::Tensor added(at::Tensor x, const at::Tensor& y)
 
 at::Tensor ResidualImpl::forward(const at::Tensor& x)
 {
-  return added(this->Second->forward(activated(this->First->forward(activated(this->Norm->forward(x))))), x);
+  return added(
+    this->Second->forward(activated(this->First->forward(activated(this->Norm->forward(x))))), x);
 }
 
 Stack::Stack(
