@@ -78,10 +78,7 @@ struct KeptMemory::Pool
     const auto end = this->blocks.upper_bound(bytes + bytes / 2);
     const auto found = std::find_if(this->blocks.lower_bound(bytes), end,
       [](const auto& ofSize) { return !ofSize.second.empty(); });
-    const bool fits = found != end;
-    this->used += fits ? found->first : bytes;
-    this->most = std::max(this->most, this->used);
-    if (!fits)
+    if (found == end)
     {
       if (this->free > 2 * this->most) // sizes have changed: what is kept is of no use
       {
@@ -92,7 +89,15 @@ struct KeptMemory::Pool
     Head* head = found->second.back();
     found->second.pop_back();
     this->free -= head->bytes;
+    this->count(head->bytes);
     return head;
+  }
+
+  /// That so much more is used.
+  void count(std::size_t bytes)
+  {
+    this->used += bytes;
+    this->most = std::max(this->most, this->used);
   }
 
   /// False if it is not kept.
@@ -149,6 +154,11 @@ public:
           throw;
         }
         head = vae::allocate(bytes);
+      }
+      if (Current)
+      {
+        const std::lock_guard lock(Current->mutex);
+        Current->count(bytes);
       }
     }
     head->pool = Current;
