@@ -8,8 +8,8 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -67,18 +67,16 @@ void release(Head* head)
 struct KeptMemory::Pool
 {
   std::mutex mutex;
-  std::map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
-  std::size_t free = 0, used = 0, most = 0;         ///< bytes; `most`: were used at once
+  std::unordered_map<std::size_t, std::vector<Head*>> blocks; ///< free ones, by size
+  std::size_t free = 0, used = 0, most = 0;                   ///< bytes; `most`: were used at once
   bool closed = false;
 
   /// Null if there is none.
   Head* take(std::size_t bytes)
   {
     const std::lock_guard lock(this->mutex);
-    const auto end = this->blocks.upper_bound(bytes + bytes / 2);
-    const auto found = std::find_if(this->blocks.lower_bound(bytes), end,
-      [](const auto& ofSize) { return !ofSize.second.empty(); });
-    if (found == end)
+    const auto found = this->blocks.find(bytes);
+    if (found == this->blocks.end() || found->second.empty())
     {
       if (this->free > 2 * this->most) // sizes have changed: what is kept is of no use
       {

@@ -25,17 +25,6 @@ TEST(KeptMemory, WhatIsFreedServesTheNextOfItsSize)
   EXPECT_NE(at::empty({ 1000 }).const_data_ptr(), first); // in use
 }
 
-TEST(KeptMemory, ABlockServesATensorOfTwoThirdsOfIt)
-{
-  const KeptMemory memory;
-  const KeptMemory::Use use(memory);
-  const void* first = at::empty({ 3000 }).const_data_ptr();
-  EXPECT_NE(at::empty({ 1990 }).const_data_ptr(), first);
-  const at::Tensor smaller = at::empty({ 2100 });
-  EXPECT_EQ(smaller.const_data_ptr(), first);
-  EXPECT_NE(at::empty({ 3000 }).const_data_ptr(), first); // in use
-}
-
 TEST(KeptMemory, IsGivenBackWhenThatIsWanted)
 {
   EXPECT_FALSE(KeptMemory::giveBack());
