@@ -61,7 +61,7 @@ enum class Ending
   Budget = 1,   ///< Time Budget or Epochs is spent
   Patience = 2, ///< the validation loss no longer improved
   Stopped = 3,  ///< by the user
-  Diverged = 4  ///< the loss exploded, twice; the last good weights are kept
+  Diverged = 4  ///< the loss exploded again and again; the last good weights are kept
 };
 
 /// Which of the grid's symmetries patches are turned by. Axes are the grid's, slowest first.

@@ -9,6 +9,7 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace vae
 {
@@ -34,9 +35,8 @@ std::vector<at::Tensor> viewsLike(const at::Tensor& all, const std::vector<at::T
   return views;
 }
 
-} // namespace
-
-at::Tensor sideBySide(const std::vector<at::Tensor>& tensors)
+/// Move tensors into one, of which they are views from then on.
+at::Tensor moved(const std::vector<at::Tensor>& tensors)
 {
   const c10::NoGradGuard guard;
   std::int64_t count = 0;
@@ -54,39 +54,68 @@ at::Tensor sideBySide(const std::vector<at::Tensor>& tensors)
   return all;
 }
 
-AdamW::AdamW(std::vector<at::Tensor> parameters, double weightDecay)
-  : Parameters(std::move(parameters))
-  , Copies(this->Parameters.size())
-  , All(sideBySide(this->Parameters))
-  , Gradient(at::zeros_like(this->All))
-  , First(at::zeros_like(this->All))
-  , Second(at::zeros_like(this->All))
-  , Steps(at::zeros({}, this->All.options()))
+} // namespace
+
+AdamW::AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, double weightDecay,
+  at::ScalarType compute)
+  : Places(parameters.size())
   , WeightDecay(weightDecay)
 {
-  this->Gradients = viewsLike(this->Gradient, this->Parameters);
-}
-
-void AdamW::lendCopies(torch::nn::Module& module, at::ScalarType compute)
-{
-  if (compute == at::kFloat)
-  {
-    return;
-  }
-  const c10::NoGradGuard guard;
-  this->AllCopied = at::empty(this->All.sizes(), this->All.options().dtype(compute));
-  const std::vector<at::Tensor> views = viewsLike(this->AllCopied, this->Parameters);
-  const auto copyOf = [&](const at::Tensor& own)
-  {
-    const auto at = std::find_if(this->Parameters.begin(), this->Parameters.end(),
-      [&](const at::Tensor& p) { return p.is_same(own); });
-    const auto i = static_cast<std::size_t>(at - this->Parameters.begin());
-    this->Copies[i] = views[i].detach().requires_grad_();
-    return this->Copies[i];
-  };
+  std::vector<LayerImpl*> layers;
   for (const auto& part : module.modules())
   {
     if (auto* layer = dynamic_cast<LayerImpl*>(part.get()))
+    {
+      layers.push_back(layer);
+    }
+  }
+  std::vector<double> rates;
+  for (const at::Tensor& p : parameters)
+  {
+    const auto of = std::find_if(layers.begin(), layers.end(),
+      [&](const LayerImpl* layer) { return layer->weight.is_same(p); });
+    rates.push_back(of == layers.end() ? 1 : (*of)->rate);
+  }
+  std::vector<std::size_t> order(parameters.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(
+    order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rates[a] > rates[b]; });
+  std::int64_t end = 0;
+  for (std::size_t place = 0; place < order.size(); ++place)
+  {
+    const std::size_t i = order[place];
+    this->Places[i] = place;
+    this->Parameters.push_back(parameters[i]);
+    if (this->Groups.empty() || this->Groups.back().rate != rates[i])
+    {
+      this->Groups.push_back({ end, 0, rates[i] });
+    }
+    const std::int64_t count = padded(parameters[i].numel());
+    this->Groups.back().count += count;
+    end += count;
+  }
+
+  this->All = moved(this->Parameters);
+  this->Gradient = at::zeros_like(this->All);
+  this->Gradients = viewsLike(this->Gradient, this->Parameters);
+  this->First = at::zeros_like(this->All);
+  this->Second = at::zeros_like(this->All);
+  this->Steps = at::zeros({}, this->All.options());
+  this->Copies.resize(this->Parameters.size());
+  if (compute != at::kFloat)
+  {
+    const c10::NoGradGuard guard;
+    this->AllCopied = at::empty(this->All.sizes(), this->All.options().dtype(compute));
+    const std::vector<at::Tensor> views = viewsLike(this->AllCopied, this->Parameters);
+    const auto copyOf = [&](const at::Tensor& own)
+    {
+      const auto at = std::find_if(this->Parameters.begin(), this->Parameters.end(),
+        [&](const at::Tensor& p) { return p.is_same(own); });
+      const auto i = static_cast<std::size_t>(at - this->Parameters.begin());
+      this->Copies[i] = views[i].detach().requires_grad_();
+      return this->Copies[i];
+    };
+    for (LayerImpl* layer : layers)
     {
       layer->lend(copyOf(layer->weight), copyOf(layer->bias));
     }
@@ -102,11 +131,27 @@ void AdamW::refreshCopies()
   }
 }
 
+at::Tensor AdamW::sideBySide(const std::vector<at::Tensor>& others) const
+{
+  std::vector<at::Tensor> ordered(others.size());
+  for (std::size_t i = 0; i < others.size(); ++i)
+  {
+    ordered[this->Places[i]] = others[i];
+  }
+  return moved(ordered);
+}
+
 std::vector<at::Tensor> AdamW::state() const
 {
-  std::vector<at::Tensor> all = viewsLike(this->First, this->Parameters);
-  const std::vector<at::Tensor> second = viewsLike(this->Second, this->Parameters);
-  all.insert(all.end(), second.begin(), second.end());
+  std::vector<at::Tensor> all;
+  for (const at::Tensor& moment : { this->First, this->Second })
+  {
+    const std::vector<at::Tensor> views = viewsLike(moment, this->Parameters);
+    for (const std::size_t place : this->Places)
+    {
+      all.push_back(views[place]);
+    }
+  }
   all.push_back(this->Steps);
   return all;
 }
@@ -136,9 +181,14 @@ at::Tensor AdamW::step(double learningRate, double clip)
   const at::Tensor wrong = at::isfinite(norm).logical_not().to(at::kFloat);
   this->Gradient.mul_((clip / norm).clamp_max(1));
   this->Steps.add_(1 - wrong);
-  at::_fused_adamw_({ this->All }, { this->Gradient }, { this->First }, { this->Second }, {},
-    { this->Steps }, learningRate, /*beta1=*/0.9, /*beta2=*/0.95, this->WeightDecay,
-    /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/wrong);
+  for (const Group& group : this->Groups)
+  {
+    const auto part = [&](const at::Tensor& t) { return t.narrow(0, group.begin, group.count); };
+    at::_fused_adamw_({ part(this->All) }, { part(this->Gradient) }, { part(this->First) },
+      { part(this->Second) }, {}, { this->Steps }, group.rate * learningRate, /*beta1=*/0.9,
+      /*beta2=*/0.95, this->WeightDecay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false,
+      /*grad_scale=*/{}, /*found_inf=*/wrong);
+  }
   return norm;
 }
 

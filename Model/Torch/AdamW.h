@@ -11,21 +11,17 @@
 namespace vae
 {
 
-/// Move float32 tensors into one, side by side, of which they are views from then on: what is done
-/// to all of them is one operation.
-at::Tensor sideBySide(const std::vector<at::Tensor>& tensors);
-
 /// AdamW (Loshchilov and Hutter 2019) over a fixed list of parameters, by LibTorch's fused
 /// kernel, with the gradient's norm clipped first.
 class AdamW
 {
 public:
-  /// The parameters are put side by side.
-  AdamW(std::vector<at::Tensor> parameters, double weightDecay);
-
-  /// Lend the layers of a module, whose parameters these are, copies of them in the type that they
-  /// compute in, unless that is float32.
-  void lendCopies(torch::nn::Module& module, at::ScalarType compute);
+  /// The parameters are put side by side, what is done to all of them is one operation: those of
+  /// one learning rate together (`LayerImpl::rate`, 1 where no layer of the module has them).
+  /// Unless they compute in float32, layers are lent copies in the type that they compute in.
+  /// \param parameters float32; those of the module's layers and maybe others
+  AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, double weightDecay,
+    at::ScalarType compute);
 
   /// Before a step's forward pass: copies are what parameters are.
   void refreshCopies();
@@ -35,14 +31,28 @@ public:
   /// nothing is changed
   at::Tensor step(double learningRate, double clip);
 
-  /// Everything a step depends on but the parameters: moments, then step counts. Writing to these
-  /// tensors changes the optimiser.
+  /// Everything a step depends on but the parameters: first moments in their order, second ones,
+  /// the number of steps. Writing to these tensors changes the optimiser.
   std::vector<at::Tensor> state() const;
 
+  /// All of them.
   const at::Tensor& parameters() const { return this->All; }
 
+  /// Put other tensors of the parameters' shapes side by side as those are.
+  /// \return what they are views of from then on
+  at::Tensor sideBySide(const std::vector<at::Tensor>& others) const;
+
 private:
-  std::vector<at::Tensor> Parameters, Gradients, Copies; ///< Copies may be undefined
+  /// Neighbours that learn at one rate.
+  struct Group
+  {
+    std::int64_t begin, count; ///< elements
+    double rate;
+  };
+
+  std::vector<at::Tensor> Parameters, Gradients, Copies; ///< as they lie; Copies may be undefined
+  std::vector<std::size_t> Places;                       ///< there, of each that was given
+  std::vector<Group> Groups;
   at::Tensor All, AllCopied, Gradient, First, Second, Steps;
   double WeightDecay;
 };

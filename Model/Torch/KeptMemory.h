@@ -9,9 +9,9 @@ namespace vae
 {
 
 /// Memory of tensors on the CPU that are made and freed over and over, as those of a training's
-/// steps, or layer after layer: what is freed serves the next tensor of the same size. It would else
-/// go back to the system, which clears each page before it hands it out again, and that took a sixth
-/// of a training's step.
+/// steps, or layer after layer: what is freed serves the next tensor of the same size. It would
+/// else go back to the system, which clears each page before it hands it out again, and that took a
+/// sixth of a training's step.
 class KeptMemory
 {
 public:

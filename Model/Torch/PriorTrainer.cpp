@@ -119,9 +119,9 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
   this->Learning->initialise(this->Noise);
   this->Learning->to(place.device);
   this->Average.Net->to(place.device);
-  this->Optimiser = std::make_unique<AdamW>(this->Learning->parameters(), WeightDecay);
-  this->Optimiser->lendCopies(*this->Learning, place.compute);
-  this->AverageWeights = sideBySide(this->Average.Net->parameters());
+  this->Optimiser = std::make_unique<AdamW>(
+    this->Learning->parameters(), *this->Learning, WeightDecay, place.compute);
+  this->AverageWeights = this->Optimiser->sideBySide(this->Average.Net->parameters());
   this->AverageWeights.copy_(this->Optimiser->parameters());
 }
 

@@ -23,6 +23,11 @@ namespace vae
 namespace
 {
 
+/// After a divergence the learning rate is halved. Single losses far off come with large steps and
+/// leave nothing behind, so it rises again, by so much an epoch.
+constexpr double RateRecovery = 1.1, LeastRateFactor = 1. / 32;
+constexpr const char* DivergenceSign = "The loss diverged";
+
 void copy(const std::vector<at::Tensor>& from, const std::vector<at::Tensor>& to)
 {
   const c10::NoGradGuard guard;
@@ -127,8 +132,8 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
   const auto& scale = this->Seen->tensors();
   learnt.insert(learnt.end(), scale.begin(),
     scale.begin() + static_cast<std::ptrdiff_t>(this->Seen->parameters()));
-  this->Optimiser = std::make_unique<AdamW>(learnt, options.weightDecay);
-  this->Optimiser->lendCopies(*this->Net, this->Where.compute);
+  this->Optimiser =
+    std::make_unique<AdamW>(learnt, *this->Net, options.weightDecay, this->Where.compute);
   if (initial)
   {
     const ModelInfo& from = initial->info();
@@ -410,6 +415,11 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   record.epochEnded = true;
 
   this->Good.take(this->everything());
+  this->RateFactor = std::min(1., RateRecovery * this->RateFactor);
+  if (this->RateFactor == 1 && this->Info.warning.rfind(DivergenceSign, 0) == 0)
+  {
+    this->Info.warning.clear();
+  }
   const double judged = o.bestBy == BestBy::Statistics ? row.statisticsError : row.validationLoss;
   if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || judged < this->BestLoss))
   {
@@ -450,18 +460,20 @@ void TorchTrainer::retreat(StepRecord& record)
   const TrainOptions& o = this->Info.options;
   copy(this->Good.tensors, this->everything());
   this->Info.sigma = this->Seen->scales();
-  const std::string what = "The loss diverged at step " + std::to_string(this->Step) + " (" +
-    number(record.loss) + "); the weights of epoch " +
+  const std::string what = std::string(DivergenceSign) + " at step " + std::to_string(this->Step) +
+    " (" + number(record.loss) + "); the weights of epoch " +
     std::to_string(this->Info.history.empty() ? 0 : this->Info.history.back().epoch) +
     " were put back";
-  const bool again = this->RateFactor < 1;
   this->RateFactor *= 0.5;
+  const bool over = this->RateFactor < LeastRateFactor;
   this->Info.warning = what +
-    (again ? " and the training ended. Choose a smaller Learning Rate than "
-           : ", and it goes on with half the Learning Rate of ") +
-    number(o.learningRate) + ".";
-  this->Info.ending = again ? Ending::Diverged : Ending::None;
-  record.finished = again;
+    (over
+        ? " and the training ended. Choose a smaller Learning Rate than " + number(o.learningRate)
+        : ", and it goes on with a Learning Rate of " + number(this->RateFactor * o.learningRate) +
+          " that rises to " + number(o.learningRate) + " again") +
+    ".";
+  this->Info.ending = over ? Ending::Diverged : Ending::None;
+  record.finished = over;
   // The steps of the epoch so far do not count; those that are left fill it.
   this->Step = (this->Step - 1) / o.stepsPerEpoch * o.stepsPerEpoch;
   this->Running = {};

@@ -37,7 +37,8 @@ private:
   void validate(EpochRecord& record);
   void endEpoch(StepRecord& record, const Posterior& last);
   void watchForCollapse(const EpochRecord& row);
-  /// Back to the last good weights at half the learning rate, or, the second time, the end.
+  /// Back to the last good weights at half the learning rate, or, where that has not helped, the
+  /// end.
   void retreat(StepRecord& record);
   ///@{
   /// 0..1, after so many seconds: of the network's part, of all.
@@ -82,7 +83,7 @@ private:
   Snapshot Best;                        ///< weights of Info.bestEpoch
   Snapshot Good;                        ///< weights and optimiser of the last epoch that went well
   double FirstLoss = 0, LowestLoss = 0; ///< means of epochs
-  double RateFactor = 1;                ///< of the learning rate: 1, or 1/2 after a retreat
+  double RateFactor = 1;                ///< of the learning rate: less after a retreat
 };
 
 } // namespace vae

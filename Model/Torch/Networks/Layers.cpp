@@ -113,6 +113,11 @@ ResidualImpl::ResidualImpl(int dimensions, int channels)
   , First(this->register_module("first", Conv(dimensions, channels, channels, 3)))
   , Second(this->register_module("second", Conv(dimensions, channels, channels, 3)))
 {
+  constexpr double most = 128; // inputs, at the full rate
+  for (Conv conv : { this->First, this->Second })
+  {
+    conv->rate = std::min(1., most / static_cast<double>(conv->weight[0].numel()));
+  }
 }
 
 at::Tensor activated(at::Tensor x)

@@ -26,6 +26,7 @@ public:
   }
 
   at::Tensor weight, bias;
+  double rate = 1; ///< the weight's learning rate, of the training's
 
 protected:
   LayerImpl(at::Tensor w, at::Tensor b)
@@ -89,7 +90,9 @@ at::Tensor activated(at::Tensor x);
 at::Tensor added(at::Tensor x, const at::Tensor& y);
 ///@}
 
-/// x + conv(silu(conv(silu(norm(x))))), identity at the start of training.
+/// x + conv(silu(conv(silu(norm(x))))), identity at the start of training. Its convolutions learn
+/// the more slowly the more inputs they have (Yang et al. 2021, Tensor Programs V): Adam moves each
+/// weight as far, whose effects add up, and steps went over the edge.
 class ResidualImpl : public torch::nn::Module
 {
 public:
