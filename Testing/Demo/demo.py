@@ -130,7 +130,7 @@ def picture(columns, value, output):
             part = CellDatatoPointData(Input=part)
         surface = Contour(Input=part, ContourBy=["POINTS", name], Isosurfaces=[value["iso"]])
         shown = Show(surface, bottom, "GeometryRepresentation")
-        ColorBy(shown, None)
+        shown.ColorArrayName = ["POINTS", ""]  # also of a surface that is empty, which ColorBy refuses
         shown.DiffuseColor = [0.82, 0.7, 0.5]
         shown.Specular = 0.2
         outline = Show(Outline(Input=part), bottom)
