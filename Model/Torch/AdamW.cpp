@@ -56,8 +56,8 @@ at::Tensor moved(const std::vector<at::Tensor>& tensors)
 
 } // namespace
 
-AdamW::AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, double weightDecay,
-  at::ScalarType compute)
+AdamW::AdamW(const std::vector<at::Tensor>& parameters, torch::nn::Module& module,
+  double weightDecay, at::ScalarType compute)
   : Places(parameters.size())
   , WeightDecay(weightDecay)
 {
@@ -69,22 +69,25 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, doub
       layers.push_back(layer);
     }
   }
-  std::vector<double> rates;
-  for (const at::Tensor& p : parameters)
+  const auto indexOf = [&](const at::Tensor& own)
   {
-    const auto of = std::find_if(layers.begin(), layers.end(),
-      [&](const LayerImpl* layer) { return layer->weight.is_same(p); });
-    rates.push_back(of == layers.end() ? 1 : (*of)->rate);
+    const auto at = std::find_if(
+      parameters.begin(), parameters.end(), [&](const at::Tensor& p) { return p.is_same(own); });
+    return static_cast<std::size_t>(at - parameters.begin());
+  };
+  std::vector<double> rates(parameters.size(), 1);
+  for (const LayerImpl* layer : layers)
+  {
+    rates[indexOf(layer->weight)] = layer->rate;
   }
   std::vector<std::size_t> order(parameters.size());
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(
     order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return rates[a] > rates[b]; });
   std::int64_t end = 0;
-  for (std::size_t place = 0; place < order.size(); ++place)
+  for (const std::size_t i : order)
   {
-    const std::size_t i = order[place];
-    this->Places[i] = place;
+    this->Places[i] = this->Parameters.size();
     this->Parameters.push_back(parameters[i]);
     if (this->Groups.empty() || this->Groups.back().rate != rates[i])
     {
@@ -109,11 +112,9 @@ AdamW::AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, doub
     const std::vector<at::Tensor> views = viewsLike(this->AllCopied, this->Parameters);
     const auto copyOf = [&](const at::Tensor& own)
     {
-      const auto at = std::find_if(this->Parameters.begin(), this->Parameters.end(),
-        [&](const at::Tensor& p) { return p.is_same(own); });
-      const auto i = static_cast<std::size_t>(at - this->Parameters.begin());
-      this->Copies[i] = views[i].detach().requires_grad_();
-      return this->Copies[i];
+      const std::size_t place = this->Places[indexOf(own)];
+      this->Copies[place] = views[place].detach().requires_grad_();
+      return this->Copies[place];
     };
     for (LayerImpl* layer : layers)
     {

@@ -19,8 +19,8 @@ public:
   /// The parameters are put side by side, what is done to all of them is one operation: those of
   /// one learning rate together (`LayerImpl::rate`, 1 where no layer of the module has them).
   /// Unless they compute in float32, layers are lent copies in the type that they compute in.
-  /// \param parameters float32; those of the module's layers and maybe others
-  AdamW(std::vector<at::Tensor> parameters, torch::nn::Module& module, double weightDecay,
+  /// \param parameters float32; all that the module's layers have, and maybe others
+  AdamW(const std::vector<at::Tensor>& parameters, torch::nn::Module& module, double weightDecay,
     at::ScalarType compute);
 
   /// Before a step's forward pass: copies are what parameters are.

@@ -62,8 +62,8 @@ TEST(AdamW, IsThatOfThePaperAtEachLayersRate)
     EXPECT_GT(norm, clip);
     for (std::size_t i = 0; i < parameters.size(); ++i)
     {
-      const bool slow =
-        parameters[i].is_same(net->block->First->weight) || parameters[i].is_same(net->block->Second->weight);
+      const bool slow = parameters[i].is_same(net->block->First->weight) ||
+        parameters[i].is_same(net->block->Second->weight);
       const double own = rate * (slow ? 128. / 432 : 1);
       const at::Tensor g = gradients[i] * (clip / norm);
       first[i] = beta1 * first[i] + (1 - beta1) * g;

@@ -198,6 +198,35 @@ TEST(Ending, DivergenceIsRetriedAndKeepsTheLastGoodWeights)
   }
 }
 
+TEST(Ending, ALearningRateThatADivergenceHalvedRisesAgain)
+{
+  TrainOptions o = test::quick(20);
+  const Volume v = test::rockVolume(32);
+  TorchTrainer first({ v }, o);
+  steps(first, 4 * o.stepsPerEpoch);
+  const auto stopped = std::const_pointer_cast<TorchModel>(test::throughAFile(first));
+  const auto halved = std::make_shared<TrainingState>(*stopped->trainingState());
+  const std::string whole = "\"rate_factor\":1,", key = whole.substr(0, whole.find('1'));
+  const auto at = halved->json.find(whole);
+  ASSERT_NE(at, std::string::npos) << halved->json.substr(halved->json.find(key), 20);
+  halved->json.replace(at, whole.size(), key + "0.5,");
+  stopped->setTrainingState(halved);
+
+  TorchTrainer second({ v }, o, stopped);
+  steps(first, 16 * o.stepsPerEpoch);
+  steps(second, 16 * o.stepsPerEpoch);
+  const auto factor = [&](std::size_t epoch)
+  {
+    return second.info().history[epoch - 1].learningRate /
+      first.info().history[epoch - 1].learningRate;
+  };
+  EXPECT_NEAR(factor(5), 0.5, 1e-9);
+  EXPECT_NEAR(factor(7), 0.5 * 1.21, 1e-9);
+  EXPECT_NEAR(factor(12), 0.5 * std::pow(1.1, 7), 1e-9);
+  EXPECT_EQ(factor(13), 1);
+  EXPECT_EQ(factor(20), 1);
+}
+
 TEST(Ending, ACollapsedPosteriorIsSaidWithItsCure)
 {
   TrainOptions o = test::quick(30);

@@ -96,8 +96,9 @@ TEST(Trainer, LearnsAndReportsARowAnEpoch)
   EXPECT_GT(accuracy(*trainer->model(), v), 0.87); // 0.8 is grain everywhere
 }
 
-// The first hundred steps are the wildest: with all weights at the same rate three of eight trainings
-// had a loss above 2 nats a voxel on the way, and the mean of all at the end was 0.62, now 0.49.
+// The first hundred steps are the wildest: with all weights at the same rate three of eight
+// trainings had a loss above 2 nats a voxel on the way, and the mean of all at the end was 0.62,
+// now 0.49.
 TEST(Trainer, LearnsFromTheFirstSteps)
 {
   constexpr int count = 4, steps = 100;
