@@ -19,27 +19,23 @@ at::Generator generator(std::uint64_t seed)
   return at::make_generator<at::CPUGeneratorImpl>(seed);
 }
 
-/// Of a small trained model of a rock.
-const Model& trained()
+/// A small model of a rock whose grains have that radius.
+std::shared_ptr<const Model> trained(double radius)
 {
-  static const std::shared_ptr<const Model> model = []
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = 20;
+  o.objective = "beta-VAE";
+  o.parameters["Beta"] = 0.1;
+  o.patchSize = 32;
+  o.priorShare = 0;
+  o.threads = 2;
+  o.device = "cpu";
+  TorchTrainer trainer({ test::rockVolume(96, 1, radius) }, o);
+  while (!trainer.step().finished)
   {
-    TrainOptions o;
-    o.timeBudget = 0;
-    o.epochs = 20;
-    o.objective = "beta-VAE";
-    o.parameters["Beta"] = 0.1;
-    o.patchSize = 32;
-    o.priorShare = 0;
-    o.threads = 2;
-    o.device = "cpu";
-    TorchTrainer trainer({ test::rockVolume(64, 1, 14) }, o);
-    while (!trainer.step().finished)
-    {
-    }
-    return trainer.model({}, {});
-  }();
-  return *model;
+  }
+  return trainer.model({}, {});
 }
 
 } // namespace
@@ -65,16 +61,15 @@ TEST(LatentField, ConditionalSamplesHonourWhatIsKnownAndKeepTheirStatistics)
   EXPECT_NEAR(a.narrow(3, 12, 12).std().item<double>(), 1, 0.1);
 }
 
-namespace
+TEST(Conditioning, AHoleIsFilledDifferentlyEachTimeAndTheRestIsMet)
 {
-
-void aHoleIsFilledDifferentlyEachTimeAndTheRestIsMet()
-{
-  const Volume rock = test::rockVolume(64, 1, 14);
+  constexpr double radius = 8; // of larger grains a hole is mostly in one
+  const auto model = trained(radius);
+  const Volume rock = test::rockVolume(64, 1, radius);
   std::vector<std::uint8_t> mask(64 * 64 * 64, 1);
   const auto hole = [](std::size_t i)
   {
-    const auto inside = [](std::size_t v) { return v >= 20 && v < 44; };
+    const auto inside = [](std::size_t v) { return v >= 16 && v < 48; };
     return inside(i % 64) && inside(i / 64 % 64) && inside(i / 4096);
   };
   for (std::size_t i = 0; i < mask.size(); ++i)
@@ -92,9 +87,9 @@ void aHoleIsFilledDifferentlyEachTimeAndTheRestIsMet()
   double met = 0;
   for (const std::uint8_t* data : { truth, static_cast<const std::uint8_t*>(spoilt.data()) })
   {
-    for (const std::int64_t seed : { 0, 1 })
+    for (const std::int64_t seed : { 0, 1, 2, 3 })
     {
-      if (seed == 1 && data != truth)
+      if (seed > 0 && data != truth)
       {
         continue;
       }
@@ -105,11 +100,11 @@ void aHoleIsFilledDifferentlyEachTimeAndTheRestIsMet()
       GenerateOptions o;
       o.seed = seed;
       o.prior = Prior::RandomField;
-      const int margin = trained().decodeHalo();
+      const int margin = model->decodeHalo();
       std::vector<std::uint8_t> out(mask.size());
       Outputs outputs;
       outputs.values = { test::output(out) };
-      trained().decode(trained().sampleGiven(known, margin, o), known.dims, margin, outputs, {});
+      model->decode(model->sampleGiven(known, margin, o), known.dims, margin, outputs, {});
       const Overwritten found = overwrite(known, outputs.values);
       met = static_cast<double>(found.equal) / static_cast<double>(found.known);
       for (std::size_t i = 0; i < mask.size(); ++i)
@@ -119,20 +114,26 @@ void aHoleIsFilledDifferentlyEachTimeAndTheRestIsMet()
       filled.push_back(out);
     }
   }
-  EXPECT_EQ(filled[0], filled[2]);
-  double different = 0, voxels = 0;
-  for (std::size_t i = 0; i < mask.size(); ++i)
+  EXPECT_EQ(filled.front(), filled.back());
+  double different = 0, voxels = 0; // of seed 0 and each other one: what two alone do is chance
+  for (std::size_t seed = 1; seed < 4; ++seed)
   {
-    different += hole(i) && filled[0][i] != filled[1][i];
-    voxels += hole(i);
+    for (std::size_t i = 0; i < mask.size(); ++i)
+    {
+      different += hole(i) && filled[0][i] != filled[seed][i];
+      voxels += hole(i);
+    }
   }
+  std::printf("fills differ in %.3f of the hole\n", different / voxels);
   EXPECT_GT(different / voxels, 0.02);
   EXPECT_GT(met, 0.8); // a free sample has about 0.7
 }
 
-void aBoreholeIsMetByMovingLatents()
+TEST(Conditioning, ABoreholeIsMetByMovingLatents)
 {
-  const Volume rock = test::rockVolume(64, 1, 14);
+  constexpr double radius = 14;
+  const auto model = trained(radius);
+  const Volume rock = test::rockVolume(64, 1, radius);
   std::vector<std::uint8_t> mask(64 * 64 * 64, 0);
   for (std::size_t i = 0; i < mask.size(); ++i)
   {
@@ -144,28 +145,20 @@ void aBoreholeIsMetByMovingLatents()
   known.mask.type = ScalarType::UInt8;
   GenerateOptions o;
   o.prior = Prior::RandomField;
-  const int margin = trained().decodeHalo();
+  const int margin = model->decodeHalo();
   const auto met = [&](const Latent& latent)
   {
     std::vector<std::uint8_t> out(mask.size());
     Outputs outputs;
     outputs.values = { test::output(out) };
-    trained().decode(latent, known.dims, margin, outputs, {}, {});
+    model->decode(latent, known.dims, margin, outputs, {}, {});
     const Overwritten found = overwrite(known, outputs.values);
     return static_cast<double>(found.equal) / static_cast<double>(found.known);
   };
-  const double free = met(trained().sample(known.dims, margin, o));
-  const double given = met(trained().sampleGiven(known, margin, o));
+  const double free = met(model->sample(known.dims, margin, o));
+  const double given = met(model->sampleGiven(known, margin, o));
   std::printf("borehole met: %.3f free, %.3f given\n", free, given);
   EXPECT_GT(given, free + 0.12); // a small model: it cannot give every detail
-}
-
-} // namespace
-
-TEST(Conditioning, WhatIsKnownIsMetAndTheRestDiffers) // one, since each trains
-{
-  aHoleIsFilledDifferentlyEachTimeAndTheRestIsMet();
-  aBoreholeIsMetByMovingLatents();
 }
 
 TEST(Conditioning, NothingKnownIsASentence)
