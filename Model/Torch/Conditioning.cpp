@@ -46,7 +46,7 @@ at::Tensor Conditioning::mask(const Box& box) const
 }
 
 void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-  Network& network, const Place& place, const Monitor& monitor) const
+  double threshold, Network& network, const Place& place, const Monitor& monitor) const
 {
   const RunScope scope(place, true);
   const int dimensions = this->Grid.dimensions;
@@ -123,7 +123,8 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
           .to(at::kFloat);
       const at::Tensor known = this->mask(box).to(place.device);
       const at::Tensor x = this->data(box).to(place.device);
-      const at::Tensor excess = observation->excess(decoded, x);
+      const at::Tensor excess =
+        observation->excess(observation->withThreshold(decoded, threshold), x);
       // One mask for all channels, which follow each other.
       std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);
       times[1] = excess.size(1) / known.size(1);

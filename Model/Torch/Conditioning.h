@@ -25,8 +25,9 @@ public:
   /// began, in posterior standard deviations.
   /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
   /// \param width of the posterior of each channel, [channels]
+  /// \param threshold see Latent::threshold
   void polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-    Network& network, const Place& place, const Monitor& monitor) const;
+    double threshold, Network& network, const Place& place, const Monitor& monitor) const;
 
 private:
   ///@{

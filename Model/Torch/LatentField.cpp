@@ -260,20 +260,22 @@ void LatentField::match(const at::Tensor& wanted,
 {
   constexpr int rounds = 24, last = 8;            // the last of which tell the threshold
   constexpr double smallest = 0.05, largest = 20; // gain
-  constexpr double response = 5; // the variance falls with about the fifth root of the amplitude
+  constexpr double weakest = 0.5, strongest = 4, louder = 1.5, damping = 0.1; // amplitude
   const Waves waves(this->radius());
   const auto power = [&](const at::Tensor& values)
   {
     const at::Tensor v = values.to(at::kDouble), p = waves.power(v - v.mean())[0][0];
     return p.clamp_min(1e-3 * p.max()); // what tapering leaves below 0
   };
-  const auto variance = [](const at::Tensor& values) { return values.var().item<double>(); };
+  const auto variance = [](const at::Tensor& values)
+  { return std::max(values.var().item<double>(), 1e-12); };
   const at::Tensor truth = power(wanted), correlation = this->Covariance;
-  const double level = std::max(variance(wanted), 1e-12);
+  const double level = std::log(variance(wanted));
   at::Tensor gain = at::ones_like(truth);
-  double thresholds = 0;
+  double thresholds = 0, responses = 0;
   for (int i = 0;; ++i)
   {
+    const at::Generator same = generator.clone();
     const Observed seen = observe(this->sample(size, generator, 1));
     thresholds += i > rounds - last ? seen.threshold : 0;
     if (i == rounds) // a last look
@@ -283,8 +285,15 @@ void LatentField::match(const at::Tensor& wanted,
     }
     const double part = 1 / (1 + 0.5 * i); // less and less: the noise of samples averages out
     gain = (gain * (truth / power(seen.means)).pow(part)).clamp(smallest, largest);
-    this->Amplitude = std::clamp(
-      this->Amplitude * std::pow(variance(seen.means) / level, response * part), 0.25, 4.);
+    // Which way the variance goes with the amplitude differs from data to data, so it is measured,
+    // with the same noise; and where it does not go, the amplitude stays (damped Newton steps).
+    const double now = std::log(variance(seen.means)),
+                 then = std::log(variance(observe(this->sample(size, same, louder)).means));
+    responses += (then - now) / std::log(louder);
+    const double response = responses / (i + 1);
+    this->Amplitude = std::clamp(this->Amplitude *
+        std::exp(part * (level - now) * response / (response * response + damping * damping)),
+      weakest, strongest);
     this->Covariance = waves.scaled(correlation, gain);
   }
 }

@@ -208,7 +208,11 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   const Place place = choosePlace(run.device, run.precision, run.threads);
   network->to(place.device);
 
-  if (draw.prior == Prior::Learned)
+  if (draw.prior == Prior::RandomField)
+  {
+    draw.latent.threshold = this->Field->threshold();
+  }
+  else if (draw.prior == Prior::Learned)
   {
     // Drawn around what is known once and for all: taken from what fills a hole it would wander.
     request.localKnown = at::zeros({ 1, request.size[0], request.size[1], request.size[2] });
@@ -250,7 +254,7 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
     field = this->draw(draw, free, run, next()).clone();
-    given.polish(field, margin, at::tensor(widths), *network, place, next());
+    given.polish(field, margin, at::tensor(widths), draw.latent.threshold, *network, place, next());
   }
   draw.latent.mean = valuesOf(field);
   return draw.latent;

@@ -3,11 +3,12 @@
 """Cut holes into a two-phase volume, fill each in several ways, and judge what fills it:
 
     ./dev run pvpython Testing/Demo/fill_hole.py VOLUME [--model FILE | --seconds 240] [--edge 48]
-        [--context 128] [--realizations 3] [--holes 4] [--output DIR]
+        [--context 128] [--realizations 3] [--holes 4] [--prior "Random Field"] [--output DIR]
 
 Trains on the volume (a model that has seen the hole's own rock: what is tested is the filling), or takes a model.
 Prints what was kept of the known voxels, and porosity, faces and mean chord of the filled part beside what was
-there and beside the band of 95 % of 120 blocks of the same size from elsewhere, and how many of those lie in it.
+there and beside the band of 95 % of 120 blocks of the same size from elsewhere, and how many of those lie in it. What
+was there is one more way to fill the hole: fills should differ from it as they do from each other, not more.
 The first hole is in the middle of the volume. Writes hole.png, of that one: the rock, the hole, and what fills it.
 """
 import argparse
@@ -34,6 +35,7 @@ def main():
     parser.add_argument("--context", type=int, default=128, help="edge of the block around the hole")
     parser.add_argument("--realizations", type=int, default=3)
     parser.add_argument("--holes", type=int, default=4)
+    parser.add_argument("--prior", default="Automatic")
     parser.add_argument("--output", default="vae-hole")
     args = parser.parse_args()
     os.makedirs(args.output, exist_ok=True)
@@ -74,7 +76,7 @@ def main():
             (f"; outside the band: {', '.join(outside)}" if outside else ""))
         return not outside, roughness
 
-    kept, within, differ, seams, usual = [], [], [], [], []
+    kept, within, differ, missed, seams, usual = [], [], [], [], [], []
     starts = [[n // 2 - args.context // 2 for n in data.shape]] + [
         [int(random.integers(0, n - args.context + 1)) for n in data.shape] for _ in range(args.holes - 1)]
     for number, start in enumerate(starts):
@@ -84,7 +86,7 @@ def main():
         known[hole] = 0
         values[hole] = block.max()  # what was there must not matter
         source = source_of({name: values, "known": known})
-        new = VAEGenerate(Input=model, KnownData=source, KnownMask=["POINTS", "known"],
+        new = VAEGenerate(Input=model, KnownData=source, KnownMask=["POINTS", "known"], Prior=args.prior,
                           Realizations=args.realizations, Seed=number)  # else holes share their noise
         filled = []
         for i in range(args.realizations):
@@ -98,6 +100,7 @@ def main():
             within.append(good)
             rougher.append(roughness)
         differ += [float((a[hole] != b[hole]).mean()) for i, a in enumerate(filled) for b in filled[:i]]
+        missed += [float((a[hole] != block[hole]).mean()) for a in filled]
 
         # Faces across the hole's wall beside those inside it, as a seam would show.
         def across(result, at):
@@ -118,7 +121,8 @@ def main():
         f"{numpy.std(rougher):.3f} (blocks 1 +- "
         f"{numpy.std([r['Specific Surface'] / numpy.polyval(faces_at, r['Porosity']) for r in real]):.3f})")
     say(f"fills of a hole differ from each other in {100 * min(differ, default=0):.1f} to "
-        f"{100 * max(differ, default=0):.1f} % of it")
+        f"{100 * max(differ, default=0):.1f} % of it, in the mean {100 * numpy.mean(differ):.1f} %, "
+        f"and from what was there {100 * numpy.mean(missed):.1f} %")
     say(f"voxel pairs that differ across the wall {numpy.mean(seams):.4f}, inside {numpy.mean(usual):.4f}")
     say(f"made hole.png in {os.path.abspath(args.output)}")
     # As often within the band as real blocks are, as far as so few can tell.

@@ -231,3 +231,30 @@ TEST(LatentField, IsMatchedToWhatIsWantedOfWhatItDecodesTo)
   EXPECT_TRUE(at::equal(
     back.sample({ 12, 12, 12 }, generator(3), 1), field.sample({ 12, 12, 12 }, generator(3), 1)));
 }
+
+TEST(LatentField, TheAmplitudeFollowsTheVarianceWhicheverWayThatGoes)
+{
+  const LatentField start = LatentField::fit(example(48, 1));
+  const at::Tensor sample = start.sample({ 40, 40, 40 }, generator(7), 1);
+  // How the variance of what is decoded goes with the amplitude; what is wanted; what comes of it.
+  const auto matched = [&](const auto& of, double wanted)
+  {
+    LatentField field = start;
+    const auto observe = [&](const at::Tensor& z) -> LatentField::Observed
+    { return { z[0].unsqueeze(0).sign() * std::sqrt(of(z[0].std().template item<double>())) }; };
+    field.match(
+      sample[0].unsqueeze(0).sign() * std::sqrt(wanted), observe, { 24, 24, 24 }, generator(8));
+    return field.tensors().at("amplitude").item<double>();
+  };
+  const auto falls = [](double s) { return std::pow(s, -0.3); };
+  const auto rises = [](double s) { return s; };
+  EXPECT_NEAR(matched(falls, 0.85), std::pow(0.85, -1 / 0.3), 0.1);
+  EXPECT_NEAR(matched(falls, 1.15), std::pow(1.15, -1 / 0.3), 0.1);
+  EXPECT_NEAR(matched(rises, 1.5), 1.5, 0.1);
+  EXPECT_NEAR(matched(rises, 0.7), 0.7, 0.1);
+  // Out of reach: where it is largest, and nowhere else.
+  const auto largest = [](double s) { return std::pow(std::max(s, 1 / s), -0.5); };
+  EXPECT_NEAR(matched(largest, 1.5), 1, 0.35);
+  const auto constant = [](double) { return 1.; };
+  EXPECT_NEAR(matched(constant, 2), 1, 0.1);
+}
