@@ -165,6 +165,7 @@ void visit(V& v, T& o)
   v("sigma", o.sigma);
   v("history", o.history);
   v("prior_steps", o.priorSteps);
+  v.later("prior_spread", o.priorSpread);
   v("texture_width", o.textureWidth);
   v.later("texture_white", o.textureWhite);
   v("best_epoch", o.bestEpoch);

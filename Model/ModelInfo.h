@@ -91,6 +91,7 @@ struct ModelInfo
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
   std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
+  double priorSpread = 1;      ///< variance of its latent fields over that of what it learned from
   double textureWidth = 0;     ///< of Texture's noise, voxels; 0: not known, or not needed
   double textureWhite = 0;     ///< the part of its variance that is white, [0, 1]
   int bestEpoch = 0;           ///< whose weights the model has; 0 before the first

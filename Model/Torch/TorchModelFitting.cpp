@@ -167,6 +167,17 @@ void TorchModel::matchLearned(
   auto matched = std::make_shared<LearnedPrior>(*this->Learned);
   matched->Told.compensate(pairs);
   this->Learned = std::move(matched);
+
+  constexpr double cells = 1728; // of a field that nothing is asked of
+  FieldRequest request;
+  for (int a = 0; a < 3; ++a)
+  {
+    request.size[a] = frame.used(a) ? std::lround(std::pow(cells, 1. / frame.dimensions)) : 1;
+  }
+  const at::Tensor field = this->Learned->sample(
+    request, at::make_generator<at::CPUGeneratorImpl>(random()), place, monitor);
+  this->Info.priorSpread =
+    (field.flatten(1).var(1) / this->Learned->Scale.square()).mean().item<double>();
 }
 
 void TorchModel::fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/LearnedPrior.h"
 #include "Torch/PriorTrainer.h"
+#include "Torch/TorchModel.h"
 #include "Torch/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
@@ -242,6 +243,22 @@ TEST(LatentField, PeriodicSamplesMeetTheirOtherEnd)
   EXPECT_GT(gap(3, true) / gap(3, false), 1.5); // not periodic
 }
 
+TEST(PriorTraining, IsTheDefaultWhereItHasLearnedMoreThanTheMean)
+{
+  const auto best = [](std::int64_t steps, double spread)
+  {
+    ModelInfo info;
+    info.priorSteps = steps;
+    info.priorSpread = spread;
+    TorchModel model(info, nullptr);
+    model.setLearnedPrior(std::make_shared<LearnedPrior>(3, 2, 16));
+    return model.bestPrior();
+  };
+  EXPECT_EQ(best(300, 0.7), Prior::Learned);
+  EXPECT_EQ(best(300, 0.1), Prior::Normal); // there is no random field
+  EXPECT_EQ(best(100, 0.7), Prior::Normal);
+}
+
 TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
 {
   const Volume v = test::rockVolume(72, 1, 14);
@@ -267,6 +284,8 @@ TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
   const auto model = test::throughAFile(trainer, false);
   EXPECT_EQ(model->info().priorSteps, 8);
   EXPECT_EQ(model->bestPrior(), Prior::RandomField); // eight steps are not enough
+  EXPECT_GT(model->info().priorSpread, 0);
+  EXPECT_LT(model->info().priorSpread, 0.95); // measured
   const Latent a = model->sample({ 40, 48, 56 }, 1, learned());
   EXPECT_EQ(a.dims, (Dims{ 7, 8, 9 }));
   const auto straight = trainer.model({}, {});

@@ -26,9 +26,9 @@ TEST(RandomField, GreyValuesDrawnFromItVaryAsTheDataDo)
 {
   // Smooth noise, whose structure is of the size of a latent cell.
   constexpr int size = 64, reach = 9;
-  at::Tensor noise = at::randn({ 1, 1, size + 2 * (reach - 1), size + 2 * (reach - 1),
-                                 size + 2 * (reach - 1) },
-    at::make_generator<at::CPUGeneratorImpl>(1));
+  at::Tensor noise =
+    at::randn({ 1, 1, size + 2 * (reach - 1), size + 2 * (reach - 1), size + 2 * (reach - 1) },
+      at::make_generator<at::CPUGeneratorImpl>(1));
   for (int i = 0; i < 2; ++i)
   {
     noise = at::avg_pool3d(noise, reach, 1);
