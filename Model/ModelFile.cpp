@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ModelFile.h"
 
+#include "AtomicFile.h"
 #include "Json.h"
 
 #include <algorithm>
@@ -12,9 +13,6 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 static_assert(std::endian::native == std::endian::little, "tensors are stored little endian");
 
@@ -35,75 +33,10 @@ constexpr std::uint64_t MaximumHeader = 100'000'000; // the format's own limit
   fail(path, std::string(doing) + " failed: " + std::strerror(errno));
 }
 
-/// A POSIX file that closes itself and is removed unless it was kept.
-class TemporaryFile
-{
-public:
-  explicit TemporaryFile(const std::string& target)
-    : Target(target)
-    , Path(target + ".part-" + std::to_string(::getpid()))
-    , Descriptor(::open(this->Path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666))
-  {
-    if (this->Descriptor < 0)
-    {
-      failSystem(target, "writing");
-    }
-  }
-  ~TemporaryFile()
-  {
-    if (this->Descriptor >= 0)
-    {
-      ::close(this->Descriptor);
-      ::unlink(this->Path.c_str());
-    }
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  void operator=(const TemporaryFile&) = delete;
-
-  void write(const void* data, std::size_t size)
-  {
-    const char* p = static_cast<const char*>(data);
-    while (size > 0)
-    {
-      const ssize_t n = ::write(this->Descriptor, p, size);
-      if (n < 0)
-      {
-        if (errno == EINTR)
-        {
-          continue;
-        }
-        failSystem(this->Target, "writing");
-      }
-      p += n;
-      size -= static_cast<std::size_t>(n);
-    }
-  }
-  void keep()
-  {
-    if (::fsync(this->Descriptor) != 0 || ::rename(this->Path.c_str(), this->Target.c_str()) != 0)
-    {
-      failSystem(this->Target, "writing");
-    }
-    ::close(this->Descriptor);
-    this->Descriptor = -1;
-    // The rename itself reaches the disk with its folder.
-    std::string folder = std::filesystem::path(this->Target).parent_path().string();
-    const int d = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d >= 0)
-    {
-      ::fsync(d);
-      ::close(d);
-    }
-  }
-
-private:
-  std::string Target, Path;
-  int Descriptor;
-};
-
 } // namespace
 
-void writeModelFile(const std::string& path, const ModelFile& file)
+void writeModelFile(
+  const std::string& path, const ModelFile& file, const std::function<void()>& mayReplace)
 {
   Json::Object header, metadata;
   for (const auto& [key, value] : file.metadata)
@@ -125,7 +58,7 @@ void writeModelFile(const std::string& path, const ModelFile& file)
   std::string text = Json(std::move(header)).dump();
   text.append((8 - text.size() % 8) % 8, ' '); // tensors start aligned
 
-  TemporaryFile out(path);
+  AtomicFile out(path);
   const std::uint64_t length = text.size();
   out.write(&length, sizeof length);
   out.write(text.data(), text.size());
@@ -133,22 +66,19 @@ void writeModelFile(const std::string& path, const ModelFile& file)
   {
     out.write(tensor.values.data(), tensor.values.size() * sizeof(float));
   }
-  out.keep();
+  out.commit(mayReplace);
 }
 
 ModelFile readModelFile(const std::string& path)
 {
-  std::error_code error;
-  const std::uint64_t size = std::filesystem::file_size(path, error);
-  if (error)
-  {
-    fail(path, "cannot be read: " + error.message());
-  }
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
+  std::ifstream in(path, std::ios::binary | std::ios::ate);
+  // Of the file that was opened: another may have its name by now.
+  const std::streamoff last = in ? std::streamoff(in.tellg()) : -1;
+  if (last < 0 || !in.seekg(0))
   {
     failSystem(path, "reading");
   }
+  const auto size = static_cast<std::uint64_t>(last);
   std::uint64_t length = 0;
   if (size < sizeof length || !in.read(reinterpret_cast<char*>(&length), sizeof length))
   {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -25,9 +26,11 @@ struct ModelFile
   std::map<std::string, NamedTensor> tensors;
 };
 
-/// Write to a temporary name beside `path`, sync, rename: a crash leaves the old file or the
-/// new one, whole. \throws std::runtime_error naming the file and the system's reason.
-void writeModelFile(const std::string& path, const ModelFile& file);
+/// An AtomicFile: a crash leaves the old file or the new one, whole.
+/// \param mayReplace see AtomicFile::commit
+/// \throws std::runtime_error naming the file and the system's reason.
+void writeModelFile(
+  const std::string& path, const ModelFile& file, const std::function<void()>& mayReplace = {});
 
 /// Read and validate wholly: sizes, offsets without gap or overlap, types.
 /// \throws std::runtime_error naming the file and what is wrong with it.
