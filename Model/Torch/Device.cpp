@@ -20,6 +20,9 @@
 #endif
 
 #include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
@@ -34,13 +37,32 @@ namespace vae
 namespace
 {
 
+/// Whether the environment keeps oneDNN, which runs the convolutions, from bfloat16 instructions.
+bool bfloat16IsForbidden()
+{
+  const char* limit = std::getenv("ONEDNN_MAX_CPU_ISA");
+  limit = limit ? limit : std::getenv("DNNL_MAX_CPU_ISA");
+  std::string isa = limit ? limit : "";
+  std::ranges::transform(isa, isa.begin(), [](unsigned char c) { return std::toupper(c); });
+  constexpr std::array without{ "SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE",
+    "AVX512_CORE_VNNI" };
+  return std::ranges::find(without, isa) != without.end();
+}
+
 bool cpuHasBFloat16()
 {
 #if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16");
+  return __builtin_cpu_supports("avx512bf16") && !bfloat16IsForbidden();
 #else
   return false;
 #endif
+}
+
+int automaticThreads()
+{
+  const char* asked = std::getenv("OMP_NUM_THREADS"); // as LibTorch itself
+  const int threads = asked ? std::atoi(asked) : 0;
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 int cudaDevices()
@@ -137,8 +159,7 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
     : precision == Precision::Float32              ? at::kFloat
     : native                                       ? at::kBFloat16
                                                    : at::kFloat;
-  place.threads =
-    threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  place.threads = threads > 0 ? threads : automaticThreads();
   place.reason = place.device.str() + " (" + why + "), " +
     (place.compute == at::kBFloat16 ? "bfloat16" : "float32");
   if (place.device.is_cpu())
