@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a user does in a day, over and over: a live training that three filters follow, stopped,
+gone on with, deleted while it trains. soak.py runs it in pvpython against the pvserver at port
+VAE_SOAK_PORT, and in ParaView's window, where the window's own timers drive it."""
+import os
+import sys
+import time
+import traceback
+
+from paraview import simple
+
+folder = os.environ["VAE_SCRATCH"]
+server = os.environ.get("VAE_SOAK_PORT")
+
+
+def waiting(train, condition):
+    """Goes on when the condition holds; gives way to the event loop until then."""
+    begin = time.time()
+    while True:
+        train.UpdatePropertyInformation()
+        if condition():
+            return
+        if time.time() - begin > 300:
+            raise AssertionError((train.State, train.Status, train.CurrentStep))
+        yield
+
+
+def one_round(number):
+    make = sys.modules["paraview.simple"]
+    volume = simple.Wavelet(WholeExtent=[0, 31, 0, 31, 0, 31])
+    train = make.VAETrain(Input=volume, TimeBudget=0, Epochs=100000, PriorShare=0, StepsPerEpoch=5,
+                          Width=16, LatentStride=4, PatchSize=16, Execution="Live", RefreshInterval=0.2,
+                          CheckpointInterval=0.5, ModelFile=os.path.join(folder, "soak.safetensors"),
+                          AlwaysTrain=1, Seed=number)
+    simple.UpdatePipeline(proxy=train)
+    yield from waiting(train, lambda: train.CurrentEpoch > 3)
+    filters = [make.VAEReconstruct(Input=volume, Model=train), make.VAEEncode(Input=volume, Model=train),
+               make.VAEGenerate(Input=train, Dimensions=[32, 32, 32])]
+    for f in filters:
+        simple.Show(f)
+    for _ in range(5):
+        simple.Render()
+        yield
+    train.InvokeCommand("Stop")
+    yield from waiting(train, lambda: train.State == "Stopped")
+    simple.Render()
+    step = train.CurrentStep
+    train.InvokeCommand("Resume")
+    yield from waiting(train, lambda: train.State == "Training" and train.CurrentStep > step)
+    for f in filters:
+        simple.Delete(f)
+    simple.Delete(train)  # while it trains
+    simple.Delete(volume)
+    yield
+
+
+def rounds():
+    number = 0
+    while True:
+        yield from one_round(number)
+        number += 1
+        with open(os.path.join(folder, "server.rounds" if server else "window.rounds"), "w",
+                  encoding="ascii") as file:
+            file.write(str(number))
+
+
+def step(*_):
+    try:
+        next(work)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(3)
+
+
+work = rounds()
+simple.LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=vars(simple))
+if server:
+    simple.Connect("127.0.0.1", server)
+    simple.GetActiveViewOrCreate("RenderView")
+    while True:
+        step()
+        time.sleep(0.2)
+view = simple.GetActiveViewOrCreate("RenderView")
+view.GetInteractor().AddObserver("TimerEvent", step)
+view.GetInteractor().CreateRepeatingTimer(200)
