@@ -35,6 +35,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -101,6 +102,31 @@ inline vtkSmartPointer<vtkImageData> Rock(int low = 0, int high = 255)
     extent, false, [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i)] ? high : low; });
 }
 
+/// Turned by 90 degrees about z, at an odd place, with three spacings.
+inline vtkSmartPointer<vtkImageData> Skew(vtkImageData* image)
+{
+  vtkNew<vtkMatrix3x3> direction;
+  direction->SetElement(0, 0, 0);
+  direction->SetElement(0, 1, -1);
+  direction->SetElement(1, 0, 1);
+  direction->SetElement(1, 1, 0);
+  image->SetDirectionMatrix(direction);
+  image->SetSpacing(2, 3, 0.5);
+  return image;
+}
+
+/// Three phases in shells: 2, 5 and 9, of which 9 is the rarest.
+inline vtkSmartPointer<vtkImageData> Shells()
+{
+  const int extent[6] = { 0, 31, 0, 31, 0, 31 };
+  return Image<vtkShortArray>(extent, false, [](vtkIdType i)
+  {
+    const auto r = std::hypot(static_cast<double>(i % 32) - 16,
+      static_cast<double>(i / 32 % 32) - 16, static_cast<double>(i / 1024) - 16);
+    return r < 8 ? 9 : r < 14 ? 5 : 2;
+  });
+}
+
 inline void Quick(vtkVAETrain* train, int epochs = 3)
 {
   train->SetTimeBudget(0);
@@ -110,15 +136,72 @@ inline void Quick(vtkVAETrain* train, int epochs = 3)
   train->SetLatentChannels(4);
   train->SetPatchSize(16);
   train->SetDevice("cpu");
+  train->SetThreads(1); // tests run side by side
+}
+
+/// The same with latent cells of 4 voxels, for tests that train: what the end of a training
+/// measures, on so and so many cells, then takes an eighth of the time.
+inline void Brief(vtkVAETrain* train, int epochs = 3)
+{
+  Quick(train, epochs);
+  train->SetLatentStride(4);
+  train->SetPriorShare(0); // 32 voxels are enough for one
+}
+
+/// For tests of what is round a training: one latent vector for a block, whose prior takes no time
+/// to measure.
+inline void OneVectorABlock(vtkVAETrain* train)
+{
+  train->SetNetwork(static_cast<int>(vae::Architecture::Vector));
+  train->SetBlockSize(16);
+}
+
+/// The file of a model that tests share: the first training that names it writes it, the others
+/// load it. CTest names the folder (Testing/Filters/CMakeLists.txt); without, a process shares with
+/// itself only.
+inline std::string Shared(const std::string& name)
+{
+  struct Folder
+  {
+    std::filesystem::path Path;
+    bool Mine = false;
+    Folder()
+    {
+      const char* given = std::getenv("VAE_TEST_MODELS");
+      this->Mine = !given;
+      this->Path = given
+        ? given
+        : std::filesystem::temp_directory_path() / ("vae-models-" + std::to_string(::getpid()));
+      std::filesystem::create_directories(this->Path);
+    }
+    ~Folder()
+    {
+      if (this->Mine)
+      {
+        std::filesystem::remove_all(this->Path);
+      }
+    }
+  };
+  static const Folder folder;
+  return (folder.Path / (name + ".safetensors")).string();
 }
 
 struct Pipeline
 {
   vtkNew<vtkVAETrain> Train;
   vtkNew<vtkVAEReconstruct> Reconstruct;
-  explicit Pipeline(vtkImageData* image, int epochs = 3)
+  /// \param shared the name of a model of TestSharedModels.cxx; without, it trains, briefly
+  explicit Pipeline(vtkImageData* image, int epochs = 3, const char* shared = nullptr)
   {
-    Quick(this->Train, epochs);
+    if (shared)
+    {
+      Quick(this->Train, epochs);
+      this->Train->SetModelFile(Shared(shared).c_str());
+    }
+    else
+    {
+      Brief(this->Train, epochs);
+    }
     this->Train->SetInputData(image);
     this->Reconstruct->SetInputData(image);
     this->Reconstruct->SetModelConnection(this->Train->GetOutputPort());

@@ -257,7 +257,6 @@ TEST_F(Berea, PermeabilityOfThreeBlocks)
                 << ", hydraulic tortuosity " << flow.tortuosity << "\n";
       mean += k[a] / 3;
       meanPublished += p[a] / 3;
-      EXPECT_LT(seconds, 90);
     }
     for (std::size_t a = 0; a < 3; ++a)
     {

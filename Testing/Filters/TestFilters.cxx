@@ -13,10 +13,9 @@ TEST(Reconstruct, KeepsTheGridAndAddsTheArrays)
   direction->SetElement(1, 0, 1);
   direction->SetElement(1, 1, 0);
   image->SetDirectionMatrix(direction);
-  Pipeline p(image, 100);
+  Pipeline p(image, 30);
   p.Train->SetObjective("beta-VAE");
   p.Train->SetObjectiveParameter("Beta", 0.3);
-  p.Train->SetWidth(32);
   p.Train->SetPatchSize(32);
   p.Train->SetValidationFraction(0); // the slab of so small a rock is not like the rest
   p.Reconstruct->ComputeProbabilityOn();
@@ -57,6 +56,7 @@ TEST(Reconstruct, AnyScalarTypeOfPointsOrCells)
   const auto check = [&](vtkImageData* image, bool cells, int type)
   {
     Pipeline p(image, 1);
+    OneVectorABlock(p.Train);
     vtkImageData* out = p.Run();
     vtkDataSetAttributes* attributes =
       cells ? static_cast<vtkDataSetAttributes*>(out->GetCellData()) : out->GetPointData();
@@ -126,7 +126,7 @@ TEST(Train, TwoDimensionalImage)
 
 TEST(Train, OutputIsATableThatCarriesTheNetwork)
 {
-  Pipeline p(Rock());
+  Pipeline p(Rock(), 3, "rock");
   p.Train->Update();
   auto model = vtkVAEModel::SafeDownCast(p.Train->GetOutput());
   ASSERT_TRUE(model && model->GetModel());
@@ -147,6 +147,7 @@ TEST(Train, OutputIsATableThatCarriesTheNetwork)
 TEST(Train, NothingIsTrainedAgainWithoutAChange)
 {
   Pipeline p(Rock());
+  OneVectorABlock(p.Train);
   p.Train->Update();
   const auto first = vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel();
   p.Train->Modified();
@@ -160,17 +161,20 @@ TEST(Train, NothingIsTrainedAgainWithoutAChange)
 TEST_F(Model, IsLoadedWhereItFitsAndTrainedWhereItDoesNot)
 {
   Pipeline first(Rock());
+  OneVectorABlock(first.Train);
   first.Train->SetModelFile(this->File.c_str());
   first.Train->Update();
   EXPECT_EQ(first.Train->GetStatus().find("Trained on"), 0u) << first.Train->GetStatus();
   ASSERT_TRUE(std::filesystem::exists(this->File));
 
   Pipeline second(Rock());
+  OneVectorABlock(second.Train);
   second.Train->SetModelFile(this->File.c_str());
   second.Train->Update();
   EXPECT_EQ(second.Train->GetStatus().find("Loaded from"), 0u) << second.Train->GetStatus();
 
   Pipeline other(Rock(0, 200)); // other data
+  OneVectorABlock(other.Train);
   other.Train->SetModelFile(this->File.c_str());
   other.Train->Update();
   EXPECT_EQ(other.Train->GetStatus().find("Trained on"), 0u) << other.Train->GetStatus();
@@ -179,6 +183,7 @@ TEST_F(Model, IsLoadedWhereItFitsAndTrainedWhereItDoesNot)
 TEST_F(Model, IsSavedWhenTheFileIsNamedAfterTheTraining)
 {
   Pipeline p(Rock());
+  OneVectorABlock(p.Train);
   p.Train->Update();
   const auto trained = vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel();
   p.Train->SetModelFile(this->File.c_str());
@@ -189,7 +194,7 @@ TEST_F(Model, IsSavedWhenTheFileIsNamedAfterTheTraining)
 
 TEST_F(Model, SurvivesAFileAndGivesTheSameOutput)
 {
-  Pipeline p(Rock());
+  Pipeline p(Rock(), 3, "rock");
   vtkSmartPointer<vtkDataArray> before = p.Run()->GetPointData()->GetArray("rock_reconstruction");
   vtkNew<vtkVAEModelWriter> writer;
   writer->SetInputConnection(p.Train->GetOutputPort());
@@ -210,7 +215,7 @@ TEST_F(Model, SurvivesAFileAndGivesTheSameOutput)
 
 TEST(Generate, RealizationsAreTimeSteps)
 {
-  Pipeline p(Rock(87, 182));
+  Pipeline p(Rock(87, 182), 3, "labels");
   vtkNew<vtkVAEGenerate> generate;
   generate->SetInputConnection(p.Train->GetOutputPort());
   generate->SetDimensions(20, 24, 17);
@@ -275,7 +280,7 @@ TEST(BadInput, IsOneClearSentence)
 
 TEST(BadInput, AModelForOtherData)
 {
-  Pipeline p(Rock());
+  Pipeline p(Rock(), 3, "rock");
   p.Run();
   const int extent[6] = { 0, 15, 0, 15, 0, 15 };
   auto vectors = Image<vtkFloatArray>(extent, false, [](vtkIdType) { return 0; });

@@ -41,7 +41,8 @@ struct Latents : Pipeline
 {
   vtkNew<vtkVAEEncode> Encode;
   vtkNew<vtkVAEDecode> Decode;
-  explicit Latents(vtkImageData* image, int epochs = 3) : Pipeline(image, epochs)
+  explicit Latents(vtkImageData* image, int epochs = 3, const char* shared = nullptr)
+    : Pipeline(image, epochs, shared)
   {
     this->Encode->SetInputData(image);
     this->Encode->SetModelConnection(this->Train->GetOutputPort());
@@ -54,19 +55,6 @@ struct Latents : Pipeline
     return *vtkVAEModel::SafeDownCast(this->Train->GetOutput())->GetModel();
   }
 };
-
-/// Turned by 90 degrees about z, at an odd place, with three spacings.
-vtkSmartPointer<vtkImageData> Skew(vtkImageData* image)
-{
-  vtkNew<vtkMatrix3x3> direction;
-  direction->SetElement(0, 0, 0);
-  direction->SetElement(0, 1, -1);
-  direction->SetElement(1, 0, 1);
-  direction->SetElement(1, 1, 0);
-  image->SetDirectionMatrix(direction);
-  image->SetSpacing(2, 3, 0.5);
-  return image;
-}
 
 void ExpectSameGrid(vtkImageData* a, vtkImageData* b)
 {
@@ -90,7 +78,7 @@ void ExpectSameGrid(vtkImageData* a, vtkImageData* b)
 TEST(Encode, TheLatentImageOverlaysTheVolume)
 {
   auto image = Skew(Rock());
-  Latents p(image);
+  Latents p(image, 3, "skew");
   p.Encode->Update();
   vtkImageData* latent = p.Encode->GetOutput();
   int dims[3];
@@ -179,7 +167,7 @@ TEST(Encode, ALatentVectorForABlockIsOneCell)
 TEST(Decode, ThePipelineLearnsTheGrid)
 {
   // Nothing has run when the pipeline first asks: neither stride nor extent are known.
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   vtkNew<vtkExtractVOI> below;
   below->SetInputConnection(p.Decode->GetOutputPort());
   below->SetVOI(3, 34, 0, 3, 100, 101);
@@ -198,7 +186,7 @@ TEST(Decode, ThePipelineLearnsTheGrid)
 
 TEST(Decode, WhatWasEdited)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   p.Encode->Update();
   const auto plain = [&]
   {
@@ -249,7 +237,7 @@ TEST(Decode, WhatWasEdited)
 
 TEST(Decode, PartsOfALatentImage)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   p.Decode->Update();
   // A box of it: its own voxels, in place.
   vtkNew<vtkExtractVOI> part;
@@ -300,7 +288,7 @@ TEST(Decode, PartsOfALatentImage)
 
 TEST(Decode, BadInput)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   p.Decode->Update();
   vtkNew<vtkVAEDecode> decode;
   decode->SetInputData(p.Encode->GetOutput());
@@ -325,7 +313,7 @@ TEST(Decode, BadInput)
 
 TEST(LatentWalk, TraversesFromMinusToPlusRange)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   vtkNew<vtkVAELatentWalk> walk;
   walk->SetInputConnection(p.Train->GetOutputPort());
   walk->SetStartVolumeConnection(nullptr);
@@ -357,7 +345,7 @@ TEST(LatentWalk, TraversesFromMinusToPlusRange)
 
 TEST(LatentWalk, GoesFromFieldToField)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   vtkNew<vtkVAELatentWalk> walk;
   walk->SetInputConnection(p.Train->GetOutputPort());
   walk->SetDimensions(24, 20, 17);
@@ -413,7 +401,7 @@ TEST(LatentWalk, GoesFromFieldToField)
 
 TEST(LatentWalk, BadInput)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   vtkNew<vtkVAELatentWalk> walk;
   walk->SetInputConnection(p.Train->GetOutputPort());
   walk->SetChannel(4);
@@ -438,7 +426,7 @@ TEST(LatentWalk, BadInput)
 
 TEST(LatentExplorer, TheBlockIsAPartOfWhatDecodeGives)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   vtkNew<vtkVAELatentExplorer> explorer;
   explorer->SetInputConnection(p.Train->GetOutputPort());
   explorer->SetDimensions(150, 60, 33);
@@ -494,7 +482,7 @@ TEST(LatentExplorer, TheBlockIsAPartOfWhatDecodeGives)
 
 TEST(LatentExplorer, TellsTheDistributions)
 {
-  Latents p(Rock());
+  Latents p(Rock(), 3, "rock");
   p.Train->Update();
   vtkNew<vtkVAELatentExplorer> explorer;
   EXPECT_EQ(explorer->GetChannelMeans()->GetNumberOfTuples(), 0);
@@ -525,7 +513,7 @@ TEST(LatentExplorer, TellsTheDistributions)
 TEST(Features, ATableOfBlocksAndTheirPrincipalComponents)
 {
   auto image = Skew(Rock());
-  Latents p(image);
+  Latents p(image, 3, "skew");
   p.Encode->Update();
   vtkDataArray* latents = p.Encode->GetOutput()->GetCellData()->GetArray("latent_mean");
   vtkNew<vtkVAEFeatures> features;

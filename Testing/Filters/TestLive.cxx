@@ -14,7 +14,8 @@ namespace
 
 void Live(vtkVAETrain* train, int epochs)
 {
-  Quick(train, epochs);
+  Brief(train, epochs);
+  OneVectorABlock(train);
   train->SetThreads(1);
   train->SetExecution(static_cast<int>(vae::Execution::Live));
   train->SetRefreshInterval(0);
@@ -45,6 +46,7 @@ TEST(Live, RowsComeWhileItTrainsAndTheResultIsThatOfBlocking)
   Pipeline blocking(image, 12), live(image, 12);
   blocking.Train->SetThreads(1);
   Live(live.Train, 12);
+  OneVectorABlock(blocking.Train);
   live.Train->Update();
   EXPECT_EQ(ModelOf(live.Train)->GetNumberOfRows(), 0);
   EXPECT_TRUE(ModelOf(live.Train)->GetPending());
@@ -168,7 +170,8 @@ TEST(Live, AutomaticIsLiveOnlyWhereAWindowPolls)
   EXPECT_EQ(script->GetExecution(), static_cast<int>(vae::Execution::Automatic));
   for (vtkVAETrain* train : { script.Get(), window.Get() })
   {
-    Quick(train, 30);
+    Brief(train, 30);
+    OneVectorABlock(train);
     train->SetInputData(Rock());
   }
   script->Update();

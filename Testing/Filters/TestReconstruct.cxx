@@ -20,18 +20,11 @@ using namespace test;
 namespace
 {
 
-/// A model of the 32^3 rock, trained once for all tests.
 vtkVAEModel* RockModel()
 {
-  static const vtkSmartPointer<vtkVAETrain> train = []
-  {
-    auto t = vtkSmartPointer<vtkVAETrain>::New();
-    Quick(t, 5);
-    t->SetInputData(Rock());
-    t->Update();
-    return t;
-  }();
-  return vtkVAEModel::SafeDownCast(train->GetOutput());
+  static const Pipeline p(Rock(), 3, "rock");
+  p.Train->Update();
+  return vtkVAEModel::SafeDownCast(p.Train->GetOutput());
 }
 
 vtkNew<vtkVAEReconstruct> Reconstructing(vtkDataObject* input)

@@ -65,7 +65,8 @@ TEST(TrainingInput, AMultiBlockIsTrainedOnAsAWhole)
   blocks->SetBlock(0, Rock(0, 1));
   blocks->SetBlock(1, Rock(0, 2)); // together three labels
   vtkNew<vtkVAETrain> train;
-  Quick(train, 2);
+  Brief(train, 2);
+  OneVectorABlock(train);
   train->SetInputData(blocks);
   train->Update();
   ASSERT_TRUE(vtkVAEModel::SafeDownCast(train->GetOutput()));
@@ -86,7 +87,8 @@ TEST(TrainingInput, TimeStepsAreChosenByIndexAndTheSliderTrainsNothing)
 {
   vtkNew<Series> series;
   vtkNew<vtkVAETrain> train;
-  Quick(train, 2);
+  Brief(train, 2);
+  OneVectorABlock(train);
   train->SetInputConnection(series->GetOutputPort());
   train->Update();
   EXPECT_EQ(series->Asked, (std::vector<double>{ 0.5 })); // the first
@@ -116,7 +118,8 @@ TEST(TrainingInput, ALiveTrainingOnASeriesReadsItOnce)
 {
   vtkNew<Series> series;
   vtkNew<vtkVAETrain> train;
-  Quick(train, 30);
+  Brief(train, 30);
+  OneVectorABlock(train);
   train->SetExecution(static_cast<int>(vae::Execution::Live));
   train->SetRefreshInterval(0);
   train->SetInputConnection(series->GetOutputPort());
@@ -138,7 +141,8 @@ TEST(TrainingInput, AMaskLimitsWherePatchesLie)
   mask->Fill(1);
   image->GetPointData()->AddArray(mask);
   vtkNew<vtkVAETrain> train;
-  Quick(train, 2);
+  Brief(train, 2);
+  OneVectorABlock(train);
   train->SetInputData(image);
   train->Update();
   const std::string without = InfoOf(train).fingerprint;
@@ -163,8 +167,10 @@ TEST(TrainingInput, AMaskLimitsWherePatchesLie)
 TEST(TrainingInput, AnotherModelIsAStart)
 {
   vtkNew<vtkVAETrain> first, second;
-  Quick(first, 3);
-  Quick(second, 3);
+  Brief(first, 3);
+  OneVectorABlock(first);
+  Brief(second, 3);
+  OneVectorABlock(second);
   first->SetInputData(Rock());
   second->SetInputData(Rock(3, 4));
   second->SetInputConnection(1, first->GetOutputPort());

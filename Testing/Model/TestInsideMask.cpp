@@ -131,6 +131,7 @@ TEST(Masked, DescribesWhatIsInside)
 TEST(Masked, WhatIsOutsideDoesNotMatter)
 {
   TrainOptions o = test::quickInFloat32(2);
+  o.stepsPerEpoch = 3; // those of a prior take long
   o.priorShare = 0.5;
   o.network.latentStride = 4;
   std::vector<Latent> drawn;
@@ -162,6 +163,7 @@ TEST(Masked, LittleRoomHasNoLearnedPrior)
 {
   Volume v = core(7);
   TrainOptions o = test::quick(1);
+  o.stepsPerEpoch = 2;
   o.network.latentStride = 4;
   o.priorShare = 0.5;
   const auto stepsOfPrior = [&](double radius)

@@ -41,7 +41,7 @@ std::shared_ptr<const Model> train(const std::vector<Volume>& volumes, const Tra
   while (!trainer.step().finished)
   {
   }
-  return trainer.model({}, {});
+  return trainer.model(test::ofWeights(), {});
 }
 
 /// Three nested shells, labelled 2, 5 and 9.

@@ -25,7 +25,7 @@ double varianceOfCells(const Volume& volume, const ModelInfo& info)
 TEST(RandomField, GreyValuesDrawnFromItVaryAsTheDataDo)
 {
   // Smooth noise, whose structure is of the size of a latent cell.
-  constexpr int size = 64, reach = 9;
+  constexpr int size = 32, reach = 5;
   at::Tensor noise =
     at::randn({ 1, 1, size + 2 * (reach - 1), size + 2 * (reach - 1), size + 2 * (reach - 1) },
       at::make_generator<at::CPUGeneratorImpl>(1));
@@ -41,9 +41,10 @@ TEST(RandomField, GreyValuesDrawnFromItVaryAsTheDataDo)
   o.timeBudget = 0;
   o.stepsPerEpoch = 30;
   o.epochs = 5;
-  o.patchSize = 32;
+  o.network.latentStride = 4;
+  o.patchSize = 24;
   o.priorShare = 0;
-  o.threads = 2;
+  o.threads = 1;
   o.device = "cpu";
   TorchTrainer trainer({ data }, o);
   while (!trainer.step().finished)

@@ -350,20 +350,21 @@ TEST(AnomalyScale, GivesPercentiles)
 
 TEST(Anomaly, APlantedDefectRanksFirst)
 {
-  // A rock with a ball of 12 voxels of noise in it, trained on as it is, as a user would.
-  constexpr std::int64_t n = 96;
+  // A rock with a ball of noise in it, one cell and a half wide, trained on as it is, as a user
+  // would.
+  constexpr std::int64_t n = 48;
   const Dims dims{ n, n, n };
-  Volume volume = test::rockVolume(n, 1, 12);
+  Volume volume = test::rockVolume(n, 1, 6);
   auto* voxel = static_cast<std::uint8_t*>(const_cast<void*>(volume.channels[0].data));
   std::mt19937 random(1);
-  const double centre[3] = { 50.5, 37.5, 61.5 };
+  const double centre[3] = { 25.5, 18.5, 30.5 };
   std::vector<bool> planted(static_cast<std::size_t>(voxels(dims)));
   for (std::int64_t i = 0; i < voxels(dims); ++i)
   {
     const double x = static_cast<double>(i % n) - centre[0],
                  y = static_cast<double>(i / n % n) - centre[1],
                  z = static_cast<double>(i / n / n) - centre[2];
-    if (x * x + y * y + z * z < 36)
+    if (x * x + y * y + z * z < 9)
     {
       planted[static_cast<std::size_t>(i)] = true;
       voxel[i] = random() % 2 ? 255 : 0;
@@ -374,11 +375,13 @@ TEST(Anomaly, APlantedDefectRanksFirst)
   options.priorShare = 0;
   options.epochs = 20;
   options.stepsPerEpoch = 20;
-  options.patchSize = 32;
-  options.batchSize = 2;
+  options.network.width = 16;
+  options.network.latentStride = 4;
+  options.patchSize = 16;
+  options.batchSize = 4;
   options.validationFraction = 0;
   options.device = "cpu";
-  options.threads = 2;
+  options.threads = 1;
   options.parameters["KLWeight"] = 0.5;
   TorchTrainer trainer({ volume }, options);
   while (!trainer.step().finished)

@@ -22,7 +22,7 @@ std::vector<float> everything(const Trainer& trainer)
   std::vector<float> all;
   for (const bool best : { true, false })
   {
-    const auto model = trainer.model({ best, 0, false, false });
+    const auto model = trainer.model(test::ofWeights(best));
     for (const at::Tensor& p :
       std::dynamic_pointer_cast<const TorchModel>(model)->network()->parameters())
     {
@@ -106,7 +106,7 @@ TEST(Resume, AnotherVolumeIsAFineTuning)
   TorchTrainer tuned({ other }, test::quick(3), model), fresh({ other }, test::quick(3));
   EXPECT_NE(tuned.info().fingerprint, fresh.info().fingerprint);
   EXPECT_TRUE(tuned.info().history.empty()); // a training of its own, from the other's weights
-  EXPECT_EQ(tuned.model({ false, 0, false, false }, {})->encode(other, {}).mean,
+  EXPECT_EQ(tuned.model(test::ofWeights(false), {})->encode(other, {}).mean,
     model->encode(other, {}, {}).mean);
   EXPECT_EQ(tuned.step().step, 1);
   // Only with a network of the same shape.
@@ -127,7 +127,7 @@ TEST(Resume, AnotherVolumeIsAFineTuning)
 TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
 {
   // Noise cannot be learnt, only learnt by heart: the held-out loss turns upwards.
-  std::vector<std::uint8_t> noise(32 * 32 * 32);
+  std::vector<std::uint8_t> noise(16 * 16 * 32);
   std::mt19937 random(1);
   for (auto& n : noise)
   {
@@ -138,21 +138,21 @@ TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)
   o.network.latentChannels = 16;
   o.objective = "Autoencoder";
   o.symmetry = Symmetry::None;
-  o.patchSize = 32;
-  o.batchSize = 1;
+  o.patchSize = 16;
+  o.batchSize = 2;
   o.learningRate = 5e-3;
-  TorchTrainer trainer({ test::volume(noise, { 32, 32, 32 }) }, o);
+  TorchTrainer trainer({ test::volume(noise, { 16, 16, 32 }) }, o);
   steps(trainer, 600);
   const auto& history = trainer.info().history;
   const auto best = std::min_element(history.begin(), history.end(),
     [](const auto& a, const auto& b) { return a.validationLoss < b.validationLoss; });
   EXPECT_LT(best->epoch, 60);
-  const auto model = trainer.model({}, {});
+  const auto model = trainer.model(test::ofWeights(), {});
   EXPECT_EQ(model->info().bestEpoch, best->epoch);
-  EXPECT_EQ(trainer.model({ false, 0, false, false }, {})->info().bestEpoch, 60);
+  EXPECT_EQ(trainer.model(test::ofWeights(false), {})->info().bestEpoch, 60);
 
   o.patience = 5;
-  TorchTrainer patient({ test::volume(noise, { 32, 32, 32 }) }, o);
+  TorchTrainer patient({ test::volume(noise, { 16, 16, 32 }) }, o);
   StepRecord record;
   while (!(record = patient.step()).finished)
   {
@@ -191,7 +191,7 @@ TEST(Ending, DivergenceIsRetriedAndKeepsTheLastGoodWeights)
   EXPECT_EQ(trainer.info().ending, Ending::Diverged);
   EXPECT_NE(
     trainer.info().warning.find("Choose a smaller Learning Rate than 1."), std::string::npos);
-  const auto model = trainer.model({}, {});
+  const auto model = trainer.model(test::ofWeights(), {});
   for (const float f : model->encode(v, {}).mean)
   {
     ASSERT_TRUE(std::isfinite(f));

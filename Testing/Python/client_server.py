@@ -40,7 +40,7 @@ for time in walk.TimestepValues:
     assert walk.GetDataInformation().GetNumberOfPoints() == 32 * 24 * 16
     seen.append(walk.FieldData["Walk Position"].GetRange()[0])
 assert seen == sorted(set(seen)), seen
-features = VAEFeatures(Input=rock, Model=model, BlockSize=2)
+features = VAEFeatures(Input=rock, Model=model, BlockSize=4)
 features.UpdatePipeline()
 assert servermanager.Fetch(features, idx=0).GetNumberOfRows() == 6 ** 3
 explorer = VAELatentExplorer(Input=model, Base="Volume", Volume=rock, BlockSize=32,

@@ -25,7 +25,8 @@ rock = vae_test.rock()
 name = rock.PointData.GetArray(0).GetName()
 model = VAETrain(registrationName="train", Input=rock, Objective="beta-VAE", Beta=0.05,
                  ValidationFraction=0, ModelFile=os.path.join(folder, "rock.safetensors"),
-                 **{**vae_test.QUICK, "Epochs": 12, "StepsPerEpoch": 30, "Width": 32})
+                 **{**vae_test.QUICK, "Epochs": 12, "StepsPerEpoch": 30, "Width": 32,
+                    "LatentStride": 8})
 channels = model.LatentChannels
 
 # A chain that is made before anything has run.

@@ -76,7 +76,7 @@ assert again.CurrentStep == 5 * again.Epochs, (again.CurrentStep, again.Epochs)
 # Tools > Start Trace: the script it writes makes the same model.
 if not server:
     smtrace.start_trace()
-    traced = VAETrain(registrationName="traced", Input=rock, **vae_test.QUICK, Threads=1)
+    traced = VAETrain(registrationName="traced", Input=rock, **vae_test.QUICK)
     traced.UpdatePipeline()
     script = smtrace.stop_trace()
     assert "VAETrain(" in script and "Execution" not in script, script

@@ -14,7 +14,7 @@ rock = vae_test.rock()
 
 model_file = os.path.join(folder, "rock.safetensors")
 model = VAETrain(Input=rock, ModelFile=model_file, Objective="beta-VAE", Beta=0.1, ValidationFraction=0.2,
-                 **{**vae_test.QUICK, "Epochs": 12, "StepsPerEpoch": 40, "Width": 32,
+                 **{**vae_test.QUICK, "Epochs": 12, "StepsPerEpoch": 20, "Width": 32,
                     "PriorShare": 0.04})
 reconstruction = VAEReconstruct(Input=rock)
 assert reconstruction.Model.SMProxy == model.SMProxy, "the only model is chosen by itself"

@@ -143,19 +143,14 @@ def it_sharpens():
     ready(quality() != kept.first)
     say("reconstruction", quality())
     picture("training-3")
-    begin = time.time()
-    train = only("VAETrain")
-    train.InvokeCommand("Stop")
-    while only("VAETrain").State != "Stopped":
-        assert time.time() - begin < 10, train.State
-        time.sleep(0.01)
-    say(f"from Stop to idle: {time.time() - begin:.2f} s")
+    only("VAETrain").InvokeCommand("Stop")
     return 2
 
 
 def it_has_stopped():
     train = only("VAETrain")
-    assert train.State == "Stopped" and train.Resumable == 1, (train.State, train.Status)
+    ready(train.State == "Stopped", train.State)
+    assert train.Resumable == 1, train.Status
     say(train.Status)
     reader = simple.VAEModelReader(FileName=model_file)
     reader.UpdatePipeline()
@@ -188,7 +183,8 @@ def it_has_begun_anew():
 def nothing_trains():
     begin = sum(os.times()[:2])
     time.sleep(1)
-    assert sum(os.times()[:2]) - begin < 0.3, "the deleted filter still trains"
+    spent = sum(os.times()[:2]) - begin
+    ready(spent < 0.3, "the deleted filter still trains", spent)  # it ends in its own time
     os.replace(model_file, model_file + ".anew")
     simple.ResetSession()
     return 1
