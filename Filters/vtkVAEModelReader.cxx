@@ -24,6 +24,7 @@ void vtkVAEModelReader::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
   os << indent << "FileName: " << (this->FileName ? this->FileName : "(none)") << "\n";
+  os << indent << "AllowTorchScript: " << this->AllowTorchScript << "\n";
 }
 
 //----------------------------------------------------------------------------
@@ -35,6 +36,12 @@ int vtkVAEModelReader::CanReadFile(const char* fileName)
 }
 
 //----------------------------------------------------------------------------
+std::shared_ptr<const vae::Model> vtkVAEModelReader::Load() const
+{
+  return vae::backend().load(this->FileName, { this->AllowTorchScript });
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEModelReader::RequestInformation(
   vtkInformation*, vtkInformationVector**, vtkInformationVector* outputVector)
 {
@@ -43,7 +50,7 @@ int vtkVAEModelReader::RequestInformation(
   {
     if (this->FileName && *this->FileName)
     {
-      this->Loaded = vae::backend().load(this->FileName);
+      this->Loaded = this->Load();
       vtkVAEForecast::Tell(outputVector->GetInformationObject(0), this->Loaded->info());
     }
   }
@@ -64,8 +71,7 @@ int vtkVAEModelReader::RequestData(
     {
       throw std::invalid_argument("File Name is empty; choose a model file (*.safetensors)");
     }
-    vtkVAEModel::GetData(outputVector)
-      ->SetModel(this->Loaded ? this->Loaded : vae::backend().load(this->FileName));
+    vtkVAEModel::GetData(outputVector)->SetModel(this->Loaded ? this->Loaded : this->Load());
     return 1;
   }
   vtkVAECatchMacro

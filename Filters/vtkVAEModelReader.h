@@ -28,6 +28,15 @@ public:
   vtkSetFilePathMacro(FileName);
   vtkGetFilePathMacro(FileName);
 
+  ///@{
+  /**
+   * Read models whose network is TorchScript, which is a program. Default: false.
+   */
+  vtkSetMacro(AllowTorchScript, bool);
+  vtkGetMacro(AllowTorchScript, bool);
+  vtkBooleanMacro(AllowTorchScript, bool);
+  ///@}
+
   /**
    * Whether the file looks like a safetensors file of this plugin: 1 or 0.
    */
@@ -47,7 +56,10 @@ private:
   void operator=(const vtkVAEModelReader&) = delete;
 
   char* FileName = nullptr;
+  bool AllowTorchScript = false;
 #ifndef __VTK_WRAP__
+  std::shared_ptr<const vae::Model> Load() const; // what File Name names
+
   std::shared_ptr<const vae::Model> Loaded; // when the pipeline asked what there will be
 #endif
 };

@@ -38,8 +38,11 @@ public:
   virtual double measureSpeed(
     const std::string& device, Precision precision, int threads, const Monitor& monitor = {}) = 0;
 
+  /// A file may come from anybody: it is checked wholly, and nothing in it runs unless the options
+  /// allow that.
   /// \throws std::runtime_error naming the file and what is wrong with it
-  virtual std::shared_ptr<const Model> load(const std::string& path) = 0;
+  virtual std::shared_ptr<const Model> load(
+    const std::string& path, const LoadOptions& options = {}) = 0;
 
   /// S2 of a phase over the distance (Statistics/Radial.h), by Fourier transforms.
   /// \param maximumLag voxels of the smallest spacing, less than the smallest side

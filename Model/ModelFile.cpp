@@ -3,7 +3,7 @@
 #include "ModelFile.h"
 
 #include "AtomicFile.h"
-#include "Json.h"
+#include "JsonText.h"
 
 #include <algorithm>
 #include <bit>
@@ -11,7 +11,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 
 static_assert(std::endian::native == std::endian::little, "tensors are stored little endian");
@@ -21,7 +20,7 @@ namespace vae
 namespace
 {
 
-constexpr std::uint64_t MaximumHeader = 100'000'000; // the format's own limit
+constexpr std::uint64_t MaximumHeader = 16'000'000;
 
 [[noreturn]] void fail(const std::string& path, const std::string& what)
 {
@@ -38,25 +37,32 @@ constexpr std::uint64_t MaximumHeader = 100'000'000; // the format's own limit
 void writeModelFile(
   const std::string& path, const ModelFile& file, const std::function<void()>& mayReplace)
 {
-  Json::Object header, metadata;
-  for (const auto& [key, value] : file.metadata)
-  {
-    metadata.emplace(key, value);
-  }
-  header.emplace("__metadata__", std::move(metadata));
+  Json header = Json::object();
+  header["__metadata__"] = file.metadata;
   std::uint64_t offset = 0;
+  const auto add =
+    [&](const std::string& name, const char* type, const Json& shape, std::uint64_t size)
+  {
+    header[name] = { { "dtype", type }, { "shape", shape },
+      { "data_offsets", { offset, offset + size } } };
+    offset += size;
+  };
   for (const auto& [name, tensor] : file.tensors)
   {
-    Json::Array shape(tensor.shape.begin(), tensor.shape.end());
-    const std::uint64_t size = tensor.values.size() * sizeof(float);
-    header.emplace(name,
-      Json::Object{ { "dtype", "F32" }, { "shape", std::move(shape) },
-        { "data_offsets",
-          Json::Array{ static_cast<long long>(offset), static_cast<long long>(offset + size) } } });
-    offset += size;
+    add(name, "F32", tensor.shape, tensor.values.size() * sizeof(float));
   }
-  std::string text = Json(std::move(header)).dump();
+  for (const auto& [name, content] : file.bytes)
+  {
+    add(name, "U8", Json::array({ content.size() }), content.size());
+  }
+  std::string text = dumpJson(header);
   text.append((8 - text.size() % 8) % 8, ' '); // tensors start aligned
+  if (text.size() > MaximumHeader)
+  {
+    fail(path,
+      "cannot be written: its header has " + std::to_string(text.size()) + " bytes, more than " +
+        std::to_string(MaximumHeader));
+  }
 
   AtomicFile out(path);
   const std::uint64_t length = text.size();
@@ -66,21 +72,73 @@ void writeModelFile(
   {
     out.write(tensor.values.data(), tensor.values.size() * sizeof(float));
   }
+  for (const auto& [name, content] : file.bytes)
+  {
+    out.write(content.data(), content.size());
+  }
   out.commit(mayReplace);
 }
 
-ModelFile readModelFile(const std::string& path)
+namespace
 {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
+
+TensorEntry entryOf(const Json& json, std::uint64_t body)
+{
+  TensorEntry entry;
+  const std::string& type = stringOf(memberOf(json, "dtype"), "dtype");
+  if (type != "F32" && type != "U8")
+  {
+    throw std::runtime_error("its type is " + inQuotes(type) + ", not F32 or U8");
+  }
+  entry.isBytes = type == "U8";
+  std::uint64_t count = 1;
+  for (const Json& n : arrayOf(memberOf(json, "shape"), "shape"))
+  {
+    const std::int64_t extent = integerOf(n, "shape");
+    // Bounded at each factor, so that the product cannot wrap.
+    if (extent < 0 || (extent > 0 && count > body / static_cast<std::uint64_t>(extent)))
+    {
+      throw std::runtime_error("its shape is impossible");
+    }
+    count *= static_cast<std::uint64_t>(extent);
+    entry.shape.push_back(extent);
+  }
+  const Json::array_t& offsets = arrayOf(memberOf(json, "data_offsets"), "data_offsets");
+  if (offsets.size() != 2)
+  {
+    throw std::runtime_error("it has no pair of offsets");
+  }
+  const std::int64_t begin = integerOf(offsets[0], "data_offsets"),
+                     end = integerOf(offsets[1], "data_offsets");
+  entry.begin = static_cast<std::uint64_t>(begin);
+  entry.size = count * (entry.isBytes ? 1 : sizeof(float));
+  if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > body ||
+    static_cast<std::uint64_t>(end - begin) != entry.size)
+  {
+    throw std::runtime_error("its offsets do not fit");
+  }
+  return entry;
+}
+
+} // namespace
+
+ModelFileReader::ModelFileReader(const std::string& path) : Path(path)
+{
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) // of a pipe the opening would wait
+  {
+    fail(path, "cannot be read: " + (error ? error.message() : "it is no ordinary file"));
+  }
+  this->In.open(path, std::ios::binary | std::ios::ate);
   // Of the file that was opened: another may have its name by now.
-  const std::streamoff last = in ? std::streamoff(in.tellg()) : -1;
-  if (last < 0 || !in.seekg(0))
+  const std::streamoff last = this->In ? std::streamoff(this->In.tellg()) : -1;
+  if (last < 0 || !this->In.seekg(0))
   {
     failSystem(path, "reading");
   }
   const auto size = static_cast<std::uint64_t>(last);
   std::uint64_t length = 0;
-  if (size < sizeof length || !in.read(reinterpret_cast<char*>(&length), sizeof length))
+  if (size < sizeof length || !this->In.read(reinterpret_cast<char*>(&length), sizeof length))
   {
     fail(path, "is not a safetensors file: it has " + std::to_string(size) + " bytes");
   }
@@ -89,97 +147,70 @@ ModelFile readModelFile(const std::string& path)
     fail(path, "is not a safetensors file, or was cut short");
   }
   std::string text(length, '\0');
-  if (!in.read(text.data(), static_cast<std::streamsize>(length)))
+  if (!this->In.read(text.data(), static_cast<std::streamsize>(length)))
   {
     failSystem(path, "reading");
   }
-
-  ModelFile file;
-  struct Extent
-  {
-    std::uint64_t Begin, End;
-    NamedTensor* Tensor;
-  };
-  std::vector<Extent> extents;
-  const std::uint64_t body = size - sizeof length - length;
+  this->Body = sizeof length + length;
   try
   {
-    const Json header = Json::parse(text);
-    for (const auto& [name, entry] : header.object())
-    {
-      if (name == "__metadata__")
-      {
-        for (const auto& [key, value] : entry.object())
-        {
-          file.metadata[key] = value.string();
-        }
-        continue;
-      }
-      if (entry.at("dtype").string() != "F32")
-      {
-        throw std::runtime_error(
-          "tensor \"" + name + "\" has type " + entry.at("dtype").string() + ", not F32");
-      }
-      NamedTensor& tensor = file.tensors[name];
-      std::uint64_t count = 1;
-      for (const Json& n : entry.at("shape").array())
-      {
-        const long long extent = n.integer();
-        // Bounded at each factor, so that the product cannot wrap.
-        if (extent < 0 || (extent > 0 && count > body / static_cast<std::uint64_t>(extent)))
-        {
-          throw std::runtime_error("tensor \"" + name + "\" has an impossible shape");
-        }
-        count *= static_cast<std::uint64_t>(extent);
-        tensor.shape.push_back(extent);
-      }
-      const Json::Array& offsets = entry.at("data_offsets").array();
-      if (offsets.size() != 2)
-      {
-        throw std::runtime_error("tensor \"" + name + "\" has no pair of offsets");
-      }
-      const long long begin = offsets[0].integer(), end = offsets[1].integer();
-      if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > body ||
-        static_cast<std::uint64_t>(end - begin) != count * sizeof(float))
-      {
-        throw std::runtime_error("tensor \"" + name + "\" has offsets that do not fit");
-      }
-      extents.push_back(
-        { static_cast<std::uint64_t>(begin), static_cast<std::uint64_t>(end), &tensor });
-    }
+    this->readHeader(text, size - this->Body);
   }
   catch (const std::exception& e)
   {
     fail(path, std::string("is not a safetensors file: ") + e.what());
   }
+}
 
-  std::sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b)
-  { return a.Begin != b.Begin ? a.Begin < b.Begin : a.End < b.End; });
-  std::uint64_t at = 0;
-  for (const Extent& e : extents)
+void ModelFileReader::readHeader(const std::string& text, std::uint64_t body)
+{
+  const Json header = parseJson(text);
+  std::vector<const TensorEntry*> all;
+  for (const auto& [name, json] : objectOf(header, "the header"))
   {
-    if (e.Begin != at)
+    if (name == "__metadata__")
     {
-      fail(path, "is not a safetensors file: its tensors leave a gap or overlap");
+      for (const auto& [key, value] : objectOf(json, name))
+      {
+        this->Metadata[key] = stringOf(value, inQuotes(key));
+      }
+      continue;
     }
-    at = e.End;
+    try
+    {
+      all.push_back(&(this->Tensors[name] = entryOf(json, body)));
+    }
+    catch (const std::exception& e)
+    {
+      throw std::runtime_error("tensor " + inQuotes(name) + ": " + e.what());
+    }
+  }
+  std::sort(all.begin(), all.end(), [](const TensorEntry* a, const TensorEntry* b)
+  { return a->begin != b->begin ? a->begin < b->begin : a->size < b->size; });
+  std::uint64_t at = 0;
+  for (const TensorEntry* entry : all)
+  {
+    if (entry->begin != at)
+    {
+      throw std::runtime_error("its tensors leave a gap or overlap");
+    }
+    at += entry->size;
   }
   if (at != body)
   {
-    fail(path,
-      "is not a safetensors file, or was cut short: the header promises " + std::to_string(at) +
-        " bytes of tensors, the file holds " + std::to_string(body));
+    throw std::runtime_error("or was cut short: the header promises " + std::to_string(at) +
+      " bytes of tensors, the file holds " + std::to_string(body));
   }
-  for (const Extent& e : extents)
+}
+
+void ModelFileReader::read(const TensorEntry& tensor, void* to)
+{
+  this->In.clear();
+  this->In.seekg(static_cast<std::streamoff>(this->Body + tensor.begin));
+  if (!this->In.read(static_cast<char*>(to), static_cast<std::streamsize>(tensor.size)))
   {
-    e.Tensor->values.resize((e.End - e.Begin) / sizeof(float));
-    if (!in.read(reinterpret_cast<char*>(e.Tensor->values.data()),
-          static_cast<std::streamsize>(e.End - e.Begin)))
-    {
-      failSystem(path, "reading");
-    }
+    failSystem(this->Path, "reading");
   }
-  return file;
 }
 
 } // namespace vae

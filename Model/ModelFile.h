@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <string>
@@ -10,7 +11,7 @@
 
 // The safetensors container: eight bytes of header length (little endian), a JSON header
 // {"name": {"dtype", "shape", "data_offsets"}, "__metadata__": {string: string}}, then the
-// tensors' bytes without a gap. Nothing in it can execute. Only float32 tensors are used.
+// tensors' bytes without a gap.
 namespace vae
 {
 
@@ -23,7 +24,8 @@ struct NamedTensor
 struct ModelFile
 {
   std::map<std::string, std::string> metadata;
-  std::map<std::string, NamedTensor> tensors;
+  std::map<std::string, NamedTensor> tensors; ///< float32
+  std::map<std::string, std::string> bytes;   ///< uint8, of one extent: files within the file
 };
 
 /// An AtomicFile: a crash leaves the old file or the new one, whole.
@@ -32,8 +34,37 @@ struct ModelFile
 void writeModelFile(
   const std::string& path, const ModelFile& file, const std::function<void()>& mayReplace = {});
 
-/// Read and validate wholly: sizes, offsets without gap or overlap, types.
-/// \throws std::runtime_error naming the file and what is wrong with it.
-ModelFile readModelFile(const std::string& path);
+/// What a header says of a tensor. Its bytes are those of its shape and type.
+struct TensorEntry
+{
+  bool isBytes = false; ///< uint8, else float32
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0, size = 0; ///< bytes, from the header's end
+};
+
+/// A file that somebody wrote, perhaps to do harm. Opening it reads the header, and compares it
+/// with the bytes that are there: types, shapes, offsets without gap or overlap. A tensor is read
+/// when it is asked for.
+class ModelFileReader
+{
+public:
+  /// \throws std::runtime_error naming the file and what is wrong with it
+  explicit ModelFileReader(const std::string& path);
+
+  const std::map<std::string, std::string>& metadata() const { return this->Metadata; }
+  const std::map<std::string, TensorEntry>& tensors() const { return this->Tensors; }
+
+  /// \param to has room for its size. \throws std::runtime_error as the constructor
+  void read(const TensorEntry& tensor, void* to);
+
+private:
+  void readHeader(const std::string& text, std::uint64_t body);
+
+  std::string Path;
+  std::ifstream In;
+  std::uint64_t Body = 0; ///< where it begins
+  std::map<std::string, std::string> Metadata;
+  std::map<std::string, TensorEntry> Tensors;
+};
 
 } // namespace vae

@@ -2,11 +2,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ModelInfo.h"
 
-#include "Json.h"
+#include "JsonText.h"
+#include "ModelChecks.h"
 
 #include <algorithm>
 #include <cinttypes>
+#include <cmath>
 #include <cstdio>
+#include <limits>
+#include <span>
 #include <stdexcept>
 
 namespace vae
@@ -14,6 +18,9 @@ namespace vae
 namespace
 {
 
+///@{
+/// What files and tables call the values of an enumeration.
+using Names = std::span<const char* const>;
 constexpr const char* ScalarNames[] = { "int8", "uint8", "int16", "uint16", "int32", "uint32",
   "int64", "uint64", "float32", "float64" };
 constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian", "categorical",
@@ -25,19 +32,47 @@ constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
 constexpr const char* BestByNames[] = { "validation_loss", "statistics" };
 constexpr const char* SymmetryNames[] = { "none", "flips", "cube", "automatic" };
 constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
+Names namesOf(ScalarType) { return ScalarNames; }
+Names namesOf(Likelihood) { return LikelihoodNames; }
+Names namesOf(Scale) { return ScaleNames; }
+Names namesOf(KLSchedule) { return ScheduleNames; }
+Names namesOf(Architecture) { return ArchitectureNames; }
+Names namesOf(Precision) { return PrecisionNames; }
+Names namesOf(BestBy) { return BestByNames; }
+Names namesOf(Symmetry) { return SymmetryNames; }
+Names namesOf(Ending) { return EndingNames; }
+///@}
 
-template <typename Enum, std::size_t N>
-Enum fromName(const char* const (&names)[N], const Json& value, const char* what)
+template <typename Enum>
+const char* nameOf(Enum value)
 {
-  for (std::size_t i = 0; i < N; ++i)
+  const Names names = namesOf(value);
+  const auto i = static_cast<std::size_t>(value);
+  if (i >= names.size())
   {
-    if (value.string() == names[i])
-    {
-      return static_cast<Enum>(i);
-    }
+    throw std::invalid_argument("A choice is " + std::to_string(static_cast<int>(value)) +
+      "; it must be in [0, " + std::to_string(names.size() - 1) + "] (" + names.front() + " to " +
+      names.back() + ")");
   }
-  throw std::runtime_error(std::string(what) + " \"" + value.string() + "\" is not known");
+  return names[i];
 }
+
+/// What a file may say of a number, or of each in a list, and how many there may be in the list.
+struct Allowed
+{
+  double low = -std::numeric_limits<double>::max(), high = std::numeric_limits<double>::max();
+  std::size_t most = 64;
+  bool unknown = false; ///< null, which stands for not-a-number
+};
+constexpr double Largest = std::numeric_limits<double>::max(), LargestInt = 2147483647,
+                 LargestWhole = 9007199254740992.;
+constexpr Allowed Finite; ///< and where it is an option, checkOptions() knows more
+constexpr Allowed Measured{ .unknown = true };
+constexpr Allowed Count{ 0, LargestInt }, LongCount{ 0, LargestWhole };
+constexpr Allowed Fraction{ 0, 1 };
+constexpr Allowed Positive{ 1e-300, Largest };
+constexpr Allowed AnyWhole{ -9.3e18, 9.3e18 };
+constexpr std::size_t LongestText = 10000;
 
 // One list of members for each struct serves writing, reading and the fingerprint.
 template <typename V, typename T>
@@ -45,17 +80,17 @@ void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
 {
   v("architecture", o.architecture);
-  v("dimensions", o.dimensions);
-  v("channels", o.channels);
-  v("width", o.width);
-  v("blocks", o.blocks);
-  v("latent_channels", o.latentChannels);
-  v("latent_stride", o.latentStride);
-  v("block_size", o.blockSize);
-  v("hidden_units", o.hiddenUnits);
-  v("codes", o.codes);
-  v("encoder_file", o.encoderFile);
-  v("decoder_file", o.decoderFile);
+  v("dimensions", o.dimensions, Allowed{ 2, 3 });
+  v("channels", o.channels, Allowed{ 1, 64 });
+  v("width", o.width, Allowed{ 8, 512 });
+  v("blocks", o.blocks, Allowed{ 1, 8 });
+  v("latent_channels", o.latentChannels, Allowed{ 1, 64 });
+  v("latent_stride", o.latentStride, Allowed{ 4, 32 });
+  v("block_size", o.blockSize, Allowed{ 2, 128 });
+  v("hidden_units", o.hiddenUnits, Allowed{ 0, 65536 });
+  v("codes", o.codes, Allowed{ 0, 65536 });
+  v.path("encoder_file", o.encoderFile);
+  v.path("decoder_file", o.decoderFile);
 }
 
 template <typename V, typename T>
@@ -64,32 +99,32 @@ void visit(V& v, T& o)
 {
   v("network", o.network);
   v("objective", o.objective);
-  v("parameters", o.parameters);
+  v("parameters", o.parameters, Finite);
   v("kl_schedule", o.klSchedule);
-  v("kl_ramp", o.klRamp);
-  v("kl_cycles", o.klCycles);
-  v("free_bits", o.freeBits);
+  v("kl_ramp", o.klRamp, Finite);
+  v("kl_cycles", o.klCycles, Finite);
+  v("free_bits", o.freeBits, Finite);
   v("likelihood", o.likelihood);
   v("scale", o.scale);
-  v("fixed_scale", o.fixedScale);
-  v("time_budget", o.timeBudget);
-  v("epochs", o.epochs);
-  v("prior_share", o.priorShare);
-  v("patience", o.patience);
+  v("fixed_scale", o.fixedScale, Finite);
+  v("time_budget", o.timeBudget, Finite);
+  v("epochs", o.epochs, Finite);
+  v("prior_share", o.priorShare, Finite);
+  v("patience", o.patience, Finite);
   v("best_by", o.bestBy);
-  v("steps_per_epoch", o.stepsPerEpoch);
-  v("patch_size", o.patchSize);
-  v("batch_size", o.batchSize);
-  v("learning_rate", o.learningRate);
-  v("weight_decay", o.weightDecay);
-  v("gradient_clip", o.gradientClip);
+  v("steps_per_epoch", o.stepsPerEpoch, Finite);
+  v("patch_size", o.patchSize, Finite);
+  v("batch_size", o.batchSize, Finite);
+  v("learning_rate", o.learningRate, Finite);
+  v("weight_decay", o.weightDecay, Finite);
+  v("gradient_clip", o.gradientClip, Finite);
   v("symmetry", o.symmetry);
-  v("validation_fraction", o.validationFraction);
-  v("class_balance", o.classBalance);
-  v("seed", o.seed);
+  v("validation_fraction", o.validationFraction, Finite);
+  v("class_balance", o.classBalance, Finite);
+  v("seed", o.seed, AnyWhole);
   v("device", o.device);
   v("precision", o.precision);
-  v("threads", o.threads);
+  v("threads", o.threads, Finite);
 }
 
 template <typename V, typename T>
@@ -97,42 +132,42 @@ void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, ChannelInfo>
 {
   v("array", o.array);
-  v("component", o.component);
-  v("components", o.components);
+  v("component", o.component, Count);
+  v("components", o.components, Allowed{ 1, 64 });
   v("type", o.type);
-  v("offset", o.offset);
-  v("scale", o.scale);
-  v("minimum", o.minimum);
-  v("maximum", o.maximum);
-  v("mean", o.mean);
-  v("phases", o.phases);
-  v("fractions", o.fractions);
-  v("residual", o.residual);
+  v("offset", o.offset, Finite);
+  v("scale", o.scale, Positive);
+  v("minimum", o.minimum, Finite);
+  v("maximum", o.maximum, Finite);
+  v("mean", o.mean, Finite);
+  v("phases", o.phases, Allowed{ .most = MostPhases });
+  v("fractions", o.fractions, Allowed{ 0, 1, MostPhases });
+  v("residual", o.residual, Allowed{ 0, Largest });
 }
 
 template <typename V, typename T>
 void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, EpochRecord>
 {
-  v("epoch", o.epoch);
-  v("step", o.step);
-  v("seconds", o.seconds);
-  v("loss", o.loss);
-  v("reconstruction", o.reconstruction);
-  v("kl", o.kl);
-  v("validation_loss", o.validationLoss);
-  v("statistics_error", o.statisticsError);
-  v("validation_quality", o.validationQuality);
-  v("kl_weight", o.klWeight);
-  v("learning_rate", o.learningRate);
-  v("sigma", o.sigma);
-  v("active_latents", o.activeLatents);
-  v("kl_of_latents", o.klOfLatents);
-  v("mutual_information", o.mutualInformation);
-  v("mmd", o.mmd);
-  v("measures", o.measures);
-  v("prior_loss", o.priorLoss);
-  v("voxels_per_second", o.voxelsPerSecond);
+  v("epoch", o.epoch, Count);
+  v("step", o.step, LongCount);
+  v("seconds", o.seconds, Measured);
+  v("loss", o.loss, Measured);
+  v("reconstruction", o.reconstruction, Measured);
+  v("kl", o.kl, Measured);
+  v("validation_loss", o.validationLoss, Measured);
+  v("statistics_error", o.statisticsError, Measured);
+  v("validation_quality", o.validationQuality, Measured);
+  v("kl_weight", o.klWeight, Measured);
+  v("learning_rate", o.learningRate, Measured);
+  v("sigma", o.sigma, Measured);
+  v("active_latents", o.activeLatents, Allowed{ 0, 64 });
+  v("kl_of_latents", o.klOfLatents, Measured);
+  v("mutual_information", o.mutualInformation, Measured);
+  v("mmd", o.mmd, Measured);
+  v("measures", o.measures, Measured);
+  v("prior_loss", o.priorLoss, Measured);
+  v("voxels_per_second", o.voxelsPerSecond, Measured);
 }
 
 template <typename V, typename T>
@@ -141,7 +176,7 @@ void visit(V& v, T& o)
 {
   v("flips", o.flips);
   v("together", o.together);
-  v("kind", o.kind);
+  v("kind", o.kind, Allowed{ 0, 2 });
 }
 
 template <typename V, typename T>
@@ -153,253 +188,280 @@ void visit(V& v, T& o)
   v("likelihood_reason", o.likelihoodReason);
   v.later("turns", o.turns);
   v.later("symmetry_reason", o.symmetryReason);
-  v("channels", o.channels);
-  v("spacing", o.spacing);
-  v("training_dims", o.trainingDims);
+  v("channels", o.channels, Allowed{ .most = 64 });
+  v("spacing", o.spacing, Positive);
+  v("training_dims", o.trainingDims, Allowed{ 1, LargestInt });
   v("cell_data", o.cellData);
   v("options", o.options);
   v("fingerprint", o.fingerprint);
   v("device", o.device);
   v("producer", o.producer);
-  v("parameters", o.parameters);
-  v("sigma", o.sigma);
-  v("history", o.history);
-  v("prior_steps", o.priorSteps);
-  v.later("prior_spread", o.priorSpread);
-  v("texture_width", o.textureWidth);
-  v.later("texture_white", o.textureWhite);
-  v("best_epoch", o.bestEpoch);
+  v("parameters", o.parameters, LongCount);
+  v("sigma", o.sigma, Allowed{ 1e-38, 1e38 });
+  v("history", o.history, Allowed{ .most = 100000 });
+  v("prior_steps", o.priorSteps, LongCount);
+  v.later("prior_spread", o.priorSpread, Allowed{ .low = 0, .unknown = true });
+  v("texture_width", o.textureWidth, Allowed{ 0, 16 });
+  v.later("texture_white", o.textureWhite, Fraction);
+  v("best_epoch", o.bestEpoch, Count);
   v("ending", o.ending);
   v("warning", o.warning);
 }
 
 struct ToJson
 {
-  Json::Object Out;
+  bool Paths; ///< written too; a file names none
+  Json Out = Json::object();
 
   template <typename T>
-  void operator()(const char* key, const T& value)
+  void operator()(const char* key, const T& value, const Allowed& = {})
   {
-    this->Out.emplace(key, convert(value));
+    this->Out[key] = this->convert(value);
   }
   template <typename T>
-  void later(const char* key, const T& value)
+  void later(const char* key, const T& value, const Allowed& = {})
   {
     (*this)(key, value);
   }
-
-  static Json convert(bool v) { return v; }
-  static Json convert(int v) { return v; }
-  static Json convert(std::int64_t v) { return v; }
-  static Json convert(double v) { return v; }
-  static Json convert(const std::string& v) { return v; }
-  static Json convert(Likelihood v) { return LikelihoodNames[static_cast<int>(v)]; }
-  static Json convert(Scale v) { return ScaleNames[static_cast<int>(v)]; }
-  static Json convert(KLSchedule v) { return ScheduleNames[static_cast<int>(v)]; }
-  static Json convert(Architecture v) { return ArchitectureNames[static_cast<int>(v)]; }
-  static Json convert(Precision v) { return PrecisionNames[static_cast<int>(v)]; }
-  static Json convert(BestBy v) { return BestByNames[static_cast<int>(v)]; }
-  static Json convert(Symmetry v) { return SymmetryNames[static_cast<int>(v)]; }
-  static Json convert(Ending v) { return EndingNames[static_cast<int>(v)]; }
-  static Json convert(ScalarType v) { return ScalarNames[static_cast<int>(v)]; }
-  template <typename T>
-  static Json list(const T& values)
+  void path(const char* key, const std::string& value)
   {
-    Json::Array a;
-    for (const auto& v : values)
-    {
-      a.push_back(convert(v));
-    }
-    return a;
-  }
-  template <typename T, std::size_t N>
-  static Json convert(const std::array<T, N>& v)
-  {
-    return list(v);
-  }
-  template <typename T>
-  static Json convert(const std::vector<T>& v)
-  {
-    return list(v);
-  }
-  static Json convert(const std::map<std::string, double>& v)
-  {
-    return Json::Object(v.begin(), v.end());
-  }
-  template <typename T>
-  static Json convert(const T& o)
-    requires std::is_class_v<T>
-  {
-    ToJson to;
-    visit(to, o);
-    return std::move(to.Out);
-  }
-};
-
-struct FromJson
-{
-  const Json& In;
-
-  template <typename T>
-  void operator()(const char* key, T& value)
-  {
-    try
-    {
-      convert(this->In.at(key), value);
-    }
-    catch (const std::exception& e)
-    {
-      throw std::runtime_error("\"" + std::string(key) + "\": " + e.what());
-    }
-  }
-  /// What older files do not have.
-  template <typename T>
-  void later(const char* key, T& value)
-  {
-    if (this->In.has(key))
+    if (this->Paths)
     {
       (*this)(key, value);
     }
   }
 
-  static void convert(const Json& j, bool& v) { v = j.boolean(); }
-  static void convert(const Json& j, int& v)
+  template <typename T>
+  Json convert(const T& v) const
   {
-    const long long n = j.integer();
-    if (n != static_cast<int>(n))
+    if constexpr (std::is_enum_v<T>)
     {
-      throw std::runtime_error("a number is out of range");
+      return nameOf(v);
     }
-    v = static_cast<int>(n);
-  }
-  static void convert(const Json& j, std::int64_t& v) { v = j.integer(); }
-  static void convert(const Json& j, double& v) { v = j.number(); }
-  static void convert(const Json& j, std::string& v) { v = j.string(); }
-  static void convert(const Json& j, Likelihood& v)
-  {
-    v = fromName<Likelihood>(LikelihoodNames, j, "likelihood");
-  }
-  static void convert(const Json& j, Scale& v) { v = fromName<Scale>(ScaleNames, j, "scale"); }
-  static void convert(const Json& j, KLSchedule& v)
-  {
-    v = fromName<KLSchedule>(ScheduleNames, j, "KL schedule");
-  }
-  static void convert(const Json& j, Architecture& v)
-  {
-    v = fromName<Architecture>(ArchitectureNames, j, "network");
-  }
-  static void convert(const Json& j, Precision& v)
-  {
-    v = fromName<Precision>(PrecisionNames, j, "precision");
-  }
-  static void convert(const Json& j, BestBy& v) { v = fromName<BestBy>(BestByNames, j, "best_by"); }
-  static void convert(const Json& j, Symmetry& v)
-  {
-    v = fromName<Symmetry>(SymmetryNames, j, "symmetry");
-  }
-  static void convert(const Json& j, Ending& v) { v = fromName<Ending>(EndingNames, j, "ending"); }
-  static void convert(const Json& j, ScalarType& v)
-  {
-    v = fromName<ScalarType>(ScalarNames, j, "scalar type");
+    else if constexpr (std::is_floating_point_v<T>)
+    {
+      return v == std::floor(v) && std::abs(v) <= LargestWhole // 120, not 120.0
+        ? Json(static_cast<std::int64_t>(v))
+        : Json(v);
+    }
+    else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>)
+    {
+      return v;
+    }
+    else
+    {
+      ToJson to{ this->Paths };
+      visit(to, v);
+      return std::move(to.Out);
+    }
   }
   template <typename T, std::size_t N>
-  static void convert(const Json& j, std::array<T, N>& v)
+  Json convert(const std::array<T, N>& v) const
   {
-    if (j.array().size() != N)
-    {
-      throw std::runtime_error("a list has the wrong length");
-    }
-    for (std::size_t i = 0; i < N; ++i)
-    {
-      convert(j.array()[i], v[i]);
-    }
+    return this->list(v);
   }
   template <typename T>
-  static void convert(const Json& j, std::vector<T>& v)
+  Json convert(const std::vector<T>& v) const
   {
-    v.resize(j.array().size());
-    for (std::size_t i = 0; i < v.size(); ++i)
-    {
-      convert(j.array()[i], v[i]);
-    }
+    return this->list(v);
   }
-  static void convert(const Json& j, std::map<std::string, double>& v)
+  Json convert(const std::map<std::string, double>& v) const
   {
-    v.clear();
-    for (const auto& [key, value] : j.object())
+    Json o = Json::object();
+    for (const auto& [key, value] : v)
     {
-      v[key] = value.number();
+      o[key] = this->convert(value);
     }
+    return o;
   }
   template <typename T>
-  static void convert(const Json& j, T& o)
-    requires std::is_class_v<T>
+  Json list(const T& values) const
   {
-    FromJson from{ j };
-    visit(from, o);
+    Json a = Json::array();
+    for (const auto& v : values)
+    {
+      a.push_back(this->convert(v));
+    }
+    return a;
   }
 };
 
-void check(bool good, const char* what)
+/// Reads one object. What it says is refused where it is not allowed: nobody need have written the
+/// file in good faith.
+struct FromJson
 {
-  if (!good)
+  const Json& In;
+  std::string Path; ///< "network.", for messages
+
+  /// What needs no range: true or false, text, choices, objects.
+  template <typename T>
+  void operator()(const char* key, T& value)
+    requires std::is_same_v<T, bool> || std::is_same_v<T, std::string> || std::is_enum_v<T> ||
+    (std::is_class_v<T> && !requires { value.size(); })
   {
-    throw std::runtime_error(what);
+    (*this)(key, value, {});
   }
-}
+  template <typename T>
+  void operator()(const char* key, T& value, const Allowed& allowed)
+  {
+    convert(memberOf(this->In, key), value, this->Path + key, allowed);
+  }
+  /// What older files do not have.
+  template <typename T, typename... Range>
+  void later(const char* key, T& value, const Range&... allowed)
+  {
+    if (this->In.contains(key))
+    {
+      (*this)(key, value, allowed...);
+    }
+  }
+  /// Whatever a file says, no path of it is taken.
+  void path(const char*, std::string& value) { value.clear(); }
+
+  static void inside(double v, const std::string& what, const Allowed& allowed)
+  {
+    const auto text = [](double x) { return dumpJson(ToJson{ false }.convert(x)); };
+    if (!(v >= allowed.low && v <= allowed.high))
+    {
+      throw std::runtime_error(what + " is " + text(v) + "; it must be in [" + text(allowed.low) +
+        ", " + text(allowed.high) + "]");
+    }
+  }
+  static void few(std::size_t count, const std::string& what, std::size_t most)
+  {
+    if (count > most)
+    {
+      throw std::runtime_error(
+        what + " has " + std::to_string(count) + " entries; it may have " + std::to_string(most));
+    }
+  }
+
+  template <typename T>
+  static void convert(const Json& j, T& v, const std::string& what, const Allowed& allowed)
+  {
+    if constexpr (std::is_same_v<T, bool>)
+    {
+      v = booleanOf(j, what);
+    }
+    else if constexpr (std::is_integral_v<T>)
+    {
+      const std::int64_t n = integerOf(j, what);
+      inside(static_cast<double>(n), what, allowed);
+      inside(static_cast<double>(n), what,
+        { static_cast<double>(std::numeric_limits<T>::min()),
+          static_cast<double>(std::numeric_limits<T>::max()) });
+      v = static_cast<T>(n);
+    }
+    else if constexpr (std::is_enum_v<T>)
+    {
+      const std::string& text = stringOf(j, what);
+      const Names names = namesOf(v);
+      const auto found = std::find(names.begin(), names.end(), text);
+      if (found == names.end())
+      {
+        throw std::runtime_error(what + " is " + inQuotes(text) + ", which is not known");
+      }
+      v = static_cast<T>(found - names.begin());
+    }
+    else
+    {
+      FromJson from{ j, what + '.' };
+      visit(from, v);
+    }
+  }
+  static void convert(const Json& j, double& v, const std::string& what, const Allowed& allowed)
+  {
+    v = allowed.unknown ? numberOrNaNOf(j, what) : numberOf(j, what);
+    if (!std::isnan(v))
+    {
+      inside(v, what, allowed);
+    }
+  }
+  static void convert(const Json& j, std::string& v, const std::string& what, const Allowed&)
+  {
+    v = stringOf(j, what);
+    few(v.size(), what, LongestText);
+  }
+  template <typename T, std::size_t N>
+  static void convert(
+    const Json& j, std::array<T, N>& v, const std::string& what, const Allowed& allowed)
+  {
+    const Json::array_t& list = arrayOf(j, what);
+    if (list.size() != N)
+    {
+      throw std::runtime_error(what + " has " + std::to_string(list.size()) +
+        " entries; it must have " + std::to_string(N));
+    }
+    for (std::size_t i = 0; i < N; ++i)
+    {
+      convert(list[i], v[i], what + '[' + std::to_string(i) + ']', allowed);
+    }
+  }
+  template <typename T>
+  static void convert(
+    const Json& j, std::vector<T>& v, const std::string& what, const Allowed& allowed)
+  {
+    const Json::array_t& list = arrayOf(j, what);
+    few(list.size(), what, allowed.most);
+    v.resize(list.size());
+    for (std::size_t i = 0; i < v.size(); ++i)
+    {
+      convert(list[i], v[i], what + '[' + std::to_string(i) + ']', allowed);
+    }
+  }
+  static void convert(const Json& j, std::map<std::string, double>& v, const std::string& what,
+    const Allowed& allowed)
+  {
+    const Json::object_t& object = objectOf(j, what);
+    few(object.size(), what, allowed.most);
+    v.clear();
+    for (const auto& [key, value] : object)
+    {
+      few(key.size(), "a name in " + what, LongestText);
+      convert(value, v[key], what + '.' + key, allowed);
+    }
+  }
+};
 
 } // namespace
 
-const char* name(Likelihood likelihood) { return LikelihoodNames[static_cast<int>(likelihood)]; }
+const char* name(Likelihood likelihood) { return nameOf(likelihood); }
+const char* name(Architecture architecture) { return nameOf(architecture); }
+const char* name(ScalarType type) { return nameOf(type); }
+const char* name(Ending ending) { return nameOf(ending); }
 
-const char* name(Architecture architecture)
+std::string toJson(const ModelInfo& info)
 {
-  return ArchitectureNames[static_cast<int>(architecture)];
+  // So many rows that a file's header stays within what a reader allows: every second one, or
+  // fewer, of a very long history.
+  const std::size_t values = 22 + static_cast<std::size_t>(std::max(info.latentChannels(), 0)) +
+    (info.history.empty() ? 0 : info.history.back().measures.size());
+  const std::size_t most = 350000 / values, rows = info.history.size(), step = rows / most + 1;
+  if (step == 1)
+  {
+    return dumpJson(ToJson{ false }.convert(info));
+  }
+  ModelInfo shorter = info;
+  shorter.history.clear();
+  for (std::size_t i = (rows - 1) % step; i < rows; i += step) // the last one, too
+  {
+    shorter.history.push_back(info.history[i]);
+  }
+  return dumpJson(ToJson{ false }.convert(shorter));
 }
 
-const char* name(ScalarType type) { return ScalarNames[static_cast<int>(type)]; }
-
-const char* name(Ending ending) { return EndingNames[static_cast<int>(ending)]; }
-
-std::string toJson(const ModelInfo& info) { return ToJson::convert(info).dump(); }
-
-std::string toText(const TrainOptions& options) { return ToJson::convert(options).dump(); }
+std::string toText(const TrainOptions& options)
+{
+  return dumpJson(ToJson{ true }.convert(options));
+}
 
 ModelInfo modelInfoFromJson(const std::string& text)
 {
   ModelInfo info;
-  FromJson::convert(Json::parse(text), info);
-  const NetworkOptions& n = info.network;
-  check(n.dimensions == 2 || n.dimensions == 3, "the network is neither 2-D nor 3-D");
-  check(!info.channels.empty() && info.channels.size() <= 64 &&
-      static_cast<std::size_t>(n.channels) ==
-        (info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
-                                                    : info.channels.size()),
-    "the network's channels are not those of the data");
-  check(n.latentStride == 4 || n.latentStride == 8 || n.latentStride == 16 || n.latentStride == 32,
-    "the latent stride is not 4, 8, 16 or 32");
-  check(n.blockSize >= 2 && n.blockSize <= 128, "the block size is outside [2, 128]");
-  check(n.hiddenUnits >= 0 && n.hiddenUnits <= 65536, "the hidden units are outside [0, 65536]");
-  check(n.codes >= 0 && n.codes <= 65536, "the codes are outside [0, 65536]");
-  check(n.width >= 8 && n.width <= 512, "the network's width is outside [8, 512]");
-  check(n.blocks >= 1 && n.blocks <= 8, "the network's blocks are outside [1, 8]");
-  check(n.latentChannels >= 1 && n.latentChannels <= 64,
-    "the network's latent channels are outside [1, 64]");
-  check(info.likelihood != Likelihood::Automatic, "the likelihood was not chosen");
-  check((info.likelihood != Likelihood::Gaussian && info.likelihood != Likelihood::Laplace) ||
-      info.sigma.size() == info.channels.size(),
-    "there is no width of the likelihood for each channel");
-  for (const ChannelInfo& c : info.channels)
-  {
-    check(c.scale != 0 && c.scale == c.scale, "a channel's scale is zero or not a number");
-    check(info.likelihood == Likelihood::Bernoulli
-        ? c.phases.size() == 2
-        : (info.likelihood == Likelihood::Categorical) == (c.phases.size() > 2),
-      "a channel's phases do not fit the likelihood");
-    check(
-      c.fractions.size() == c.phases.size(), "a channel's fractions are not those of its phases");
-    check(std::is_sorted(c.phases.begin(), c.phases.end()), "a channel's phases are not ascending");
-  }
+  const Json json = parseJson(text);
+  FromJson from{ json, {} };
+  visit(from, info);
+  checkConsistent(info);
   return info;
 }
 
@@ -427,11 +489,11 @@ std::string fingerprint(const std::vector<Volume>& volumes,
   for (std::size_t i = 0; i < volumes.size(); ++i)
   {
     const Volume& v = volumes[i];
-    ToJson to;
+    ToJson to{ true };
     to("dims", v.dims);
     to("spacing", v.spacing);
     to("cell_data", v.cellData);
-    text += Json(std::move(to.Out)).dump();
+    text += dumpJson(to.Out);
     for (const Channel& c : v.channels)
     {
       text += c.array + '/' + std::to_string(c.component) + '/' + name(c.type) + '/';

@@ -169,6 +169,12 @@ struct SessionOptions
   bool saveOptimizer = false;     ///< keep the optimiser's state when a training has run to its end
 };
 
+/// What may be taken from a model file.
+struct LoadOptions
+{
+  bool allowTorchScript = false; ///< networks that are programs
+};
+
 /// How inference runs.
 struct RunOptions
 {

@@ -4,9 +4,24 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vae
 {
+namespace
+{
+
+/// To a whole number, the largest if it is too large.
+template <typename T>
+T rounded(double v)
+{
+  constexpr auto most = static_cast<double>(std::numeric_limits<T>::max());
+  return v >= most ? std::numeric_limits<T>::max()
+    : v <= -most   ? -std::numeric_limits<T>::max()
+                   : static_cast<T>(std::round(v));
+}
+
+} // namespace
 
 Plan planOf(const TrainOptions& options, int bytes)
 {
@@ -23,33 +38,30 @@ Plan planOf(const TrainOptions& options, int bytes)
     biases += out;
     products += in * out * taps * cells;
   };
-  const auto residual = [&](double channels, double cells, int count)
+  const auto residual = [&](double channels, double cells, double count)
   {
-    for (int i = 0; i < count; ++i)
-    {
-      conv(channels, channels, kernel, cells);
-      conv(channels, channels, kernel, cells);
-      biases += 2 * channels;         // of the norm
-      stored += 5 * channels * cells; // norm in and out, two activations, what lies between
-    }
+    weights += count * 2 * channels * channels * kernel;
+    biases += count * 4 * channels; // of two convolutions and the norm
+    products += count * 2 * channels * channels * kernel * cells;
+    stored += count * 5 * channels * cells; // norm in and out, two activations, what is between
   };
-  const auto channels = [&](int level)
-  { return static_cast<double>(n.width << std::min(level, 2)); };
-  int reach = 0; // voxels on each side that a latent vector sees beyond its own
+  const double blocks = n.blocks;
+  const auto channels = [&](int level) { return n.width * std::pow(2., std::min(level, 2)); };
+  double reach = 0; // voxels on each side that a latent vector sees beyond its own
   if (n.architecture == Architecture::Field || n.architecture == Architecture::Vector)
   {
     const bool field = n.architecture == Architecture::Field;
     int rest = (field ? n.latentStride : n.blockSize) / n.fold();
     double cells = 1;
-    int size = n.fold(); // voxels of a cell
+    double size = n.fold(); // voxels of a cell
     conv(folded, n.width, kernel, cells);
     conv(n.width, folded, kernel, cells);
     reach += size;
     for (int level = 0;; ++level)
     {
-      residual(channels(level), cells, 2 * n.blocks + (level == 0));
-      reach += 2 * n.blocks * size;
-      if (field ? rest == 1 : rest <= 4 || rest % 2 != 0)
+      residual(channels(level), cells, 2 * blocks + (level == 0 ? 1 : 0));
+      reach += 2 * blocks * size;
+      if (field ? rest <= 1 : rest <= 4 || rest % 2 != 0)
       {
         const double last = channels(level);
         if (field)
@@ -91,16 +103,29 @@ Plan planOf(const TrainOptions& options, int bytes)
   }
 
   Plan plan;
-  plan.parameters = std::llround(weights + biases);
-  plan.receptiveField = n.stride() + 2 * reach;
+  plan.parameters = rounded<std::int64_t>(weights + biases);
+  plan.receptiveField = rounded<int>(n.stride() + 2 * reach);
   plan.operationsPerVoxel = 3 * 2 * products / fold; // forward, and twice that backward
-  plan.voxelsPerStep = std::llround(options.batch() * std::pow(options.patch(), n.dimensions));
+  plan.voxelsPerStep =
+    rounded<std::int64_t>(options.batch() * std::pow(options.patch(), n.dimensions));
   plan.modelMemory = 4. * 4 * static_cast<double>(plan.parameters);
   // Beside those of the blocks: the stem; data, logits and their gradients in float32.
   const double rest = 2. * n.width + folded;
   plan.batchMemory = static_cast<double>(plan.voxelsPerStep) / fold *
     (bytes * (2 * stored + rest) + 4. * 4 * folded);
   return plan;
+}
+
+double storedBytes(const NetworkOptions& network)
+{
+  if (network.architecture == Architecture::TorchScript)
+  {
+    return 0;
+  }
+  TrainOptions options;
+  options.network = network;
+  const double codes = network.codes, codebook = codes + 2 * codes * network.latentChannels;
+  return 4 * (static_cast<double>(planOf(options).parameters) + codebook);
 }
 
 } // namespace vae

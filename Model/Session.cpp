@@ -190,7 +190,7 @@ void Session::prepare(bool live)
   {
     try
     {
-      auto found = door.load(file);
+      auto found = door.load(file, { this->Options.allowTorchScript });
       const ModelInfo& info = found->info();
       if (info.fingerprint == wanted)
       {

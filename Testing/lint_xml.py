@@ -28,6 +28,7 @@ def cxx_defaults(struct):
 DEFAULTS = {
     "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
                  **cxx_defaults("SessionOptions")},
+    "VAEModelReader": cxx_defaults("LoadOptions"),
     "VAEReconstruct": {**cxx_defaults("RunOptions"), **cxx_defaults("ReconstructOptions")},
     "VAEEncode": cxx_defaults("RunOptions"),
     "VAEDecode": cxx_defaults("RunOptions"),

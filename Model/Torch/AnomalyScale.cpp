@@ -92,6 +92,11 @@ AnomalyScale AnomalyScale::fromTensor(const at::Tensor& quantiles)
   {
     throw std::runtime_error("the quantiles of the anomaly scores have the wrong shape");
   }
+  const at::Tensor steps = quantiles.diff() + 1e-4 * quantiles.abs().amax(-1, true);
+  if (!quantiles.isfinite().all().item<bool>() || !steps.ge(0).all().item<bool>())
+  {
+    throw std::runtime_error("the quantiles of the anomaly scores are not ascending numbers");
+  }
   AnomalyScale scale;
   scale.Quantiles = quantiles.contiguous();
   return scale;

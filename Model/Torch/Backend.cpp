@@ -36,9 +36,9 @@ public:
   {
     return vae::measureSpeed(device, precision, threads, monitor);
   }
-  std::shared_ptr<const Model> load(const std::string& path) override
+  std::shared_ptr<const Model> load(const std::string& path, const LoadOptions& options) override
   {
-    return TorchModel::load(path);
+    return TorchModel::load(path, options);
   }
   statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag,
     bool periodic, const RunOptions& run, const Monitor& monitor) override

@@ -72,6 +72,19 @@ FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
   add(this->After, "after", width, 2);
 }
 
+double FlowNetwork::parametersOf(int dimensions, std::int64_t latentChannels, std::int64_t width)
+{
+  const double kernel = std::pow(3, dimensions), half = std::pow(2, dimensions);
+  const auto latent = static_cast<double>(latentChannels), fine = static_cast<double>(width),
+             coarse = 2 * fine;
+  const auto layer = [](double in, double out, double taps) { return in * out * taps + out; };
+  const auto block = [&](double channels)
+  { return 2 * layer(channels, channels, kernel) + 4 * channels + layer(Times, 2 * channels, 1); };
+  return layer(2 * Frequencies, Times, 1) + layer(Times, Times, 1) +
+    layer(2 * latent + 2, fine, kernel) + layer(fine, coarse, half) + layer(coarse, fine, half) +
+    layer(fine, latent, kernel) + 2 * fine + 4 * block(fine) + 4 * block(coarse);
+}
+
 void FlowNetwork::initialise(const at::Generator& generator)
 {
   initialiseLayers(*this, generator);

@@ -33,6 +33,8 @@ class FlowNetwork : public torch::nn::Module
 {
 public:
   FlowNetwork(int dimensions, int latentChannels, int width); ///< all weights zero
+  /// How many numbers such a network has, without making it.
+  static double parametersOf(int dimensions, std::int64_t latentChannels, std::int64_t width);
 
   void initialise(const at::Generator& generator);
 

@@ -518,15 +518,46 @@ std::map<std::string, at::Tensor> LatentField::tensors() const
     { "threshold", at::full({ 1 }, this->Threshold) } };
 }
 
-LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-  const at::Tensor& posteriorVariance, double amplitude, double threshold)
+namespace
 {
-  const bool good = quantiles.dim() == 2 && quantiles.size(1) == Scores && covariance.dim() == 5 &&
-    covariance.size(0) == quantiles.size(0) && covariance.size(1) == quantiles.size(0) &&
-    (!posteriorVariance.defined() || posteriorVariance.sizes() == quantiles.sizes().slice(0, 1));
-  if (!good)
+
+/// Ascending along the last axis, but for rounding.
+bool ascending(const at::Tensor& quantiles)
+{
+  const at::Tensor steps = quantiles.diff();
+  return (steps + 1e-4 * quantiles.abs().amax(-1, true)).ge(0).all().item<bool>();
+}
+
+bool within(const at::Tensor& t, double low, double high)
+{
+  return t.ge(low).all().item<bool>() && t.le(high).all().item<bool>();
+}
+
+} // namespace
+
+LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
+  const at::Tensor& posteriorVariance, double amplitude, double threshold, std::int64_t wanted)
+{
+  constexpr std::int64_t largestRadius = 32;
+  constexpr double largest = 1e6; // of a latent value, and of what should be a correlation
+  const std::int64_t channels = wanted > 0 || quantiles.dim() != 2 ? wanted : quantiles.size(0);
+  const at::IntArrayRef lags = covariance.sizes().slice(std::min<std::size_t>(2, covariance.dim()));
+  const bool shaped = quantiles.sizes() == at::IntArrayRef({ channels, Scores }) &&
+    covariance.dim() == 5 && covariance.size(0) == channels && covariance.size(1) == channels &&
+    std::all_of(lags.begin(), lags.end(),
+      [](std::int64_t n) { return n % 2 == 1 && n <= 2 * largestRadius + 1; }) &&
+    (!posteriorVariance.defined() || posteriorVariance.sizes() == at::IntArrayRef({ channels }));
+  if (!shaped)
   {
     throw std::runtime_error("the statistics of the latent field have the wrong shape");
+  }
+  const bool sound = within(quantiles, -largest, largest) && ascending(quantiles) &&
+    within(covariance, -largest, largest) && amplitude > 0 && amplitude <= 100 &&
+    std::abs(threshold) <= 1000 &&
+    (!posteriorVariance.defined() || within(posteriorVariance, 0, largest));
+  if (!sound)
+  {
+    throw std::runtime_error("the statistics of the latent field have impossible values");
   }
   LatentField field;
   field.Quantiles = quantiles;

@@ -80,8 +80,10 @@ public:
     const at::Tensor& known, const at::Tensor& where, const Group& group, double temperature) const;
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
+  /// \throws std::runtime_error if they are not those of a field of so many channels (0: any)
   static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-    const at::Tensor& posteriorVariance = {}, double amplitude = 1, double threshold = 0);
+    const at::Tensor& posteriorVariance = {}, double amplitude = 1, double threshold = 0,
+    std::int64_t channels = 0);
 
 private:
   /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one

@@ -231,7 +231,7 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
     return found->second;
   };
   const at::Tensor first = get("network.in.bias");
-  if (first.dim() != 1 || first.size(0) < 1 || first.size(0) > 4096)
+  if (first.dim() != 1 || !possible(first.size(0)))
   {
     throw std::runtime_error("tensor \"network.in.bias\" of the learned prior has the wrong shape");
   }
@@ -254,8 +254,15 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   load("mean", prior->Mean);
   load("scale", prior->Scale);
   load("trend_scale", prior->TrendScale);
+  if (!prior->Scale.ge(0).all().item<bool>() || !(prior->TrendScale[1].item<float>() > 0))
+  {
+    throw std::runtime_error("the learned prior has a scale that is not above 0");
+  }
   const auto field = [&](const std::string& prefix)
-  { return LatentField::fromTensors(get(prefix + "quantiles"), get(prefix + "covariance")); };
+  {
+    return LatentField::fromTensors(
+      get(prefix + "quantiles"), get(prefix + "covariance"), {}, 1, 0, 1);
+  };
   prior->Local = field(LocalPrefix);
   prior->Told = field(ToldPrefix);
   return prior;

@@ -59,7 +59,9 @@ public:
   static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
-  /// \throws std::runtime_error if a tensor is missing or has the wrong shape
+  /// Whether its network may have so many channels.
+  static bool possible(std::int64_t width) { return width >= 1 && width <= 4096; }
+  /// \throws std::runtime_error if a tensor is missing, or has the wrong shape or values
   static std::shared_ptr<const LearnedPrior> fromTensors(
     const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels);
 

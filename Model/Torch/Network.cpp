@@ -85,7 +85,7 @@ std::vector<std::pair<std::string, at::Tensor>> Network::tensors() const
   return all;
 }
 
-NetworkPtr makeNetwork(const NetworkOptions& options)
+NetworkPtr makeNetwork(const NetworkOptions& options, std::shared_ptr<const Scripts> scripts)
 {
   switch (options.architecture)
   {
@@ -96,7 +96,7 @@ NetworkPtr makeNetwork(const NetworkOptions& options)
     case Architecture::Dense:
       return makeDenseNetwork(options);
     case Architecture::TorchScript:
-      return makeScriptNetwork(options);
+      return makeScriptNetwork(options, scripts ? std::move(scripts) : readScripts(options));
   }
   throw std::invalid_argument("unknown architecture");
 }
@@ -104,7 +104,7 @@ NetworkPtr makeNetwork(const NetworkOptions& options)
 NetworkPtr copyOf(const Network& network, const NetworkOptions& options)
 {
   const c10::NoGradGuard guard;
-  NetworkPtr copy = makeNetwork(options);
+  NetworkPtr copy = makeNetwork(options, network.scripts());
   const auto from = network.tensors(), to = copy->tensors();
   for (std::size_t i = 0; i < to.size(); ++i)
   {

@@ -23,6 +23,12 @@ struct Halo
   std::vector<std::int64_t> low, high;
 };
 
+/// A user's own encoder and decoder, as their files have them. They are programs.
+struct Scripts
+{
+  std::string encoder, decoder;
+};
+
 /// An encoder and a decoder. Data are folded: [batch, channels * fold^d, size / fold...]; latents
 /// are [batch, latent, size / stride...].
 class Network : public torch::nn::Module
@@ -59,6 +65,9 @@ public:
   at::Tensor codeUse;  ///< [codes]: moving average of how often each is the nearest
   at::Tensor codeSum;  ///< [codes, latent]: of the sum of the latent vectors that it is nearest to
 
+  /// What a copy or a file must hold beside the tensors, or null.
+  virtual std::shared_ptr<const Scripts> scripts() const { return nullptr; }
+
   /// Everything a copy or a file must hold: parameters and buffers.
   std::vector<std::pair<std::string, at::Tensor>> tensors() const;
 
@@ -70,7 +79,10 @@ protected:
 };
 using NetworkPtr = std::shared_ptr<Network>;
 
-NetworkPtr makeNetwork(const NetworkOptions& options); ///< of the architecture that they name
+/// Of the architecture that they name. TorchScript: of `scripts`, or else of those in the files
+/// that the options name.
+NetworkPtr makeNetwork(
+  const NetworkOptions& options, std::shared_ptr<const Scripts> scripts = nullptr);
 NetworkPtr copyOf(const Network& network, const NetworkOptions& options);
 
 /// Latent vectors as rows: [batch, latent, cells...] to [batch * cells, latent]. Cells of the same

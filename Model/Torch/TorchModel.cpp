@@ -3,6 +3,7 @@
 #include "TorchModel.h"
 
 #include "../ModelFile.h"
+#include "FileNames.h"
 #include "Reconstruction.h"
 
 #include <ATen/Functions.h>
@@ -13,32 +14,7 @@ namespace vae
 namespace
 {
 
-constexpr const char* Format = "vae-paraview-5";
-constexpr const char* PriorPrefix = "prior.random_field.";
-constexpr const char* LearnedPrefix = "prior.learned.";
-constexpr const char* AnomalyQuantiles = "anomaly.quantiles";
-constexpr const char* TrainingPrefix = "training.";
-
 NamedTensor store(const at::Tensor& t) { return { t.sizes().vec(), valuesOf(t) }; }
-
-at::Tensor restore(const NamedTensor& t)
-{
-  return at::from_blob(const_cast<float*>(t.values.data()), t.shape, at::kFloat).clone();
-}
-
-/// All tensors whose names begin with `prefix`, by the rest of their names.
-std::map<std::string, at::Tensor> restoreAll(const ModelFile& file, const std::string& prefix)
-{
-  std::map<std::string, at::Tensor> found;
-  for (const auto& [name, tensor] : file.tensors)
-  {
-    if (name.compare(0, prefix.size(), prefix) == 0)
-    {
-      found[name.substr(prefix.size())] = restore(tensor);
-    }
-  }
-  return found;
-}
 
 } // namespace
 
@@ -174,106 +150,44 @@ std::vector<LatentStatistics> TorchModel::latentStatistics() const
 void TorchModel::save(const std::string& path) const
 {
   ModelFile file;
-  file.metadata["format"] = Format;
+  file.metadata["format"] = parts::Format;
   file.metadata["model"] = toJson(this->Info);
   for (const auto& [name, tensor] : this->Net->tensors())
   {
     file.tensors[name] = store(tensor);
   }
+  if (const auto scripts = this->Net->scripts())
+  {
+    file.bytes[parts::ScriptEncoder] = scripts->encoder;
+    file.bytes[parts::ScriptDecoder] = scripts->decoder;
+  }
   if (this->Field)
   {
     for (const auto& [name, tensor] : this->Field->tensors())
     {
-      file.tensors[PriorPrefix + name] = store(tensor);
+      file.tensors[parts::FieldPrefix + name] = store(tensor);
     }
   }
   if (this->Learned)
   {
     for (const auto& [name, tensor] : this->Learned->tensors())
     {
-      file.tensors[LearnedPrefix + name] = store(tensor);
+      file.tensors[parts::LearnedPrefix + name] = store(tensor);
     }
   }
   if (this->Anomalies)
   {
-    file.tensors[AnomalyQuantiles] = store(this->Anomalies->quantiles());
+    file.tensors[parts::AnomalyQuantiles] = store(this->Anomalies->quantiles());
   }
   if (this->Training)
   {
     file.metadata["training"] = this->Training->json;
     for (const auto& [name, tensor] : this->Training->tensors)
     {
-      file.tensors[TrainingPrefix + name] = store(tensor);
+      file.tensors[parts::TrainingPrefix + name] = store(tensor);
     }
   }
   writeModelFile(path, file);
-}
-
-std::shared_ptr<const TorchModel> TorchModel::load(const std::string& path)
-{
-  const ModelFile file = readModelFile(path);
-  const auto format = file.metadata.find("format");
-  if (format == file.metadata.end() || format->second != Format || !file.metadata.count("model"))
-  {
-    throw std::runtime_error(path + ": is a safetensors file, but not a VAE model (format " +
-      (format == file.metadata.end() ? "missing" : "\"" + format->second + "\"") + ", expected \"" +
-      Format + "\")");
-  }
-  try
-  {
-    ModelInfo info = modelInfoFromJson(file.metadata.at("model"));
-    NetworkPtr network = makeNetwork(info.network);
-    const c10::NoGradGuard guard;
-    for (const auto& [name, tensor] : network->tensors())
-    {
-      const auto found = file.tensors.find(name);
-      if (found == file.tensors.end())
-      {
-        throw std::runtime_error("tensor \"" + name + "\" is missing");
-      }
-      if (tensor.sizes() != at::IntArrayRef(found->second.shape))
-      {
-        throw std::runtime_error("tensor \"" + name + "\" has the wrong shape");
-      }
-      at::Tensor(tensor).copy_(restore(found->second));
-    }
-    auto model = std::make_shared<TorchModel>(std::move(info), std::move(network));
-    const auto quantiles = file.tensors.find(std::string(PriorPrefix) + "quantiles");
-    const auto covariance = file.tensors.find(std::string(PriorPrefix) + "covariance");
-    if (quantiles != file.tensors.end() && covariance != file.tensors.end())
-    {
-      const auto variance = file.tensors.find(std::string(PriorPrefix) + "posterior_variance"),
-                 amplitude = file.tensors.find(std::string(PriorPrefix) + "amplitude"),
-                 threshold = file.tensors.find(std::string(PriorPrefix) + "threshold");
-      model->Field =
-        LatentField::fromTensors(restore(quantiles->second), restore(covariance->second),
-          variance != file.tensors.end() ? restore(variance->second) : at::Tensor(),
-          amplitude != file.tensors.end() ? amplitude->second.values.at(0) : 1,
-          threshold != file.tensors.end() ? threshold->second.values.at(0) : 0);
-    }
-    const std::map<std::string, at::Tensor> learned = restoreAll(file, LearnedPrefix);
-    if (!learned.empty())
-    {
-      model->Learned = LearnedPrior::fromTensors(
-        learned, model->Info.network.dimensions, model->Info.latentChannels());
-    }
-    if (const auto found = file.tensors.find(AnomalyQuantiles); found != file.tensors.end())
-    {
-      model->Anomalies = AnomalyScale::fromTensor(restore(found->second));
-    }
-    if (const auto training = file.metadata.find("training"); training != file.metadata.end())
-    {
-      auto state = std::make_shared<TrainingState>();
-      state->json = training->second;
-      state->tensors = restoreAll(file, TrainingPrefix);
-      model->Training = std::move(state);
-    }
-    return model;
-  }
-  catch (const std::exception& e)
-  {
-    throw std::runtime_error(path + ": is not a usable VAE model: " + e.what());
-  }
 }
 
 } // namespace vae

@@ -28,7 +28,8 @@ class TorchModel : public Model
 {
 public:
   TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
-  static std::shared_ptr<const TorchModel> load(const std::string& path);
+  static std::shared_ptr<const TorchModel> load(
+    const std::string& path, const LoadOptions& options = {});
 
   /// Measure the latent field of the training volume, for sample(), and what else the end of a
   /// training measures: of all of it, or its field alone, of a block in its middle with about

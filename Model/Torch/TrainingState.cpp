@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TorchTrainer.h"
 
-#include "../Json.h"
+#include "../JsonText.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -64,28 +64,26 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
   if (this->Prior)
   {
     store("prior", this->Prior->tensors());
-    prior = Json::Object{ { "steps", static_cast<long>(this->Prior->steps()) },
-      { "seconds", this->PriorSeconds }, { "loss", this->Running.priorLoss },
-      { "random", this->Prior->random() }, { "noise", toHex(this->Prior->noise()) } };
+    prior = Json{ { "steps", this->Prior->steps() }, { "seconds", this->PriorSeconds },
+      { "loss", this->Running.priorLoss }, { "random", this->Prior->random() },
+      { "noise", toHex(this->Prior->noise()) } };
   }
-  state->json = Json(
-    Json::Object{
-      { "step", static_cast<long>(this->Step) },
-      { "seconds", this->Seconds },
-      { "running",
-        Json::Array{ this->Running.loss, this->Running.reconstruction, this->Running.kl,
-          this->Running.seconds, this->Running.voxelsPerSecond } },
-      { "measures", Json::Object(this->Running.measures.begin(), this->Running.measures.end()) },
-      { "best_loss", this->BestLoss },
-      { "first_loss", this->FirstLoss },
-      { "lowest_loss", this->LowestLoss },
-      { "rate_factor", this->RateFactor },
-      { "random", random.str() },
-      { "noise", toHex(this->Noise.get_state()) },
-      { "network_ending", static_cast<int>(this->NetworkEnding) },
-      { "prior", prior },
-    })
-                  .dump();
+  state->json = dumpJson(Json{
+    { "step", this->Step },
+    { "seconds", this->Seconds },
+    { "running",
+      { this->Running.loss, this->Running.reconstruction, this->Running.kl, this->Running.seconds,
+        this->Running.voxelsPerSecond } },
+    { "measures", this->Running.measures },
+    { "best_loss", this->BestLoss },
+    { "first_loss", this->FirstLoss },
+    { "lowest_loss", this->LowestLoss },
+    { "rate_factor", this->RateFactor },
+    { "random", random.str() },
+    { "noise", toHex(this->Noise.get_state()) },
+    { "network_ending", static_cast<int>(this->NetworkEnding) },
+    { "prior", prior },
+  });
   return state;
 }
 
@@ -106,39 +104,31 @@ void TorchTrainer::restore(const TrainingState& state)
       at::Tensor(tensors[i]).copy_(found->second);
     }
   };
-  const Json json = Json::parse(state.json);
-  const auto numbers = [&](const char* key)
-  {
-    std::vector<double> values;
-    for (const Json& v : json.at(key).array())
-    {
-      values.push_back(v.number());
-    }
-    return values;
-  };
+  const Json json = parseJson(state.json);
+  const auto number = [&](const char* key) { return numberOrNaNOf(memberOf(json, key), key); };
   load("weights", this->weights());
   load("optimizer", this->Optimiser->state());
-  this->Step = json.at("step").integer();
-  this->Seconds = json.at("seconds").number();
-  const std::vector<double> running = numbers("running");
+  this->Step = integerOf(memberOf(json, "step"), "step");
+  this->Seconds = number("seconds");
+  const Json::array_t& running = arrayOf(memberOf(json, "running"), "running");
   if (running.size() != 5)
   {
     throw std::invalid_argument(
       "Initial Model cannot be gone on from: a list in its training state has the wrong length");
   }
-  this->Running.loss = running[0];
-  this->Running.reconstruction = running[1];
-  this->Running.kl = running[2];
-  this->Running.seconds = running[3];
-  this->Running.voxelsPerSecond = running[4];
-  for (const auto& [name, value] : json.at("measures").object())
+  this->Running.loss = numberOrNaNOf(running[0], "running");
+  this->Running.reconstruction = numberOrNaNOf(running[1], "running");
+  this->Running.kl = numberOrNaNOf(running[2], "running");
+  this->Running.seconds = numberOrNaNOf(running[3], "running");
+  this->Running.voxelsPerSecond = numberOrNaNOf(running[4], "running");
+  for (const auto& [name, value] : objectOf(memberOf(json, "measures"), "measures"))
   {
-    this->Running.measures[name] = value.number();
+    this->Running.measures[name] = numberOrNaNOf(value, name);
   }
-  this->BestLoss = json.at("best_loss").number();
-  this->FirstLoss = json.at("first_loss").number();
-  this->LowestLoss = json.at("lowest_loss").number();
-  this->RateFactor = json.at("rate_factor").number();
+  this->BestLoss = number("best_loss");
+  this->FirstLoss = number("first_loss");
+  this->LowestLoss = number("lowest_loss");
+  this->RateFactor = number("rate_factor");
   this->Info.sigma = this->Seen->scales();
   if (state.tensors.count("best.0"))
   {
@@ -149,29 +139,31 @@ void TorchTrainer::restore(const TrainingState& state)
   {
     this->Info.bestEpoch = 0;
   }
-  std::istringstream(json.at("random").string()) >> this->Random;
-  this->Noise.set_state(fromHex(json.at("noise").string()));
-  const Json& prior = json.at("prior");
-  this->PriorSeconds = prior.isNull() ? 0 : prior.at("seconds").number();
-  const auto ending = static_cast<Ending>(json.at("network_ending").integer());
+  std::istringstream(stringOf(memberOf(json, "random"), "random")) >> this->Random;
+  this->Noise.set_state(fromHex(stringOf(memberOf(json, "noise"), "noise")));
+  const Json& prior = memberOf(json, "prior");
+  this->PriorSeconds = prior.is_null() ? 0 : numberOrNaNOf(memberOf(prior, "seconds"), "seconds");
+  const auto ending =
+    static_cast<Ending>(integerOf(memberOf(json, "network_ending"), "network_ending"));
   const bool over = ending == Ending::Patience ||
     (ending == Ending::Budget && this->networkProgress(this->Seconds - this->PriorSeconds) >= 1);
   if (over)
   {
     this->NetworkEnding = ending;
   }
-  if (over && !prior.isNull())
+  if (over && !prior.is_null())
   {
     const auto [network, seen] = this->bestNetwork();
     this->Prior =
       std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
     load("prior", this->Prior->tensors());
-    this->Prior->restore(prior.at("steps").integer(), prior.at("random").string(),
-      fromHex(prior.at("noise").string()));
+    this->Prior->restore(integerOf(memberOf(prior, "steps"), "steps"),
+      stringOf(memberOf(prior, "random"), "random"),
+      fromHex(stringOf(memberOf(prior, "noise"), "noise")));
     this->Info.priorSteps = this->Prior->steps();
-    this->Running.priorLoss = prior.at("loss").number();
+    this->Running.priorLoss = numberOrNaNOf(memberOf(prior, "loss"), "loss");
   }
-  else if (!prior.isNull())
+  else if (!prior.is_null())
   {
     // The limits are larger now: the network goes on, and its prior begins anew after it.
     this->Seconds -= this->PriorSeconds;

@@ -25,6 +25,7 @@ inline std::shared_ptr<vae::TorchModel> randomModel(const vae::Volume& volume, i
   info.network.latentChannels = 3;
   info.network.channels = static_cast<int>(volume.channels.size());
   info.likelihood = likelihood;
+  info.trainingDims = volume.dims;
   for (const vae::Channel& c : volume.channels)
   {
     vae::ChannelInfo channel;

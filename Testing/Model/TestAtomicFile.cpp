@@ -5,6 +5,7 @@
 // save the same file meanwhile.
 #include "AtomicFile.h"
 #include "ModelFile.h"
+#include "WholeFile.h"
 
 #include <gtest/gtest.h>
 
@@ -156,7 +157,7 @@ ModelFile numbered(int n)
 /// The number of a file that is whole, and of one writer. \throws otherwise
 int numberOf(const std::string& path)
 {
-  const ModelFile file = readModelFile(path);
+  const ModelFile file = test::readModelFile(path);
   const int n = std::stoi(file.metadata.at("number"));
   const ModelFile whole = numbered(n);
   for (const auto& [name, tensor] : whole.tensors)

@@ -385,8 +385,26 @@ TEST(Networks, TorchScriptIsTrainedAndRefusedUnlessAllowed)
   EXPECT_EQ(model->info().parameters, 4 * 64 + 64 * 2);
   const std::string file = folder + "vae_script.safetensors";
   model->save(file);
-  EXPECT_EQ(TorchModel::load(file)->encode(v, {}, {}).mean, model->encode(v, {}).mean)
+  // The file is enough, and says nothing of where the scripts were.
+  std::filesystem::remove(o.network.encoderFile);
+  std::filesystem::remove(o.network.decoderFile);
+  const auto back = TorchModel::load(file, { .allowTorchScript = true });
+  EXPECT_EQ(back->encode(v, {}, {}).mean, model->encode(v, {}).mean)
     << "the trained weights are in the model file, not those of the scripts";
+  EXPECT_EQ(toJson(back->info()).find("vae_encoder.pt"), std::string::npos);
+  back->save(file); // and so on
+  EXPECT_NO_THROW(TorchModel::load(file, { .allowTorchScript = true }));
+  try
+  {
+    TorchModel::load(file);
+    FAIL() << "TorchScript ran without leave";
+  }
+  catch (const std::runtime_error& e)
+  {
+    EXPECT_NE(std::string(e.what()).find("Allow TorchScript is off"), std::string::npos)
+      << e.what();
+  }
+  writeScripts(o.network.encoderFile, o.network.decoderFile);
 
   TrainOptions wrong = o;
   wrong.network.latentChannels = 3;

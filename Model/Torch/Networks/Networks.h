@@ -23,7 +23,9 @@ NetworkPtr makeDenseNetwork(const NetworkOptions& options);
 /// The user's own pair of TorchScript modules. encoder: [batch, channels, block...] to [batch, 2
 /// latent] (means, then log variances); decoder: [batch, latent] to [batch, channels, block...].
 /// \throws std::invalid_argument naming the file and what is wrong with it
-NetworkPtr makeScriptNetwork(const NetworkOptions& options);
+NetworkPtr makeScriptNetwork(const NetworkOptions& options, std::shared_ptr<const Scripts> scripts);
+/// Of the files that the options name. \throws the same
+std::shared_ptr<const Scripts> readScripts(const NetworkOptions& options);
 
 ///@{
 /// Between a volume of blocks and a batch of them: [batch, channels, cells * size...] and [batch *

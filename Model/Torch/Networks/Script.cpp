@@ -9,6 +9,10 @@
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 
 namespace vae
@@ -16,31 +20,50 @@ namespace vae
 namespace
 {
 
-torch::jit::Module loadScript(const std::string& label, const std::string& path)
+[[noreturn]] void noModule(const char* label, const std::string& path, const std::string& why)
+{
+  throw std::invalid_argument(label +
+    (path.empty() ? " of the model file" : " is '" + path + "', which") +
+    " is not a TorchScript module: " + why.substr(0, why.find('\n')));
+}
+
+std::string readScript(const char* label, const std::string& path)
 {
   if (path.empty())
   {
-    throw std::invalid_argument("Network is TorchScript, but " + label + " is empty");
+    throw std::invalid_argument(std::string("Network is TorchScript, but ") + label + " is empty");
   }
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream content;
+  if (!in || !(content << in.rdbuf()))
+  {
+    noModule(label, path, std::strerror(errno));
+  }
+  return content.str();
+}
+
+torch::jit::Module parseScript(
+  const char* label, const std::string& path, const std::string& content)
+{
   try
   {
-    return torch::jit::load(path, at::kCPU);
+    std::istringstream in(content);
+    return torch::jit::load(in, at::kCPU);
   }
   catch (const std::exception& e)
   {
-    const std::string what = e.what();
-    throw std::invalid_argument(label + " is '" + path +
-      "', which is not a TorchScript module: " + what.substr(0, what.find('\n')));
+    noModule(label, path, e.what());
   }
 }
 
 class ScriptNetwork : public Network
 {
 public:
-  explicit ScriptNetwork(const NetworkOptions& o)
+  ScriptNetwork(const NetworkOptions& o, std::shared_ptr<const Scripts> scripts)
     : Network(o)
-    , Encoder(loadScript("Encoder File", o.encoderFile))
-    , Decoder(loadScript("Decoder File", o.decoderFile))
+    , Source(std::move(scripts))
+    , Encoder(parseScript("Encoder File", o.encoderFile, this->Source->encoder))
+    , Decoder(parseScript("Decoder File", o.decoderFile, this->Source->decoder))
   {
     this->adopt("encoder", this->Encoder);
     this->adopt("decoder", this->Decoder);
@@ -77,6 +100,7 @@ public:
 
   int encodeHalo() const override { return 0; }
   int decodeHalo() const override { return 0; }
+  std::shared_ptr<const Scripts> scripts() const override { return this->Source; }
 
 private:
   /// The module's parameters as this network's own: trained, copied and saved as any.
@@ -132,14 +156,21 @@ private:
     }
   }
 
+  std::shared_ptr<const Scripts> Source;
   torch::jit::Module Encoder, Decoder;
 };
 
 } // namespace
 
-NetworkPtr makeScriptNetwork(const NetworkOptions& options)
+NetworkPtr makeScriptNetwork(const NetworkOptions& options, std::shared_ptr<const Scripts> scripts)
 {
-  return std::make_shared<ScriptNetwork>(options);
+  return std::make_shared<ScriptNetwork>(options, std::move(scripts));
+}
+
+std::shared_ptr<const Scripts> readScripts(const NetworkOptions& options)
+{
+  return std::make_shared<Scripts>(Scripts{ readScript("Encoder File", options.encoderFile),
+    readScript("Decoder File", options.decoderFile) });
 }
 
 } // namespace vae
