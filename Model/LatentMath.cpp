@@ -19,6 +19,15 @@ void checkEqualSize(const Latent& a, const Latent& b)
   }
 }
 
+void checkChannels(const Latent& latent, const std::vector<LatentStatistics>& statistics)
+{
+  if (static_cast<std::size_t>(latent.channels) != statistics.size())
+  {
+    throw std::invalid_argument("The latent field has " + std::to_string(latent.channels) +
+      " channels; the model's statistics are of " + std::to_string(statistics.size()));
+  }
+}
+
 std::size_t cells(const Latent& latent) { return static_cast<std::size_t>(voxels(latent.dims)); }
 
 /// p a + q b
@@ -56,6 +65,7 @@ Latent shifted(Latent latent, const std::vector<double>& offsets,
     throw std::invalid_argument("Latent Offsets has " + std::to_string(offsets.size()) +
       " values; the model has " + std::to_string(statistics.size()) + " latent channels");
   }
+  checkChannels(latent, statistics);
   latent.logVariance.clear();
   const std::size_t n = cells(latent);
   for (std::size_t c = 0; c < offsets.size(); ++c)
@@ -83,6 +93,7 @@ Latent slerp(
   const Latent& a, const Latent& b, double t, const std::vector<LatentStatistics>& statistics)
 {
   checkEqualSize(a, b);
+  checkChannels(a, statistics);
   double uu = 0, vv = 0, uv = 0;
   const std::size_t n = cells(a);
   for (std::size_t c = 0; c < statistics.size(); ++c)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 
@@ -52,6 +53,19 @@ void checkGrid(const ModelInfo& info)
   check(count <= 1e15, "training_dims is " + toString(info.trainingDims) + ", which is too many");
 }
 
+/// Of labels that become the array's type.
+bool representable(double v, ScalarType type)
+{
+  return dispatch(type, [v](auto t)
+  {
+    using Limits = std::numeric_limits<decltype(t)>;
+    // The largest 64-bit integers are not doubles.
+    return v >= static_cast<double>(Limits::lowest()) &&
+      (Limits::is_integer && sizeof t == 8 ? v < static_cast<double>(Limits::max())
+                                           : v <= static_cast<double>(Limits::max()));
+  });
+}
+
 void checkPhases(const ChannelInfo& c, const std::string& name, Likelihood likelihood)
 {
   const std::size_t phases = c.phases.size();
@@ -62,6 +76,11 @@ void checkPhases(const ChannelInfo& c, const std::string& name, Likelihood likel
   check(
     std::adjacent_find(c.phases.begin(), c.phases.end(), std::greater_equal<>()) == c.phases.end(),
     name + ".phases is not ascending");
+  for (const double label : c.phases)
+  {
+    check(representable(label, c.type),
+      name + ".phases has " + std::to_string(label) + ", which is no " + vae::name(c.type));
+  }
   check(c.fractions.size() == phases,
     name + ".fractions has " + std::to_string(c.fractions.size()) + " entries for " +
       std::to_string(phases) + " phases");

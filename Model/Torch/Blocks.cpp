@@ -302,9 +302,9 @@ T toScalar(double v)
     constexpr double low = static_cast<double>(std::numeric_limits<T>::lowest());
     constexpr double high = static_cast<double>(std::numeric_limits<T>::max());
     v = std::nearbyint(v);
-    return v <= low ? std::numeric_limits<T>::lowest()
-      : v >= high   ? std::numeric_limits<T>::max()
-                    : static_cast<T>(v);
+    return v >= high ? std::numeric_limits<T>::max()
+      : v > low      ? static_cast<T>(v)
+                     : std::numeric_limits<T>::lowest(); // what is not a number, too
   }
   else
   {

@@ -370,9 +370,10 @@ LatentField::Spectrum LatentField::spectrum(
 
 at::Tensor LatentField::valuesAt(const at::Tensor& scores) const
 {
-  // By linear interpolation.
-  const at::Tensor position =
-    ((scores + LargestScore) * ((Scores - 1) / (2 * LargestScore))).clamp(0, Scores - 1 - 1e-3);
+  // By linear interpolation. What is not a number has no place in a table.
+  const at::Tensor position = ((scores + LargestScore) * ((Scores - 1) / (2 * LargestScore)))
+                                .nan_to_num(0)
+                                .clamp(0, Scores - 1 - 1e-3);
   const at::Tensor lower = position.floor();
   const at::Tensor index = lower.to(at::kLong).flatten(1);
   const at::Tensor low = this->Quantiles.gather(1, index).view(scores.sizes());

@@ -281,6 +281,11 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
   {
     throw std::invalid_argument("The input has no array to train on");
   }
+  if (volumes[0].channels.size() > 64)
+  {
+    throw std::invalid_argument("The input has " + std::to_string(volumes[0].channels.size()) +
+      " channels (components of arrays); it may have 64");
+  }
   ModelInfo info;
   info.options = options;
   info.network = options.network;
@@ -328,7 +333,11 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
     static_cast<int>(info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
                                                                 : info.channels.size());
   chooseTurns(volumes, info);
-  info.spacing = volumes[0].spacing;
+  for (std::size_t a = 0; a < 3; ++a) // of a flat axis it may be anything
+  {
+    const double spacing = std::abs(volumes[0].spacing[a]);
+    info.spacing[a] = spacing > 0 && std::isfinite(spacing) ? spacing : 1;
+  }
   info.trainingDims = volumes[0].dims;
   info.cellData = volumes[0].cellData;
   info.fingerprint = fingerprint(volumes, summaries, options);

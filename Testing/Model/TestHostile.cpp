@@ -19,13 +19,86 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdarg>
 #include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace vae;
+using test::HostileFile;
+
+namespace
+{
+
+/// Files that are opened meanwhile, by whatever this process does.
+std::vector<std::string>* opened = nullptr;
+
+void tell(const char* path)
+{
+  if (opened && path)
+  {
+    opened->push_back(path);
+  }
+}
+
+template <typename F>
+F* original(const char* name)
+{
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
+
+mode_t modeOf(int flags, va_list more)
+{
+  return flags & (O_CREAT | O_TMPFILE) ? static_cast<mode_t>(va_arg(more, int)) : 0;
+}
+
+} // namespace
+
+// These stand before the C library's for the C++ library and LibTorch too.
+extern "C"
+{
+  FILE* fopen(const char* path, const char* mode)
+  {
+    tell(path);
+    return original<FILE*(const char*, const char*)>("fopen")(path, mode);
+  }
+  FILE* fopen64(const char* path, const char* mode)
+  {
+    tell(path);
+    return original<FILE*(const char*, const char*)>("fopen64")(path, mode);
+  }
+  int open(const char* path, int flags, ...)
+  {
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = modeOf(flags, more);
+    va_end(more);
+    tell(path);
+    return original<int(const char*, int, ...)>("open")(path, flags, mode);
+  }
+  int open64(const char* path, int flags, ...)
+  {
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = modeOf(flags, more);
+    va_end(more);
+    tell(path);
+    return original<int(const char*, int, ...)>("open64")(path, flags, mode);
+  }
+  int openat(int folder, const char* path, int flags, ...)
+  {
+    va_list more;
+    va_start(more, flags);
+    const mode_t mode = modeOf(flags, more);
+    va_end(more);
+    tell(path);
+    return original<int(int, const char*, int, ...)>("openat")(folder, path, flags, mode);
+  }
+}
 
 namespace
 {
@@ -105,8 +178,9 @@ private:
 };
 
 /// Everything that the filters do with a model. What is refused is refused by an exception.
-int use(const std::shared_ptr<const TorchModel>& model, const Volume& trained)
+int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
 {
+  const std::shared_ptr<const Model> model = torch;
   int refused = 0;
   const auto attempt = [&](const auto& part)
   {
@@ -139,7 +213,9 @@ int use(const std::shared_ptr<const TorchModel>& model, const Volume& trained)
     Results out(info, dims);
     out.all.anomaly = out.array(ScalarType::Float32);
     out.all.cellAnomalyPercentile = out.array(ScalarType::Float32);
-    model->reconstruct(data.volume, { .samples = 2 }, out.all, run);
+    ReconstructOptions options;
+    options.samples = 2;
+    model->reconstruct(data.volume, options, out.all, run);
   });
   for (const Prior prior : { Prior::Normal, Prior::RandomField, Prior::Learned })
   {
@@ -169,7 +245,7 @@ int use(const std::shared_ptr<const TorchModel>& model, const Volume& trained)
   attempt([&] { model->memoryPlan({ 100, 100, info.network.dimensions == 2 ? 1 : 100 }, run); });
   attempt([&] // go on, or fine-tune
   {
-    if (!model->trainingState())
+    if (!torch->trainingState())
     {
       return;
     }
@@ -177,7 +253,7 @@ int use(const std::shared_ptr<const TorchModel>& model, const Volume& trained)
     options.device = "cpu";
     options.threads = 1;
     options.epochs = 3;
-    TorchTrainer trainer({ trained }, options, model);
+    TorchTrainer trainer({ trained }, options, torch);
     for (int i = 0; i < 2 && trainer.info().ending == Ending::None; ++i)
     {
       trainer.step();
@@ -364,6 +440,111 @@ double memory(const std::string& name)
 }
 
 } // namespace
+
+TEST_F(HostileModels, NameNoFileThatIsOpened)
+{
+  const Good good =
+    this->train("dense", Architecture::Dense, pattern<std::int16_t>({ 16, 16, 1 }, 101), 0);
+  const std::string decoy = (this->Folder / "decoy.pt").string();
+  for (const bool allowed : { false, true })
+  {
+    for (const std::string& path : { decoy, std::string("relative.pt") })
+    {
+      HostileFile file(good.path);
+      for (const char* network : { "/network/", "/options/network/" })
+      {
+        file.set(std::string(network) + "architecture", "torchscript");
+        file.set(std::string(network) + "encoder_file", path);
+        file.set(std::string(network) + "decoder_file", path);
+      }
+      this->write(file.bytes());
+      std::ofstream(decoy) << "not even a script";
+      std::vector<std::string> paths;
+      opened = &paths;
+      const std::string why = this->refusal({ .allowTorchScript = allowed });
+      opened = nullptr;
+      EXPECT_EQ(paths, std::vector<std::string>{ this->Path });
+      EXPECT_NE(
+        why.find(allowed ? "\"torchscript.encoder\" is missing" : "Allow TorchScript is off"),
+        std::string::npos)
+        << why;
+    }
+  }
+  std::vector<std::string> paths; // nor has a good one to
+  opened = &paths;
+  TorchModel::load(good.path);
+  opened = nullptr;
+  EXPECT_EQ(paths, std::vector<std::string>{ good.path });
+}
+
+/// Headers that once did harm, or might; of each the tensors are as many bytes 0 as it says.
+TEST_F(HostileModels, OfTheCorpusAreRefused)
+{
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(VAE_CORPUS))
+  {
+    std::ifstream in(entry.path(), std::ios::binary);
+    std::string header{ std::istreambuf_iterator<char>(in), {} };
+    header.erase(header.find_last_not_of('\n') + 1);
+    const std::uint64_t length = header.size();
+    std::size_t body = 0;
+    if (const auto json = HostileFile::Json::parse(header, nullptr, false); json.is_object())
+    {
+      for (const auto& [name, tensor] : json.items())
+      {
+        if (name != "__metadata__" && tensor.is_object() && tensor.contains("data_offsets"))
+        {
+          body = std::max(body, tensor["data_offsets"].back().get<std::size_t>());
+        }
+      }
+    }
+    this->write(std::string(reinterpret_cast<const char*>(&length), sizeof length) + header +
+      std::string(std::min<std::size_t>(body, 4096), '\0'));
+    const std::string why = this->refusal();
+    EXPECT_EQ(why.find(this->Path + ": is "), 0u) << entry.path() << ": " << why;
+    EXPECT_EQ(why.find('\n'), std::string::npos) << entry.path() << ": " << why;
+    ++count;
+  }
+  EXPECT_GE(count, 40);
+}
+
+/// Bytes changed at random, of good models: what CI can afford of a fuzzer.
+TEST_F(HostileModels, SurviveChangedBytes)
+{
+  const std::vector<Good> good = this->goodModels();
+  std::mt19937 random(static_cast<unsigned>(fromEnvironment("VAE_HOSTILE_SEED", 1)));
+  const auto end =
+    std::chrono::steady_clock::now() + std::chrono::seconds(fromEnvironment("VAE_FUZZ_SECONDS", 5));
+  int runs = 0, accepted = 0;
+  while (runs < 100 || std::chrono::steady_clock::now() < end)
+  {
+    const Good& from = good[random() % good.size()];
+    std::string bytes = HostileFile(from.path).bytes();
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), sizeof header);
+    for (unsigned n = 1 + random() % 8; n > 0; --n)
+    {
+      // Mostly of the header, and there mostly digits.
+      const std::size_t at = random() % (random() % 4 ? header + 8 : bytes.size());
+      const bool digit = at >= 8 && bytes[at] >= '0' && bytes[at] <= '9';
+      bytes[at] = static_cast<char>(digit && random() % 4 ? '0' + random() % 10 : random());
+    }
+    bytes.resize(random() % 50 ? bytes.size() : random() % bytes.size());
+    this->write(bytes);
+    std::snprintf(underWay, sizeof underWay, "run %d\n", runs++);
+    try
+    {
+      const auto model = TorchModel::load(this->Path);
+      ++accepted;
+      use(model, from.trained);
+    }
+    catch (const std::runtime_error&)
+    {
+    }
+  }
+  std::printf("%d files, %d accepted\n", runs, accepted);
+  EXPECT_GT(accepted, 0);
+}
 
 TEST_F(HostileModels, TakeLittleMemoryToRefuse)
 {

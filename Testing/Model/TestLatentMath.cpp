@@ -103,6 +103,10 @@ TEST(LatentMath, OffsetsAreStandardDeviations)
     EXPECT_EQ(z.mean[i + 6], 0);
   }
   EXPECT_THROW(shifted(flat, { 0, 0, 0 }, statistics), std::invalid_argument);
+  std::vector<LatentStatistics> more = statistics; // of another model
+  more.resize(64);
+  EXPECT_THROW(shifted(flat, { 0, 0, 1 }, more), std::invalid_argument);
+  EXPECT_THROW(slerp(flat, flat, 0.5, more), std::invalid_argument);
 }
 
 TEST(LatentMath, StatisticsOfAMeasuredField)
@@ -140,4 +144,19 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
   EXPECT_THROW(
     LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"), at::zeros({ 3 })),
     std::runtime_error);
+  const auto refused = [&](const at::Tensor& quantiles, const at::Tensor& covariance,
+                         double amplitude = 1, std::int64_t channels = 2)
+  {
+    EXPECT_THROW(LatentField::fromTensors(quantiles, covariance, {}, amplitude, 0, channels),
+      std::runtime_error);
+  };
+  const at::Tensor q = tensors.at("quantiles"), c = tensors.at("covariance");
+  refused(q, c, 1, 3);
+  refused(q, c, 0);
+  refused(q, c, std::nan(""));
+  refused(q.flip(1), c);
+  refused(q / 0, c);
+  refused(q, c * 1e30);
+  refused(q, c.slice(2, 1)); // an even number of lags
+  refused(q, at::zeros({ 2, 2, 1001, 1, 1 }));
 }

@@ -187,6 +187,13 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     auto tensors = prior->tensors();
     tensors.erase("network.down.weight");
     EXPECT_THROW(LearnedPrior::fromTensors(tensors, dimensions, 3), std::runtime_error);
+    double count = 0;
+    for (const at::Tensor& p : prior->Net->parameters())
+    {
+      count += static_cast<double>(p.numel());
+    }
+    const auto width = prior->tensors().at("network.in.bias").size(0);
+    EXPECT_EQ(FlowNetwork::parametersOf(dimensions, 3, width), count);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "JsonText.h"
 #include "ModelFile.h"
 #include "ModelInfo.h"
+#include "Plan.h"
 #include "WholeFile.h"
 
 #include <gtest/gtest.h>
@@ -218,6 +219,188 @@ TEST(ModelInfo, ImpossibleNetworksAreRefused)
     EXPECT_THROW(modelInfoFromJson(std::string(json).replace(at, std::strlen(text), key + "[]")),
       std::runtime_error);
   }
+}
+
+namespace
+{
+
+/// Good metadata of two channels, to be spoilt.
+Json goodModel()
+{
+  ModelInfo info;
+  info.trainingDims = { 8, 16, 24 };
+  info.network.channels = 2;
+  info.channels.resize(2);
+  for (int i = 0; i < 2; ++i)
+  {
+    ChannelInfo& c = info.channels[static_cast<std::size_t>(i)];
+    c.array = "velocity";
+    c.component = i;
+    c.components = 2;
+  }
+  info.likelihood = Likelihood::Gaussian;
+  info.sigma = { 0.1, 0.2 };
+  info.history.resize(1);
+  return parseJson(toJson(info));
+}
+
+std::string refusalOf(const Json& model)
+{
+  try
+  {
+    modelInfoFromJson(dumpJson(model));
+    return {};
+  }
+  catch (const std::runtime_error& e)
+  {
+    return e.what();
+  }
+}
+
+} // namespace
+
+TEST(ModelInfo, EachNumberHasARangeThatIsTold)
+{
+  const Json good = goodModel();
+  ASSERT_EQ(refusalOf(good), "");
+  const Json flat = good.flatten();
+  int numbers = 0;
+  for (const auto& [pointer, value] : flat.items())
+  {
+    if (!value.is_number())
+    {
+      continue;
+    }
+    ++numbers;
+    // What checkOptions() judges, and what is only shown, may be any number.
+    const bool any = pointer.starts_with("/options/") || pointer.starts_with("/history/") ||
+      pointer.ends_with("/offset") || pointer.ends_with("/mean");
+    bool refused = false;
+    for (const Json& bad : { Json(-1), Json(0), Json(1000000), Json(1e300), Json(-1e300) })
+    {
+      Json spoilt = good;
+      spoilt[Json::json_pointer(pointer)] = bad;
+      refused = refused || !refusalOf(spoilt).empty();
+    }
+    EXPECT_TRUE(any || refused) << pointer;
+    for (const Json& bad : { Json("x"), Json::array(), Json::object(), Json(true) })
+    {
+      Json spoilt = good;
+      spoilt[Json::json_pointer(pointer)] = bad;
+      EXPECT_NE(refusalOf(spoilt), "") << pointer << " = " << bad.dump();
+    }
+    if (!pointer.starts_with("/history/") && pointer != "/prior_spread")
+    {
+      Json spoilt = good;
+      spoilt[Json::json_pointer(pointer)] = nullptr;
+      EXPECT_NE(refusalOf(spoilt), "") << pointer << " = null";
+    }
+  }
+  EXPECT_GT(numbers, 80);
+  Json wide = good;
+  wide["network"]["width"] = 513;
+  EXPECT_EQ(refusalOf(wide), "network.width is 513; it must be in [8, 512]");
+  Json thin = good;
+  thin["channels"][1]["scale"] = 0;
+  EXPECT_NE(refusalOf(thin).find("channels[1].scale is 0; it must be in ["), std::string::npos);
+}
+
+TEST(ModelInfo, FieldsMustFitEachOther)
+{
+  using Pointer = Json::json_pointer;
+  const std::vector<std::pair<const char*, Json>> lies{ { "/network/channels", 3 },
+    { "/channels/1/component", 0 }, { "/channels/0/components", 1 }, { "/channels/1/array", "p" },
+    { "/channels/1/type", "uint8" }, { "/channels/0/component", 1 }, { "/sigma", { 0.1 } },
+    { "/likelihood", "bernoulli" }, { "/likelihood", "categorical" },
+    { "/likelihood", "automatic" }, { "/channels/0/phases", { 0, 1 } },
+    { "/channels/0/fractions", { 0.5, 0.5 } }, { "/channels/0/minimum", 2 },
+    { "/network/dimensions", 2 }, { "/training_dims/2", 1 }, { "/network/latent_stride", 12 },
+    { "/turns/kind", { 0, 1, 3 } }, { "/turns/kind", { 0, 1 } } };
+  for (const auto& [pointer, value] : lies)
+  {
+    Json model = goodModel();
+    model[Pointer(pointer)] = value;
+    EXPECT_NE(refusalOf(model), "") << pointer << " = " << value.dump();
+  }
+  // Labels: ascending, each a value of the type, with fractions that add up to 1.
+  Json phases = goodModel();
+  phases["likelihood"] = "categorical";
+  phases["network"]["channels"] = 3;
+  phases["channels"].erase(1);
+  phases["channels"][0]["components"] = 1;
+  phases["channels"][0]["type"] = "uint8";
+  phases["channels"][0]["phases"] = { 0, 1, 255 };
+  phases["channels"][0]["fractions"] = { 0.25, 0.25, 0.5 };
+  phases["sigma"] = Json::array();
+  ASSERT_EQ(refusalOf(phases), "");
+  for (const auto& [key, value] :
+    std::vector<std::pair<const char*, Json>>{ { "phases", { 0, 1, 256 } },
+      { "phases", { 0, 1, 1 } }, { "phases", { 1, 0, 2 } }, { "fractions", { 0.25, 0.25, 0.25 } },
+      { "fractions", { 0.5, 0.5 } }, { "fractions", { -0.5, 0.5, 1 } } })
+  {
+    Json model = phases;
+    model["channels"][0][key] = value;
+    EXPECT_NE(refusalOf(model), "") << key << " = " << value.dump();
+  }
+}
+
+TEST(ModelInfo, NoFileNamesAPath)
+{
+  TrainOptions options;
+  options.network.encoderFile = "/home/me/encoder.pt";
+  ModelInfo info;
+  info.network = options.network;
+  info.options = options;
+  EXPECT_EQ(toJson(info).find("encoder"), std::string::npos);
+  EXPECT_NE(toText(options).find("/home/me/encoder.pt"), std::string::npos); // another training
+  Json model = goodModel();
+  model["network"]["encoder_file"] = "/etc/passwd";
+  EXPECT_EQ(modelInfoFromJson(dumpJson(model)).network.encoderFile, "");
+}
+
+TEST(ModelInfo, ALongHistoryFitsAHeader)
+{
+  ModelInfo info = modelInfoFromJson(dumpJson(goodModel()));
+  info.history.resize(300000);
+  for (std::size_t i = 0; i < info.history.size(); ++i)
+  {
+    info.history[i].epoch = static_cast<int>(i + 1);
+    info.history[i].klOfLatents.assign(8, 0.123456789012345678);
+  }
+  const std::string text = toJson(info);
+  EXPECT_LT(text.size(), 12000000u);
+  const ModelInfo back = modelInfoFromJson(text);
+  EXPECT_GT(back.history.size(), 5000u);
+  EXPECT_EQ(back.history.back().epoch, 300000);
+}
+
+TEST(Plan, TakesAnyOptions)
+{
+  const std::vector<int> values{ -2147483647, -1, 0, 1, 2, 3, 5, 1000, 2147483647 };
+  const std::vector<int NetworkOptions::*> members{ &NetworkOptions::dimensions,
+    &NetworkOptions::channels, &NetworkOptions::width, &NetworkOptions::blocks,
+    &NetworkOptions::latentChannels, &NetworkOptions::latentStride, &NetworkOptions::blockSize,
+    &NetworkOptions::hiddenUnits, &NetworkOptions::codes };
+  for (int architecture = 0; architecture < 4; ++architecture)
+  {
+    for (const auto member : members)
+    {
+      for (const int value : values)
+      {
+        TrainOptions o;
+        o.network.architecture = static_cast<Architecture>(architecture);
+        o.network.*member = value;
+        o.patchSize = value;
+        EXPECT_FALSE(std::isnan(storedBytes(o.network)));
+        EXPECT_GE(planOf(o).receptiveField, -2147483647); // it came back
+      }
+    }
+  }
+  TrainOptions large;
+  large.network.architecture = Architecture::Dense;
+  large.network.hiddenUnits = 2147483647;
+  large.network.blockSize = 2147483647;
+  EXPECT_EQ(planOf(large).parameters, 9223372036854775807);
 }
 
 TEST(Json, WhatItWritesItReads)
