@@ -317,17 +317,10 @@ void vtkVAETrain::MeasureDevice()
   }
   in.Measurement.start([&in, options = in.Options](const std::stop_token& stop)
   {
-    try
-    {
-      const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
-      in.DeviceSpeed =
-        vae::backend().measureSpeed(options.device, options.precision, threads, { {}, stop });
-    }
-    catch (const std::exception&)
-    {
-      in.DeviceSpeed = std::nan(""); // training will say why
-    }
-  });
+    const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
+    in.DeviceSpeed =
+      vae::backend().measureSpeed(options.device, options.precision, threads, { {}, stop });
+  }, [&in](const std::string&) { in.DeviceSpeed = std::nan(""); }); // training will say why
 }
 
 double vtkVAETrain::GetDeviceSpeed() { return this->Internal->DeviceSpeed; }

@@ -3,34 +3,41 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
-#include <thread>
+#include <memory>
+#include <stop_token>
+#include <string>
 
 namespace vae
 {
 
 /// A thread for work inside LibTorch. It is stopped and joined before the process leaves LibTorch's
-/// destructors behind, also where its owner is never destroyed (a script that just ends).
+/// destructors behind, also where its owner is never destroyed (a script that just ends). All calls
+/// may come from any thread; only start() may not come from the work itself.
 class Background
 {
 public:
-  Background() = default;
+  using Work = std::function<void(const std::stop_token&)>;
+  using Failure = std::function<void(const std::string& reason)>;
+
+  Background();
   ~Background();
   Background(const Background&) = delete;
   void operator=(const Background&) = delete;
 
-  /// Run `work` in the thread, after what it was doing has been stopped. It must not throw.
-  void start(std::function<void(std::stop_token)> work);
+  /// Run `work` in the thread, after what it was doing has been stopped. Whatever it throws comes
+  /// to `failed` in words, in the same thread; so does, at once, that the system has no thread
+  /// left.
+  void start(const Work& work, const Failure& failed);
   void stop(); ///< ask for it
-  void wait(); ///< until there is nothing more to do
+  void wait(); ///< until there is nothing more to do; in the work itself it returns at once
 
   /// To be called once LibTorch is loaded: what is registered last comes first at exit.
   static void stopAllAtExit();
 
+  struct Worker;
+
 private:
-  std::mutex Mutex; ///< starting and joining
-  std::stop_source Stop{ std::nostopstate };
-  std::thread Thread;
+  const std::shared_ptr<Worker> Mine; ///< shared with what runs at exit
 };
 
 } // namespace vae

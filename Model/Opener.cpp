@@ -1,6 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Backend.h"
+#include "Background.h"
+#include "Interface.h"
 
 #include <cstdlib>
 #include <mutex>
@@ -37,17 +39,34 @@ constexpr int OwnSymbolsFirst = RTLD_DEEPBIND;
 constexpr int OwnSymbolsFirst = 0;
 #endif
 
-Backend& open()
+std::string pathOfBackend()
 {
-  std::string path = folderOfThisLibrary() + "/torch/" + LibraryName;
   if (const char* named = std::getenv("VAE_TORCH_LIBRARY"))
   {
-    path = named;
+    return named;
   }
-  else if (access(path.c_str(), F_OK) != 0)
+  const std::string below = folderOfThisLibrary() + "/torch/" + LibraryName;
+  return access(below.c_str(), F_OK) == 0 ? below
+                                          : LibraryName; // by this library's or program's run path
+}
+
+/// Objects of another build have other layouts, and whoever calls them crashes.
+void checkSameBuild(void* library, const std::string& path)
+{
+  using Interface = const char* (*)();
+  const auto interface = reinterpret_cast<Interface>(dlsym(library, "vae_torch_interface"));
+  const std::string found = interface ? interface() : "none";
+  if (found != VAE_INTERFACE)
   {
-    path = LibraryName; // found by the run path of this library or program
+    throw std::runtime_error(path + " is of another build than the VAE plugin (its interface is " +
+      found + ", the plugin's " + VAE_INTERFACE +
+      "); install both from the same build, and unset VAE_TORCH_LIBRARY if it is set");
   }
+}
+
+Backend& open()
+{
+  const std::string path = pathOfBackend();
   // Local, or LibTorch's symbols would shadow those of the host; never closed.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | OwnSymbolsFirst);
   if (!library)
@@ -64,6 +83,9 @@ Backend& open()
   {
     throw std::runtime_error(path + " is not the VAE plugin's LibTorch library");
   }
+  checkSameBuild(library, path);
+  // Whatever works inside LibTorch ends before LibTorch does.
+  Background::stopAllAtExit();
   return *entry();
 }
 

@@ -174,8 +174,6 @@ void Session::prepare(bool live)
   });
   const std::string wanted = fingerprintOf(this->Volumes, this->Options, this->Initial.get());
   Backend& door = backend();
-  static std::once_flag once;
-  std::call_once(once, &Background::stopAllAtExit);
 
   std::string file;
   bool always = false;
@@ -236,9 +234,9 @@ int Session::liveThreads()
 void Session::train(
   const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live)
 {
-  if (live && this->Options.threads == 0)
+  if (live)
   {
-    this->Training->setThreads(liveThreads());
+    this->Training->limitThreads(liveThreads());
   }
   const auto info = [this]() -> const ModelInfo& { return this->Training->info(); };
   this->update([&](Status& s)
@@ -400,32 +398,34 @@ void Session::run(const std::function<bool(const Status&)>& report)
 
 void Session::launch(bool resuming)
 {
-  this->update([&](Status& s) { s.state = State::Preparing; });
+  const std::lock_guard one(this->Launching);
+  this->Worker.stop();
+  this->Worker.wait(); // or its end would be the state of the next one
+  this->update([](Status& s) { s.state = State::Preparing; });
   this->Worker.start([this, resuming](const std::stop_token& stop)
   {
-    try
+    if (!resuming)
     {
-      if (!resuming)
-      {
-        this->prepare(true);
-      }
-      else if (!this->Training)
-      {
-        this->Training = backend().train(this->Volumes, this->Options, this->model());
-      }
-      if (this->Training)
-      {
-        this->train({}, stop, true);
-      }
+      this->Training.reset(); // of an earlier start
+      this->prepare(true);
     }
-    catch (const std::exception& e)
+    else if (!this->Training)
     {
-      const std::lock_guard failing(this->Mutex);
-      this->Now.state = State::Failed;
-      this->Now.message = this->Error = firstLine(e.what());
-      this->Taken = false;
+      this->Training = backend().train(this->Volumes, this->Options, this->model());
     }
-  });
+    if (this->Training)
+    {
+      this->train({}, stop, true);
+    }
+  }, [this](const std::string& reason) { this->fail(reason); });
+}
+
+void Session::fail(const std::string& reason)
+{
+  const std::lock_guard lock(this->Mutex);
+  this->Now.state = State::Failed;
+  this->Now.message = this->Error = reason;
+  this->Taken = false;
 }
 
 void Session::start() { this->launch(false); }
@@ -440,8 +440,12 @@ void Session::resume()
 
 void Session::stop()
 {
-  this->Worker.stop();
-  this->update([](Status& s) { s.state = s.state == State::Training ? State::Stopping : s.state; });
+  // Together: between the two the worker may end, and another begin.
+  this->update([this](Status& s)
+  {
+    this->Worker.stop();
+    s.state = s.state == State::Training ? State::Stopping : s.state;
+  });
 }
 
 void Session::wait() { this->Worker.wait(); }

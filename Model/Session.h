@@ -88,6 +88,7 @@ private:
   void publish(std::shared_ptr<const Model> model);
   void checkpoint();
   void launch(bool resuming);
+  void fail(const std::string& reason);
   template <typename F>
   void update(F&& change);
 
@@ -98,6 +99,7 @@ private:
   std::unique_ptr<Trainer> Training;
   std::string FileWarning; ///< why the last checkpoint was not written
 
+  std::mutex Launching;     ///< one caller at a time
   mutable std::mutex Mutex; ///< of everything below
   SessionOptions Driving;
   Status Now;

@@ -4,6 +4,7 @@
 
 #include "Correlation.h"
 #include "Device.h"
+#include "Interface.h"
 #include "Speed.h"
 #include "TorchModel.h"
 #include "TorchTrainer.h"
@@ -55,6 +56,12 @@ public:
 
 } // namespace
 } // namespace vae
+
+/// To be asked first: what the other function gives is of use to the same build only.
+extern "C" __attribute__((visibility("default"))) const char* vae_torch_interface()
+{
+  return VAE_INTERFACE;
+}
 
 extern "C" __attribute__((visibility("default"))) vae::Backend* vae_torch_backend()
 {

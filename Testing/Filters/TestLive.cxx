@@ -137,13 +137,36 @@ TEST(Live, AChangedSettingStartsAnewAndTheSameOneDoesNot)
 
 TEST(Live, DeletedWhileItTrains)
 {
-  for (const int milliseconds : { 0, 1, 20, 300 })
+  const auto threads = []
   {
-    vtkNew<vtkVAETrain> train;
-    train->SetInputData(Rock());
-    Live(train, 1000000);
-    train->Update();
-    std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+    const std::filesystem::directory_iterator all("/proc/self/task");
+    return std::distance(begin(all), end(all));
+  };
+  std::ptrdiff_t before = 0;
+  for (const int milliseconds : { -1, 0, 1, 20, 300 })
+  {
+    vtkNew<Errors> errors;
+    {
+      vtkNew<vtkVAETrain> train;
+      train->AddObserver(vtkCommand::ErrorEvent, errors);
+      train->SetInputData(Rock());
+      Live(train, 1000000);
+      train->Update();
+      EXPECT_TRUE(ModelOf(train)->GetPending());
+      if (milliseconds < 0) // the others are deleted wherever they are
+      {
+        ASSERT_TRUE(Poll(train, [&]() { return train->GetCurrentStep() > 0; }));
+      }
+      else
+      {
+        std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
+      }
+      const std::string state = train->GetState();
+      EXPECT_TRUE(state == "Preparing" || state == "Training") << state;
+    }
+    EXPECT_EQ(errors->Count, 0) << errors->Text;
+    before = milliseconds < 0 ? threads() : before; // LibTorch has its own now
+    EXPECT_EQ(threads(), before) << "its thread has ended";
   }
 }
 

@@ -8,8 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <random>
+#include <thread>
 
 #include <csignal>
 #include <spawn.h>
@@ -63,6 +65,12 @@ bool waitFor(F&& what)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
   return what();
+}
+
+std::size_t threadsOfThisProcess()
+{
+  const fs::directory_iterator all("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
 } // namespace
@@ -134,15 +142,91 @@ TEST_F(SessionTest, AFullDiskCostsTheFileAndNothingElse)
 TEST_F(SessionTest, ManyAtOnceAndDestroyedAtAnyMoment)
 {
   const Volume v = test::rockVolume(32);
-  for (int round = 0; round < 3; ++round)
+  std::size_t before = 0;
+  for (int round = 0; round < 4; ++round)
   {
-    Session a({ v }, quick(100000), {}), b({ v }, quick(100000), {});
-    a.start();
-    b.start();
-    std::this_thread::sleep_for(std::chrono::milliseconds(40 * round));
-    a.stop();
-    a.start(); // anew
+    {
+      Session a({ v }, quick(100000), {}), b({ v }, quick(100000), this->Driving);
+      a.start();
+      b.start();
+      EXPECT_TRUE(a.busy() && b.busy());
+      std::this_thread::sleep_for(std::chrono::milliseconds(40 * round));
+      a.stop();
+      a.start(); // anew
+      if (round == 0) // the others end wherever they are
+      {
+        ASSERT_TRUE(waitFor([&] { return a.status().step.step > 0 && b.status().step.step > 0; }));
+      }
+      for (Session* s : { &a, &b })
+      {
+        EXPECT_TRUE(s->busy()) << name(s->status().state);
+        EXPECT_EQ(s->takeError(), "");
+      }
+    }
+    // What the second one had learned is in the file, and whole.
+    if (fs::exists(this->Driving.modelFile))
+    {
+      EXPECT_EQ(backend().load(this->Driving.modelFile)->info().ending, Ending::Stopped);
+      fs::remove(this->Driving.modelFile);
+    }
+    else
+    {
+      EXPECT_NE(round, 0);
+    }
+    before = round == 0 ? threadsOfThisProcess() : before; // LibTorch has its own now
+    EXPECT_EQ(threadsOfThisProcess(), before);
   }
+}
+
+TEST_F(SessionTest, CallsMayComeFromAnyThread)
+{
+  const Volume v = test::rockVolume(32);
+  Session s({ v }, quick(100000), {});
+  std::atomic<int> looks = 0;
+  {
+    std::vector<std::jthread> callers;
+    for (unsigned c = 0; c < 4; ++c)
+    {
+      callers.emplace_back([&, c]
+      {
+        std::mt19937 random(c);
+        for (int i = 0; i < 60; ++i)
+        {
+          switch (random() % 6)
+          {
+            case 0:
+              s.start();
+              break;
+            case 1:
+              s.resume();
+              break;
+            case 2:
+              s.stop();
+              s.wait();
+              break;
+            case 3:
+              s.stop();
+              break;
+            default:
+              looks += !s.status().message.empty() + !s.losses().empty() + s.hasNews();
+              s.model();
+              std::this_thread::sleep_for(std::chrono::milliseconds(random() % 5));
+          }
+          EXPECT_NE(s.status().state, State::Failed) << s.status().message;
+        }
+        s.stop(); // or another caller's wait has no end
+      });
+    }
+  }
+  s.stop();
+  s.wait();
+  EXPECT_FALSE(s.busy()) << name(s.status().state);
+  EXPECT_EQ(s.takeError(), "");
+  EXPECT_GT(looks, 0);
+  // It is as good as new.
+  s.start();
+  ASSERT_TRUE(waitFor([&] { return s.status().step.step > 5; }));
+  EXPECT_EQ(s.status().state, State::Training);
 }
 
 // Run by the test below in a process of its own: saves after every epoch, until it is killed.
