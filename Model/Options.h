@@ -135,7 +135,7 @@ struct TrainOptions
   std::int64_t seed = 0;
   std::string device = "auto"; ///< auto, cpu, cuda or cuda:N
   Precision precision = Precision::Automatic;
-  int threads = 0; ///< 0: as many as there are cores
+  int threads = 0; ///< 0: what is fastest while it runs, at most as many as there are cores
 
   int patch() const
   {

@@ -31,7 +31,8 @@ struct ModelRequest
 };
 
 /// One training: a plain object that its driver steps. Same options, data, thread count and
-/// machine give the same weights when the limit is `epochs` (a time budget depends on speed).
+/// machine give the same weights when the limit is `epochs` (a time budget depends on speed); a
+/// thread count that is left open (0) may differ from one training to the next.
 /// A loss that explodes or is not a number puts the last good weights back and halves the
 /// learning rate; the second time the training ends there.
 class Trainer
@@ -41,8 +42,9 @@ public:
 
   virtual StepRecord step() = 0;
 
-  /// CPU threads of the steps to come, instead of those of the options; 0: all cores.
-  virtual void setThreads(int threads) = 0;
+  /// Where the options leave the number of threads open (0), steps take what is fastest while they
+  /// run (Torch/ThreadChoice.h), but never more than these; 0: than there are cores.
+  virtual void limitThreads(int most) = 0;
 
   /// What is known so far; grows by a row when a step says epochEnded.
   virtual const ModelInfo& info() const = 0;

@@ -48,7 +48,7 @@ at::Tensor Conditioning::mask(const Box& box) const
 void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
   double threshold, Network& network, const Place& place, const Monitor& monitor) const
 {
-  const RunScope scope(place, true);
+  RunScope scope(place, true);
   const int dimensions = this->Grid.dimensions;
   const Index3 cells = this->Grid.cells();
   Index3 low{}, high{};
@@ -96,6 +96,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     forEachTile(region.size, { TileCells, TileCells, TileCells }, {}, [&](const Box& tile)
     {
       report(monitor, static_cast<double>(step) / Steps);
+      scope.adapt();
       Box box = tile;
       for (int a = 0; a < 3; ++a)
       {

@@ -2,13 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Device.h"
 
-#include <ATen/Config.h>
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
-#include <ATen/Parallel.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/DeviceGuard.h>
-#include <c10/core/GradMode.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include <torch/version.h>
@@ -27,10 +24,6 @@
 #include <thread>
 
 #include <dlfcn.h>
-
-#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
-#error "at::parallel_for would be a plain loop; compile with OpenMP's flag"
-#endif
 
 namespace vae
 {
@@ -69,41 +62,6 @@ int cudaDevices()
 {
   return at::hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().deviceCount()) : 0;
 }
-
-/// The OpenBLAS that LibTorch has brought into the process, if it has.
-class OpenBlas
-{
-public:
-  static const OpenBlas& instance()
-  {
-    static const OpenBlas found;
-    return found;
-  }
-  int threads() const { return this->Get ? this->Get() : 0; }
-  void setThreads(int threads) const
-  {
-    if (this->Set && threads > 0 && threads != this->Get())
-    {
-      this->Set(threads);
-    }
-  }
-
-private:
-  OpenBlas()
-  {
-    if (void* library = ::dlopen("libopenblas.so.0", RTLD_LAZY | RTLD_NOLOAD))
-    {
-      this->Get = reinterpret_cast<int (*)()>(::dlsym(library, "openblas_get_num_threads"));
-      this->Set = reinterpret_cast<void (*)(int)>(::dlsym(library, "openblas_set_num_threads"));
-      if (!this->Get)
-      {
-        this->Set = nullptr;
-      }
-    }
-  }
-  int (*Get)() = nullptr;
-  void (*Set)(int) = nullptr;
-};
 
 } // namespace
 
@@ -159,6 +117,7 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
     : precision == Precision::Float32              ? at::kFloat
     : native                                       ? at::kBFloat16
                                                    : at::kFloat;
+  place.open = threads == 0;
   place.threads = threads > 0 ? threads : automaticThreads();
   place.reason = place.device.str() + " (" + why + "), " +
     (place.compute == at::kBFloat16 ? "bfloat16" : "float32");
@@ -234,39 +193,6 @@ bool builtWithCuda()
 {
   // hasCUDA() is whether there is a GPU.
   return at::detail::getCUDAHooks().hasCUDART();
-}
-
-RunScope::RunScope(const Place& place, bool gradients)
-  : Threads(at::get_num_threads())
-  , BlasThreads(OpenBlas::instance().threads())
-  , Gradients(c10::GradMode::is_enabled())
-  , Benchmark(at::globalContext().benchmarkCuDNN())
-{
-  if (!KeptMemory::inUse())
-  {
-    static thread_local const KeptMemory memory;
-    this->Kept.emplace(memory);
-  }
-  if (place.device.is_cpu())
-  {
-    at::set_num_threads(place.threads);
-    OpenBlas::instance().setThreads(1);
-  }
-  c10::GradMode::set_enabled(gradients);
-  at::globalContext().setBenchmarkCuDNN(gradients);
-}
-
-RunScope::~RunScope()
-{
-  if (this->Kept)
-  {
-    constexpr std::size_t little = 64 << 20;
-    KeptMemory::giveBack(little);
-  }
-  at::set_num_threads(this->Threads);
-  OpenBlas::instance().setThreads(this->BlasThreads);
-  c10::GradMode::set_enabled(this->Gradients);
-  at::globalContext().setBenchmarkCuDNN(this->Benchmark);
 }
 
 } // namespace vae

@@ -20,6 +20,7 @@ struct Place
   at::Device device = at::kCPU;
   at::ScalarType compute = at::kFloat; ///< of the convolutions
   int threads = 1;
+  bool open = false; ///< nobody has asked for a number of threads: it is the most
   std::string reason;
 };
 
@@ -59,7 +60,8 @@ public:
   void operator=(const GpuMemory&) = delete;
 };
 
-/// Threads and gradient mode for the length of a scope; they are put back. Tensors are of memory
+/// This thread's number of threads and its gradient mode for the length of a scope; they are put
+/// back. Any thread may have scopes at any time. Tensors are of memory
 /// that is kept as long (a little for longer: small volumes are soon done, and often one by one).
 /// Where gradients are wanted, shapes return step after step, and cuDNN tries which of its
 /// algorithms is the fastest. OpenBLAS, where LibTorch uses it, gets one thread: its own threads
@@ -73,10 +75,16 @@ public:
   RunScope(const RunScope&) = delete;
   void operator=(const RunScope&) = delete;
 
+  /// To be called before each part of work that takes long. Where nobody has asked for a number of
+  /// threads: as many as cores are free (freeCoresLately()).
+  void adapt();
+
 private:
   std::optional<KeptMemory::Use> Kept;
-  int Threads, BlasThreads;
-  bool Gradients, Benchmark;
+  int Threads;
+  int Most; ///< threads, where nobody has asked for a number; else 0
+  bool OnCpu, Gradients;
+  bool Before; ///< the gradient mode
 };
 
 } // namespace vae

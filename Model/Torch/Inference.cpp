@@ -84,6 +84,7 @@ at::Tensor Inference::read(const Volume& volume, const Box& box) const
 
 Posterior Inference::encode(const Volume& volume, const Box& box)
 {
+  this->Scope.adapt();
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
   this->reserveFor(wide);
   const at::Tensor x = this->Seen->input(this->read(volume, wide)).to(this->Where.compute);
@@ -94,6 +95,7 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
 
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
 {
+  this->Scope.adapt();
   const Box wide = widen(box, this->Net->decodeHalo(), field.low, field.high());
   this->reserveFor(wide);
   const at::Tensor z =

@@ -21,7 +21,8 @@ struct LatentGrid
 };
 
 /// A network at work on one volume's grid: on a device, in tiles that fit into the memory. As long
-/// as one lives, its thread is in inference mode and LibTorch has the threads asked for.
+/// as one lives, its thread is in inference mode and LibTorch has the threads asked for, or as many
+/// as cores are free.
 class Inference
 {
 public:

@@ -71,7 +71,7 @@ at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 
 at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
   const Place& place, const Monitor& monitor, at::Tensor* local) const
 {
-  const RunScope scope(place, false);
+  RunScope scope(place, false);
   const c10::InferenceMode inference;
   const auto channels = this->Mean.size(0);
   // The network halves the field once.
@@ -182,6 +182,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   {
     const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
     report(monitor, t);
+    scope.adapt();
     // What is known goes straight from its noise to itself.
     const at::Tensor data = at::lerp(x + (1 - t) * velocity(x, t), known, where),
                      noise = (x - t * data) / (1 - t);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TorchTrainer.h"
 
+#include "FreeCores.h"
 #include "LatentUse.h"
 #include "ResidentVolumes.h"
 #include "Schedule.h"
@@ -158,6 +159,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
     }
   }
   this->Good.take(this->everything());
+  this->limitThreads(0);
 }
 
 std::vector<at::Tensor> TorchTrainer::weights() const { return weightsOf(*this->Net, *this->Seen); }
@@ -200,11 +202,18 @@ double TorchTrainer::progress() const
   return 1 - share + share * std::min(1., std::max(time, steps));
 }
 
-void TorchTrainer::setThreads(int threads)
+void TorchTrainer::limitThreads(int most)
 {
   const TrainOptions& o = this->Info.options;
-  this->Where = choosePlace(o.device, o.precision, threads);
-  this->Info.device = this->Where.reason;
+  if (o.threads == 0)
+  {
+    this->Where = choosePlace(o.device, o.precision, most);
+    this->Info.device = this->Where.reason;
+    if (this->Where.device.is_cpu())
+    {
+      this->Choice.emplace(this->Where.threads, freeCores);
+    }
+  }
 }
 
 StepRecord TorchTrainer::step()
@@ -215,6 +224,10 @@ StepRecord TorchTrainer::step()
     throw std::logic_error("the training has finished");
   }
   const KeptMemory::Use use(this->Memory);
+  if (this->Choice)
+  {
+    this->Where.threads = this->Choice->threads();
+  }
   if (this->NetworkEnding != Ending::None)
   {
     return this->priorStep();
@@ -290,6 +303,7 @@ StepRecord TorchTrainer::step()
   { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
   double spent = elapsed();
   record.voxelsPerSecond = count / spent;
+  this->stepTook(begin, count);
   this->Running.seconds += spent;
   this->Running.voxelsPerSecond += count;
   // Far above anything seen so far, in nats a voxel: on its way to infinity.
@@ -336,6 +350,16 @@ void TorchTrainer::end(Ending how)
   this->Info.ending = this->NetworkEnding;
 }
 
+void TorchTrainer::stepTook(std::chrono::steady_clock::time_point begin, double voxels)
+{
+  if (this->Choice)
+  {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    this->Choice->took(seconds.count(), voxels);
+    this->Where.threads = this->Choice->chosen();
+  }
+}
+
 StepRecord TorchTrainer::priorStep()
 {
   const TrainOptions& o = this->Info.options;
@@ -345,10 +369,16 @@ StepRecord TorchTrainer::priorStep()
     const auto [network, seen] = this->bestNetwork();
     this->Prior =
       std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
+    if (this->Choice)
+    {
+      this->Choice->workChanged();
+    }
   }
   const double share = this->PriorShare;
   StepRecord record;
+  const auto stepping = std::chrono::steady_clock::now();
   record.loss = this->Prior->step((this->progress() - (1 - share)) / share, this->Where);
+  this->stepTook(stepping, this->Prior->voxelsAStep());
   this->Info.priorSteps = this->Prior->steps();
   record.step = this->Step + this->Prior->steps();
   const auto sinceRow = static_cast<double>((this->Prior->steps() - 1) % o.stepsPerEpoch + 1);

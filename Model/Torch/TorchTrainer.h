@@ -9,7 +9,10 @@
 #include "Objective.h"
 #include "Patches.h"
 #include "PriorTrainer.h"
+#include "ThreadChoice.h"
 #include "TorchModel.h"
+
+#include <chrono>
 
 namespace vae
 {
@@ -21,7 +24,7 @@ public:
     std::shared_ptr<const TorchModel> initial = nullptr);
 
   StepRecord step() override;
-  void setThreads(int threads) override;
+  void limitThreads(int most) override;
   const ModelInfo& info() const override { return this->Info; }
   std::shared_ptr<const Model> model(
     const ModelRequest& request, const Monitor& monitor) const override;
@@ -48,6 +51,8 @@ private:
   /// What the last step comes to: the end of the network's part, or of all.
   void end(Ending how);
   StepRecord priorStep();
+  /// For the threads of the next one.
+  void stepTook(std::chrono::steady_clock::time_point begin, double voxels);
   /// A copy of the network with the weights of the best epoch, if there is one, and the likelihood
   /// that belongs to them.
   std::pair<NetworkPtr, std::unique_ptr<Observation>> bestNetwork() const;
@@ -61,6 +66,7 @@ private:
   std::vector<Volume> Data;
   ModelInfo Info;
   Place Where;
+  std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
   std::optional<PatchSampler> Patches;
   std::optional<MaskedPart> Measured; ///< what a model's statistics are of
   double PriorShare = 0;              ///< 0 where nothing can be learned

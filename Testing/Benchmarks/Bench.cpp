@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vae_bench CASE [EDGE [wide]]: one measurement of the library without ParaView, as JSON on a line.
-// On the device that VAE_BENCH_DEVICE names, the CPU unless told. What bench.py puts beside
+// vae_bench CASE [EDGE ...]: one measurement of the library without ParaView, as JSON on a line.
+// On the device that VAE_BENCH_DEVICE names, the CPU unless told; with VAE_BENCH_PRECISION=float32 in
+// that instead of what suits the device. What bench.py puts beside
 // PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once; the
 // network is the default one, or the one of twice its width.
 #include "Memory.h"
@@ -38,6 +39,12 @@ std::string device()
 {
   const char* named = std::getenv("VAE_BENCH_DEVICE");
   return named && *named ? named : "cpu";
+}
+
+Precision precision()
+{
+  const char* named = std::getenv("VAE_BENCH_PRECISION");
+  return named && std::string(named) == "float32" ? Precision::Float32 : Precision::Automatic;
 }
 
 /// Not before it is computed: a GPU only notes down what it is to do.
@@ -116,6 +123,7 @@ TrainOptions options(bool wide = false)
   o.priorShare = 0;
   o.validationFraction = 0; // what the others do not do either
   o.device = device();
+  o.precision = precision();
   return o;
 }
 
@@ -145,6 +153,28 @@ void train(std::int64_t edge, bool wide)
     each / t.median, 1e3 * t.first, 1e3 * t.median);
 }
 
+/// Steps a second of a whole training of so many seconds, from its first step on.
+void paced(std::int64_t edge, double seconds, int mostThreads)
+{
+  const std::vector<std::uint8_t> voxels = rockOf(edge);
+  TorchTrainer trainer({ volumeOf(voxels, edge) }, options());
+  trainer.limitThreads(mostThreads);
+  std::vector<double> steps;
+  const double begin = now();
+  double last = begin;
+  do
+  {
+    trainer.step();
+    steps.push_back(now() - last);
+    last = now();
+  } while (last < begin + seconds);
+  const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
+  const auto count = static_cast<double>(steps.size());
+  std::nth_element(steps.begin(), middle, steps.end());
+  std::printf("{\"steps_a_second\": %.2f, \"median_step_ms\": %.1f}\n", count / (last - begin),
+    1e3 * *middle);
+}
+
 std::shared_ptr<const Model> modelOf(const Volume& v, bool wide = false)
 {
   TrainOptions o = options(wide);
@@ -165,6 +195,7 @@ void infer(std::int64_t edge, bool wide)
   std::vector<std::uint8_t> labels(voxels.size());
   RunOptions run;
   run.device = device();
+  run.precision = precision();
   ReconstructOutputs outputs;
   OutputChannel& to = outputs.values.emplace_back();
   to.data = labels.data();
@@ -211,7 +242,7 @@ void file()
 /// channels.
 void roofline()
 {
-  const Place place = choosePlace(device(), Precision::Automatic, 0);
+  const Place place = choosePlace(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda()); // where cuDNN tries all its algorithms
   const c10::InferenceMode inference;
   // What fills it.
@@ -235,7 +266,7 @@ void roofline()
 void layers(bool wide)
 {
   const TrainOptions o = options(wide);
-  const Place place = choosePlace(device(), Precision::Automatic, 0);
+  const Place place = choosePlace(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda());
   const c10::InferenceMode inference;
   const std::int64_t fine = o.patch() / o.network.fold();
@@ -288,6 +319,10 @@ int main(int argc, char** argv)
   {
     train(edge, wide);
   }
+  else if (what == "paced")
+  {
+    paced(edge, argc > 3 ? std::atof(argv[3]) : 20, argc > 4 ? std::atoi(argv[4]) : 0);
+  }
   else if (what == "infer")
   {
     infer(edge, wide);
@@ -306,7 +341,9 @@ int main(int argc, char** argv)
   }
   else
   {
-    std::fprintf(stderr, "vae_bench train|infer|layers [EDGE [wide]], or file, roofline\n");
+    std::fprintf(stderr,
+      "vae_bench train|infer|layers [EDGE [wide]], paced [EDGE [SECONDS [THREADS]]], file, "
+      "roofline\n");
     return 2;
   }
   return 0;
