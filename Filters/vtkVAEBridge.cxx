@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEBridge.h"
 
+#include "Check.h"
 #include "vtkAlgorithm.h"
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
@@ -13,6 +14,7 @@
 #include "vtkVariant.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace vtkVAEBridge
 {
@@ -83,6 +85,21 @@ int VTKTypeOf(vae::ScalarType type)
   return VTK_FLOAT;
 }
 
+/// Lengths of a voxel. Along an axis of one voxel it may be anything; some readers give 0.
+std::array<double, 3> SpacingOf(vtkImageData* image, const vae::Dims& dims)
+{
+  std::array<double, 3> spacing;
+  image->GetSpacing(spacing.data());
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    double& h = spacing[a];
+    h = std::abs(h);
+    h = dims[a] == 1 && !(h >= 1e-30 && h <= 1e30) ? 1 : h;
+    vae::require(std::string("The input's spacing along ") + "xyz"[a], h, 1e-30, 1e30);
+  }
+  return spacing;
+}
+
 const char* NameOf(vtkDataArray* array) { return array->GetName() ? array->GetName() : ""; }
 
 vtkDataSetAttributes* AttributesOf(vtkImageData* image, bool cellData)
@@ -104,6 +121,12 @@ vae::Dims DimsOf(vtkImageData* image, bool cellData)
     dims[a] = cellData ? std::max(d[a] - 1, d[a] > 0 ? 1 : 0) : d[a];
   }
   return dims;
+}
+
+//----------------------------------------------------------------------------
+double Within(double value, double low, double high)
+{
+  return value > low ? std::min(value, high) : low;
 }
 
 //----------------------------------------------------------------------------
@@ -144,7 +167,7 @@ vae::Volume VolumeOf(vtkImageData* image, const std::vector<vtkDataArray*>& arra
   vae::Volume volume;
   volume.dims = DimsOf(image, cellData);
   volume.cellData = cellData;
-  image->GetSpacing(volume.spacing.data());
+  volume.spacing = SpacingOf(image, volume.dims);
   const vtkIdType count = vae::voxels(volume.dims);
   if (count == 0)
   {
@@ -225,6 +248,16 @@ vtkDataArray* ScalarsOf(vtkAlgorithm* algorithm, vtkDataArray* array, vtkImageDa
     cellData = cellData || image->GetCellData()->GetArray(i) == array;
   }
   return array;
+}
+
+//----------------------------------------------------------------------------
+void RequireOneComponent(vtkDataArray* array, const std::string& property)
+{
+  if (array->GetNumberOfComponents() != 1)
+  {
+    throw std::invalid_argument(property + " '" + NameOf(array) + "' has " +
+      std::to_string(array->GetNumberOfComponents()) + " components; it must have 1");
+  }
 }
 
 //----------------------------------------------------------------------------
@@ -365,6 +398,15 @@ std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
 }
 
 //----------------------------------------------------------------------------
+double ProbabilityBytes(const vae::ModelInfo& info)
+{
+  const std::size_t arrays = info.likelihood == vae::Likelihood::Bernoulli
+    ? info.channels.size()
+    : info.channels[0].phases.size();
+  return static_cast<double>(arrays * sizeof(float));
+}
+
+//----------------------------------------------------------------------------
 const vae::Model& ModelOf(vtkDataObject* object)
 {
   if (!object)
@@ -415,10 +457,17 @@ vae::Monitor Progress::Monitor()
 }
 
 //----------------------------------------------------------------------------
-std::string FirstLine(const char* message)
+std::string FirstLine(const std::string& message)
 {
-  const std::string text = message;
-  return text.substr(0, text.find('\n'));
+  constexpr std::size_t longest = 1000, end = 400;
+  std::string text = message.substr(0, message.find('\n'));
+  if (text.size() > longest)
+  {
+    text = text.substr(0, longest - end) + " ... " + text.substr(text.size() - end);
+  }
+  std::replace_if(
+    text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  return text;
 }
 
 } // namespace vtkVAEBridge

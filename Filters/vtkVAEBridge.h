@@ -48,6 +48,10 @@ bool NamesRows(vtkAlgorithm* algorithm);
 vtkDataArray* ScalarsOf(vtkAlgorithm* algorithm, vtkDataArray* chosen, vtkImageData* image,
   bool& cellData, const std::string& property = "Scalars");
 
+/// \throws std::invalid_argument unless the array has one component
+/// \param property the label of the property that names it
+void RequireOneComponent(vtkDataArray* array, const std::string& property);
+
 /// The array of another image that corresponds to `array`: of the same name, or else the only one.
 vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData);
 
@@ -75,6 +79,9 @@ vtkSmartPointer<vtkDataArray> NewArray(const std::string& name, int type, int co
 std::vector<vtkSmartPointer<vtkDataArray>> NewProbabilities(
   const vae::ModelInfo& info, vtkIdType tuples, std::vector<vae::OutputChannel>& views);
 
+/// Bytes of them, a voxel.
+double ProbabilityBytes(const vae::ModelInfo& info);
+
 /// The network in a pipeline object. \throws std::invalid_argument if there is none, Pending if a
 /// training under way has none yet
 const vae::Model& ModelOf(vtkDataObject* object);
@@ -100,6 +107,9 @@ private:
 
 /// Dims of the point or cell data of an image.
 vae::Dims DimsOf(vtkImageData* image, bool cellData);
+
+/// The value within [low, high] that is nearest; low of what is no number.
+double Within(double value, double low, double high);
 
 /// Ask for the whole of an image, whatever part of the output is wanted: a voxel of ours depends
 /// on a neighbourhood.
@@ -142,8 +152,9 @@ void RequestFirstTimeStep(vtkInformation* input);
 
 namespace vtkVAEBridge
 {
-/// LibTorch's messages go on with a stack trace; the first line says what is wrong.
-std::string FirstLine(const char* message);
+/// LibTorch's messages go on with a stack trace; the first line says what is wrong. What a message
+/// quotes may be of any length and any characters: a long one is shortened in its middle.
+std::string FirstLine(const std::string& message);
 }
 
 #endif

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEDecode.h"
 
+#include "Check.h"
 #include "LatentMath.h"
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
@@ -16,6 +17,8 @@
 #include "vtkVAEForecast.h"
 #include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
+
+#include <algorithm>
 
 vtkStandardNewMacro(vtkVAEDecode);
 
@@ -62,7 +65,8 @@ void vtkVAEDecode::PrintSelf(ostream& os, vtkIndent indent)
 //----------------------------------------------------------------------------
 void vtkVAEDecode::SetNumberOfLatentOffsets(int n)
 {
-  if (n >= 0 && static_cast<std::size_t>(n) != this->Internal->LatentOffsets.size())
+  n = std::clamp(n, 0, vae::MostOffsets);
+  if (static_cast<std::size_t>(n) != this->Internal->LatentOffsets.size())
   {
     this->Internal->LatentOffsets.resize(static_cast<std::size_t>(n));
     this->Modified();
@@ -71,7 +75,7 @@ void vtkVAEDecode::SetNumberOfLatentOffsets(int n)
 
 void vtkVAEDecode::SetLatentOffset(int channel, double standardDeviations)
 {
-  if (channel >= 0)
+  if (channel >= 0 && channel < vae::MostOffsets)
   {
     this->SetNumberOfLatentOffsets(
       std::max(channel + 1, static_cast<int>(this->Internal->LatentOffsets.size())));
@@ -82,6 +86,13 @@ void vtkVAEDecode::SetLatentOffset(int channel, double standardDeviations)
       this->Modified();
     }
   }
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEDecode::Check() const
+{
+  this->Superclass::Check();
+  vae::requireOffsets(this->Internal->LatentOffsets);
 }
 
 //----------------------------------------------------------------------------

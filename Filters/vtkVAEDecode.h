@@ -52,6 +52,7 @@ protected:
   vtkVAEDecode();
   ~vtkVAEDecode() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;

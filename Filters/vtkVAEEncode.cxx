@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEEncode.h"
 
+#include "Check.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
@@ -68,8 +69,10 @@ int vtkVAEEncode::RequestData(
     const std::vector<vtkDataArray*> arrays =
       vtkVAEBridge::ArraysFor(input, model.info(), cellData);
     vtkVAEBridge::Progress progress(this, 0, 1);
-    const vae::Latent latent = model.encode(
-      vtkVAEBridge::VolumeOf(input, arrays, cellData), this->Run(), progress.Monitor());
+    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
+    vae::requireMemory("The latent image of " + vae::toString(volume.dims) + " voxels",
+      2 * vtkVAELatentImage::LatentBytes(volume.dims, 0, model.info()));
+    const vae::Latent latent = model.encode(volume, this->Run(), progress.Monitor());
     vtkVAELatentImage::Write(
       output, latent, vtkVAELatentImage::Grid::Of(input, cellData), model.info().network);
     this->Last = vtkSmartPointer<vtkImageData>::New();

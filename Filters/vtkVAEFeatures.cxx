@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEFeatures.h"
 
+#include "Check.h"
 #include "vtkCellData.h"
 #include "vtkDoubleArray.h"
 #include "vtkFieldData.h"
@@ -23,7 +24,6 @@
 vtkStandardNewMacro(vtkVAEFeatures);
 
 //----------------------------------------------------------------------------
-//----------------------------------------------------------------------------
 vtkVAEFeatures::vtkVAEFeatures() : BlockSize(vae::FeatureOptions().blockSize)
 {
   this->SetNumberOfInputPorts(2);
@@ -37,6 +37,13 @@ void vtkVAEFeatures::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
   os << indent << "BlockSize: " << this->BlockSize << "\n";
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEFeatures::Check() const
+{
+  this->Superclass::Check();
+  vae::check(vae::FeatureOptions{ this->BlockSize });
 }
 
 //----------------------------------------------------------------------------
@@ -229,8 +236,10 @@ int vtkVAEFeatures::RequestData(
     const std::vector<vtkDataArray*> arrays =
       vtkVAEBridge::ArraysFor(input, model.info(), cellData);
     vtkVAEBridge::Progress encoding(this, 0, 0.9);
-    const vae::Latent latent = model.encode(
-      vtkVAEBridge::VolumeOf(input, arrays, cellData), this->Run(), encoding.Monitor());
+    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
+    vae::requireMemory("The latent image of " + vae::toString(volume.dims) + " voxels",
+      2 * vtkVAELatentImage::LatentBytes(volume.dims, 0, model.info()));
+    const vae::Latent latent = model.encode(volume, this->Run(), encoding.Monitor());
 
     const vae::Dims blocks = BlocksOf(latent.dims, this->BlockSize);
     const Grid grid = BlockGrid(vtkVAELatentImage::LatentGrid(Grid::Of(input, cellData), network),

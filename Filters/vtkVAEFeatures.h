@@ -37,10 +37,10 @@ public:
 
   ///@{
   /**
-   * Latent cells along each axis of a block, at least 1; the last blocks take what there is.
+   * Latent cells along each axis of a block, 1 to 100000; the last blocks take what there is.
    * Default as in vae::FeatureOptions.
    */
-  vtkSetClampMacro(BlockSize, int, 1, VTK_INT_MAX);
+  vtkSetMacro(BlockSize, int);
   vtkGetMacro(BlockSize, int);
   ///@}
 
@@ -48,6 +48,7 @@ protected:
   vtkVAEFeatures();
   ~vtkVAEFeatures() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int FillOutputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,

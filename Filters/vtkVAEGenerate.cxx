@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEGenerate.h"
 
+#include "Check.h"
 #include "PhaseFraction.h"
 #include "vtkCompositeDataSet.h"
 #include "vtkDemandDrivenPipeline.h"
@@ -81,6 +82,17 @@ vtkVAEOptionMacro(vtkVAEGenerate, TargetFraction, double, targetFraction);
 vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, phase);
 
 //----------------------------------------------------------------------------
+void vtkVAEGenerate::Check() const
+{
+  this->Superclass::Check();
+  vae::requireDimensions(this->Dimensions);
+  vae::require("Realizations", this->Realizations, 1, vae::MostSteps);
+  vae::require("Realizations As", this->Internal->realizationsAs, vae::RealizationsAs::Blocks);
+  vae::check(static_cast<const vae::GenerateOptions&>(*this->Internal));
+  vae::check(static_cast<const vae::FractionOptions&>(*this->Internal));
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEGenerate::FillInputPortInformation(int port, vtkInformation* info)
 {
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkTable" : "vtkImageData");
@@ -126,12 +138,6 @@ int vtkVAEGenerate::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   vtkInformation* out = outputVector->GetInformationObject(0);
-  if (*std::min_element(this->Dimensions, this->Dimensions + 3) < 1)
-  {
-    vtkErrorMacro(<< "Dimensions is " << this->Dimensions[0] << " x " << this->Dimensions[1]
-                  << " x " << this->Dimensions[2] << "; each must be at least 1.");
-    return 0;
-  }
   if (this->Internal->realizationsAs == vae::RealizationsAs::Blocks)
   {
     out->Remove(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
@@ -190,7 +196,7 @@ public:
     {
       this->ReadKnown(image);
     }
-    this->Check();
+    this->CheckMemory();
     if (this->Options.fractionMode != vae::FractionMode::Off)
     {
       this->Phase = vae::phaseOf(this->Info, this->Options.phase);
@@ -271,18 +277,23 @@ private:
   bool Levels() const { return this->Options.fractionMode == vae::FractionMode::TrendMap; }
   bool TwoPhases() const { return this->Info.likelihood == vae::Likelihood::Bernoulli; }
 
-  void Check() const
+  /// Before anything is allocated.
+  void CheckMemory() const
   {
-    const auto inside = [](const char* what, double value, double most)
-    {
-      if (!(value >= 0 && value <= most))
-      {
-        throw std::invalid_argument(std::string(what) + " is " + vtkVariant(value).ToString() +
-          "; it must be in [0, " + vtkVariant(most).ToString() + "]");
-      }
-    };
-    inside("Temperature", this->Options.temperature, 10);
-    inside("Target Fraction", this->Options.targetFraction, 1);
+    const bool blocks = this->Options.realizationsAs == vae::RealizationsAs::Blocks;
+    const int kept = blocks ? this->Self->Realizations : 1;
+    const bool fraction = this->Options.fractionMode != vae::FractionMode::Off;
+    const vae::Dims dims = this->Grid.Dims();
+    const double voxels = static_cast<double>(vae::voxels(dims));
+    double bytes =
+      kept * vtkVAELatentImage::VolumeBytes(dims, this->Info, this->Self->ComputeProbability);
+    bytes += fraction ? voxels * sizeof(float) : 0; // log odds
+    bytes += this->Known ? vtkVAELatentImage::VolumeBytes(dims, this->Info, false) : 0;
+    bytes +=
+      vtkVAELatentImage::LatentBytes(dims, this->Model.margin(this->Options.periodic), this->Info);
+    vae::requireMemory("The output of " + vae::toString(dims) + " voxels" +
+        (kept > 1 ? ", " + std::to_string(kept) + " times," : ""),
+      bytes);
   }
 
   void ReadKnown(vtkImageData* image)
@@ -441,8 +452,8 @@ int vtkVAEGenerate::RequestData(
       if (out->Has(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP()))
       {
         const double time = out->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
-        realization =
-          std::clamp(static_cast<int>(std::floor(time + 1e-6)), 0, this->Realizations - 1);
+        realization = static_cast<int>(
+          vtkVAEBridge::Within(std::floor(time + 1e-6), 0., this->Realizations - 1.));
       }
       generator.Make(vtkImageData::SafeDownCast(output), realization, 0, 1);
       output->GetInformation()->Set(

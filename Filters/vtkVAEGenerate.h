@@ -56,9 +56,9 @@ public:
 
   ///@{
   /**
-   * Number of volumes. At least 1, default 1.
+   * Number of volumes. 1 to 100000, default 1.
    */
-  vtkSetClampMacro(Realizations, int, 1, VTK_INT_MAX);
+  vtkSetMacro(Realizations, int);
   vtkGetMacro(Realizations, int);
   ///@}
 
@@ -152,6 +152,7 @@ protected:
   vtkVAEGenerate();
   ~vtkVAEGenerate() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int FillOutputPortInformation(int port, vtkInformation* info) override;
   int RequestDataObject(vtkInformationVector* outputVector);

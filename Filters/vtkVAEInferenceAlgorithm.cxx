@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEInferenceAlgorithm.h"
 
+#include "Check.h"
+#include "vtkDemandDrivenPipeline.h"
+#include "vtkInformation.h"
 #include "vtkVAEBridge.h"
 
 //----------------------------------------------------------------------------
@@ -26,6 +29,25 @@ void vtkVAEInferenceAlgorithm::PrintSelf(ostream& os, vtkIndent indent)
 vtkVAEOptionMacro(vtkVAEInferenceAlgorithm, Device, std::string, device);
 vtkVAEOptionMacro(vtkVAEInferenceAlgorithm, Precision, int, precision);
 vtkVAEOptionMacro(vtkVAEInferenceAlgorithm, MemoryBudget, double, memoryBudget);
+
+//----------------------------------------------------------------------------
+void vtkVAEInferenceAlgorithm::Check() const { vae::check(this->Run()); }
+
+vtkTypeBool vtkVAEInferenceAlgorithm::ProcessRequest(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  try
+  {
+    // An update after a refused one asks for the data only.
+    if (request->Has(vtkDemandDrivenPipeline::REQUEST_INFORMATION()) ||
+      request->Has(vtkDemandDrivenPipeline::REQUEST_DATA()))
+    {
+      this->Check();
+    }
+    return this->Superclass::ProcessRequest(request, inputVector, outputVector);
+  }
+  vtkVAECatchMacro
+}
 
 //----------------------------------------------------------------------------
 void vtkVAEInferenceAlgorithm::PlanMemory(

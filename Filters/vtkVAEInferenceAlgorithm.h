@@ -29,6 +29,12 @@ public:
   vtkTypeMacro(vtkVAEInferenceAlgorithm, vtkImageAlgorithm);
   void PrintSelf(ostream& os, vtkIndent indent) override;
 
+  /**
+   * Values of properties that cannot be used, and whatever else is wrong, become one error message.
+   */
+  vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
+
   ///@{
   /**
    * auto (the first GPU, or else the CPU), cpu, cuda or cuda:N. Default auto.
@@ -62,6 +68,10 @@ public:
 protected:
   vtkVAEInferenceAlgorithm();
   ~vtkVAEInferenceAlgorithm() override;
+
+  /// Looks at the values of the properties before anything is made of them.
+  /// \throws std::invalid_argument naming the property, its value and what is allowed
+  virtual void Check() const;
 
   const vae::RunOptions& Run() const { return *this->Internal; }
 

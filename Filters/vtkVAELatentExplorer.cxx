@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAELatentExplorer.h"
 
+#include "Check.h"
 #include "LatentMath.h"
 #include "vtkDoubleArray.h"
 #include "vtkImageData.h"
@@ -130,7 +131,8 @@ vtkVAEOptionMacro(vtkVAELatentExplorer, BlockSize, int, blockSize);
 
 void vtkVAELatentExplorer::SetNumberOfLatentOffsets(int n)
 {
-  if (n >= 0 && static_cast<std::size_t>(n) != this->Internal->Offsets.size())
+  n = std::clamp(n, 0, vae::MostOffsets);
+  if (static_cast<std::size_t>(n) != this->Internal->Offsets.size())
   {
     this->Internal->Offsets.resize(static_cast<std::size_t>(n));
     this->Modified();
@@ -139,7 +141,7 @@ void vtkVAELatentExplorer::SetNumberOfLatentOffsets(int n)
 
 void vtkVAELatentExplorer::SetLatentOffset(int channel, double standardDeviations)
 {
-  if (channel < 0)
+  if (channel < 0 || channel >= vae::MostOffsets)
   {
     return;
   }
@@ -210,6 +212,15 @@ vtkDoubleArray* vtkVAELatentExplorer::GetChannelQuantiles()
 }
 
 //----------------------------------------------------------------------------
+void vtkVAELatentExplorer::Check() const
+{
+  this->Superclass::Check();
+  vae::requireDimensions(this->Dimensions);
+  vae::check(*this->Internal);
+  vae::requireOffsets(this->Internal->Offsets);
+}
+
+//----------------------------------------------------------------------------
 int vtkVAELatentExplorer::FillInputPortInformation(int port, vtkInformation* info)
 {
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkTable" : "vtkImageData");
@@ -267,16 +278,12 @@ int vtkVAELatentExplorer::RequestData(
     const vae::ModelInfo& info = model.info();
     const vae::NetworkOptions& network = info.network;
     Options& o = *this->Internal;
-    if (*std::min_element(this->Dimensions, this->Dimensions + 3) < 1)
-    {
-      throw std::invalid_argument("Dimensions is " +
-        vae::toString({ this->Dimensions[0], this->Dimensions[1], this->Dimensions[2] }) +
-        "; each must be at least 1");
-    }
     vtkImageData* volume = vtkImageData::GetData(inputVector[1]);
     const Grid grid = o.base == vae::LatentSource::Volume
       ? vtkVAELatentImage::GridOf(volume, info, "Volume")
       : Grid::New(info, this->Dimensions);
+    vae::requireMemory("The latent image of " + vae::toString(grid.Dims()) + " voxels",
+      2 * vtkVAELatentImage::LatentBytes(grid.Dims(), 0, info));
     vtkVAEBridge::Progress encoding(this, 0, 0.5), decoding(this, 0.5, 1);
     const vae::Latent& base =
       o.Start.Get(shared, o.base, o.seed, grid, 0, volume, this->Run(), encoding.Monitor());

@@ -91,6 +91,7 @@ protected:
   vtkVAELatentExplorer();
   ~vtkVAELatentExplorer() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAELatentImage.h"
 
+#include "Check.h"
 #include "LatentMath.h"
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
@@ -142,8 +143,8 @@ vae::Dims Grid::Dims() const
   vae::Dims dims;
   for (std::size_t a = 0; a < 3; ++a)
   {
-    const int points = this->Extent[2 * a + 1] - this->Extent[2 * a] + 1;
-    dims[a] = this->CellData && points > 0 ? std::max(points - 1, 1) : points;
+    const std::int64_t points = std::int64_t{ this->Extent[2 * a + 1] } - this->Extent[2 * a] + 1;
+    dims[a] = this->CellData && points > 0 ? std::max<std::int64_t>(points - 1, 1) : points;
   }
   return dims;
 }
@@ -246,7 +247,13 @@ Grid Decoded(const Grid& coarse, const Grid* volume, const vae::ModelInfo& info)
     const bool unused = Unused(cells, static_cast<int>(a), info.network);
     const int stride = unused ? 1 : info.network.stride();
     grid.Spacing[a] /= stride;
-    const auto voxels = static_cast<int>(cells[a]) * stride;
+    const std::int64_t wide = cells[a] * stride;
+    if (wide > VTK_INT_MAX)
+    {
+      throw std::invalid_argument("The latent image of " + vae::toString(cells) +
+        " cells is too large: it decodes to " + std::to_string(wide) + " voxels along an axis");
+    }
+    const int voxels = static_cast<int>(wide);
     const bool flat = unused && coarse.Extent[2 * a] == coarse.Extent[2 * a + 1];
     grid.Extent[2 * a] = 0;
     grid.Extent[2 * a + 1] = flat ? 0 : voxels - 1 + (info.cellData ? 1 : 0);
@@ -332,6 +339,29 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
 }
 
 //----------------------------------------------------------------------------
+double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool probability)
+{
+  double each = probability ? vtkVAEBridge::ProbabilityBytes(info) : 0;
+  for (const vae::ChannelInfo& c : info.channels)
+  {
+    each += vae::dispatch(c.type, [](auto t) { return static_cast<double>(sizeof t); });
+  }
+  return each * static_cast<double>(vae::voxels(dims));
+}
+
+double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info)
+{
+  double cells = 1;
+  const vae::Dims all = vae::latentDims(dims, info.network);
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const bool unused = Unused(dims, static_cast<int>(a), info.network);
+    cells *= static_cast<double>(all[a] + (unused ? 0 : 2 * margin));
+  }
+  return 2 * sizeof(float) * cells * info.latentChannels();
+}
+
+//----------------------------------------------------------------------------
 Arrays::Arrays(const Grid& grid, const vae::ModelInfo& info, bool probability) : Where(grid)
 {
   const vtkIdType tuples = vae::voxels(grid.Dims());
@@ -363,6 +393,8 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor)
 {
+  vae::requireMemory("The output of " + vae::toString(grid.Dims()) + " voxels",
+    VolumeBytes(grid.Dims(), model.info(), probability));
   const Arrays arrays(grid, model.info(), probability);
   model.decode(latent, grid.Dims(), margin, arrays.Wanted, run, monitor);
   arrays.PutOn(output);
@@ -390,7 +422,8 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   const std::uint64_t time = encoded ? volume->GetMTime() : 0;
   if (this->Model == model && this->Source == source && this->Seed == seed && this->Size == dims &&
     this->Margin == margin && this->VolumeTime == time &&
-    (!encoded || (this->Device == run.device && this->Precision == run.precision)))
+    (source == vae::LatentSource::Mean ||
+      (this->Device == run.device && this->Precision == run.precision)))
   {
     return this->Latent;
   }
@@ -415,7 +448,7 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   {
     vae::GenerateOptions options;
     options.seed = seed;
-    this->Latent = model->sample(dims, margin, options);
+    this->Latent = model->sample(dims, margin, options, {}, run, monitor);
   }
   this->Model = model;
   this->Source = source;

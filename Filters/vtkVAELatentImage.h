@@ -62,6 +62,13 @@ Grid Decoded(const Grid& latent, const Grid* volume, const vae::ModelInfo& info)
 /// \throws std::invalid_argument if it is neither, or has not the model's channels
 std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const vae::Model& model);
 
+/// Bytes of the arrays of a decoded volume.
+double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool probability);
+
+/// Bytes that the latent field of so many voxels takes while it is made: twice, as it is and as it
+/// is handed out.
+double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info);
+
 /// New arrays for a decoded volume: named and typed as the training data, and X_probability on
 /// request.
 class Arrays

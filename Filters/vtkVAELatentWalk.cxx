@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAELatentWalk.h"
 
+#include "Check.h"
 #include "LatentMath.h"
 #include "vtkDoubleArray.h"
 #include "vtkFieldData.h"
@@ -69,6 +70,14 @@ vtkVAEOptionMacro(vtkVAELatentWalk, StartSeed, int, startSeed);
 vtkVAEOptionMacro(vtkVAELatentWalk, EndSeed, int, endSeed);
 
 //----------------------------------------------------------------------------
+void vtkVAELatentWalk::Check() const
+{
+  this->Superclass::Check();
+  vae::requireDimensions(this->Dimensions);
+  vae::check(*this->Internal);
+}
+
+//----------------------------------------------------------------------------
 int vtkVAELatentWalk::FillInputPortInformation(int port, vtkInformation* info)
 {
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkTable" : "vtkImageData");
@@ -98,7 +107,7 @@ int vtkVAELatentWalk::RequestInformation(
     }
   }
   grid.ApplyTo(out);
-  std::vector<double> times(static_cast<std::size_t>(std::max(this->GetSteps(), 2)));
+  std::vector<double> times(static_cast<std::size_t>(this->GetSteps()));
   std::iota(times.begin(), times.end(), 0.);
   out->Set(
     vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(), static_cast<int>(times.size()));
@@ -136,17 +145,6 @@ int vtkVAELatentWalk::RequestData(
     this->Last = nullptr; // its memory is needed
     const vae::ModelInfo& info = model.info();
     Options& o = *this->Internal;
-    if (*std::min_element(this->Dimensions, this->Dimensions + 3) < 1)
-    {
-      throw std::invalid_argument("Dimensions is " +
-        vae::toString({ this->Dimensions[0], this->Dimensions[1], this->Dimensions[2] }) +
-        "; each must be at least 1");
-    }
-    if (o.steps < 2)
-    {
-      throw std::invalid_argument(
-        "Steps is " + std::to_string(o.steps) + "; a walk has at least 2");
-    }
     const bool traverse = o.walk == vae::Walk::Traverse;
     if (traverse && (o.channel < 0 || o.channel >= info.latentChannels()))
     {
@@ -159,7 +157,7 @@ int vtkVAELatentWalk::RequestData(
     {
       time = out->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
     }
-    time = std::clamp(time, 0., o.steps - 1.);
+    time = vtkVAEBridge::Within(time, 0., o.steps - 1.);
     const double s = time / (o.steps - 1);
 
     vtkImageData* volumes[2] = { vtkImageData::GetData(inputVector[1]),
@@ -176,6 +174,11 @@ int vtkVAELatentWalk::RequestData(
         margin = 0; // the border is the volume's own
       }
     }
+    // Both ends are kept.
+    const int fields = traverse ? 2 : 3;
+    vae::requireMemory("The output of " + vae::toString(grid.Dims()) + " voxels",
+      vtkVAELatentImage::VolumeBytes(grid.Dims(), info, this->ComputeProbability) +
+        fields * vtkVAELatentImage::LatentBytes(grid.Dims(), margin, info));
     vtkVAEBridge::Progress encoding(this, 0, 0.5), decoding(this, 0.5, 1);
     const std::vector<vae::LatentStatistics> statistics = model.latentStatistics();
     const vae::Latent& start = o.Ends[0].Get(

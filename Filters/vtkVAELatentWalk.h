@@ -98,6 +98,7 @@ protected:
   vtkVAELatentWalk();
   ~vtkVAELatentWalk() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEMicrostructureStatistics.h"
 
+#include "Check.h"
 #include "Statistics/Report.h"
 
 #include "vtkDataArray.h"
@@ -94,6 +95,18 @@ int vtkVAEMicrostructureStatistics::FillInputPortInformation(int port, vtkInform
 }
 
 //----------------------------------------------------------------------------
+int vtkVAEMicrostructureStatistics::RequestInformation(
+  vtkInformation*, vtkInformationVector**, vtkInformationVector*)
+{
+  try
+  {
+    vae::check(this->Internal->Options);
+    return 1;
+  }
+  vtkVAECatchMacro
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEMicrostructureStatistics::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
@@ -126,11 +139,7 @@ struct Source
 Source SourceOf(
   vtkImageData* image, vtkDataArray* array, bool cellData, const vae::StatisticsOptions& options)
 {
-  if (array->GetNumberOfComponents() != 1)
-  {
-    throw std::invalid_argument(std::string("Array '") + array->GetName() + "' has " +
-      std::to_string(array->GetNumberOfComponents()) + " components; it must have 1");
-  }
+  vtkVAEBridge::RequireOneComponent(array, "Array");
   Source source;
   source.Volume = vtkVAEBridge::VolumeOf(image, { array }, cellData);
   source.Summary = vae::summarise(source.Volume.channels[0], vae::voxels(source.Volume.dims));

@@ -78,6 +78,7 @@ protected:
   ~vtkVAEMicrostructureStatistics() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
+  int RequestInformation(vtkInformation*, vtkInformationVector**, vtkInformationVector*) override;
   int RequestUpdateExtent(
     vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*) override;
   int RequestData(vtkInformation*, vtkInformationVector** inputVector,

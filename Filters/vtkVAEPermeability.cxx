@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEPermeability.h"
 
+#include "Check.h"
 #include "Statistics/Transport.h"
 
 #include "vtkCellData.h"
@@ -102,7 +103,11 @@ int vtkVAEPermeability::RequestDataObject(
 int vtkVAEPermeability::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  try
+  {
+    vae::check(this->Internal->Options);
+  }
+  vtkVAECatchMacro vtkInformation* in = inputVector[0]->GetInformationObject(0);
   vtkInformation* out = outputVector->GetInformationObject(0);
   out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
   out->CopyEntry(in, vtkDataObject::SPACING());
@@ -134,11 +139,7 @@ int vtkVAEPermeability::RequestData(
     vtkDataArray* array = vtkVAEBridge::ScalarsOf(this,
       vtkVAEBridge::NamesRows(this) ? nullptr : this->GetInputArrayToProcess(0, input), input,
       cellData);
-    if (array->GetNumberOfComponents() != 1)
-    {
-      throw std::invalid_argument(std::string("Array '") + array->GetName() + "' has " +
-        std::to_string(array->GetNumberOfComponents()) + " components; it must have 1");
-    }
+    vtkVAEBridge::RequireOneComponent(array, "Array");
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, { array }, cellData);
     check(options, volume.dims);
     const vae::ChannelSummary summary =

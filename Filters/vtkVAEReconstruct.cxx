@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "vtkVAEReconstruct.h"
 
+#include "Check.h"
 #include "Statistics/Quality.h"
 
 #include "vtkCellData.h"
@@ -16,6 +17,7 @@
 #include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEBridge.h"
+#include "vtkVAELatentImage.h"
 #include "vtkWeakPointer.h"
 
 #include <algorithm>
@@ -80,6 +82,13 @@ void vtkVAEReconstruct::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "ComputeAnomaly: " << this->ComputeAnomaly << "\n";
   os << indent << "ComputeCellAnomaly: " << this->ComputeCellAnomaly << "\n";
   os << indent << "ComputeSSIM: " << this->ComputeSSIM << "\n";
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEReconstruct::Check() const
+{
+  this->Superclass::Check();
+  vae::check(this->Internal->Options);
 }
 
 //----------------------------------------------------------------------------
@@ -182,6 +191,20 @@ vtkSmartPointer<vtkDoubleArray> NewField(const char* name)
 } // namespace
 
 //----------------------------------------------------------------------------
+void vtkVAEReconstruct::CheckMemory(
+  const vae::ModelInfo& info, const std::array<std::int64_t, 3>& voxels, bool scaled) const
+{
+  const int ofChannels = this->ComputeError + this->ComputeAbsoluteError +
+    this->ComputeStandardDeviation + this->ComputeEntropy + this->ComputeExceedance;
+  const int ofAll = (this->ComputeAnomaly + this->ComputeCellAnomaly) * (scaled ? 2 : 1);
+  const double added = (ofChannels * static_cast<double>(info.channels.size()) + ofAll) *
+    sizeof(float) * static_cast<double>(vae::voxels(voxels));
+  vae::requireMemory("The output of " + vae::toString(voxels) + " voxels",
+    added + vtkVAELatentImage::VolumeBytes(voxels, info, this->ComputeProbability) +
+      vtkVAELatentImage::LatentBytes(voxels, 0, info));
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEReconstruct::RequestData(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
@@ -230,6 +253,8 @@ int vtkVAEReconstruct::RequestData(
     this->PlanMemory(model, volume.dims);
 
     const bool phases = info.hasPhases();
+    const bool scaled = model.hasAnomalyScale();
+    this->CheckMemory(info, volume.dims, scaled);
     vae::ReconstructOutputs wanted;
     std::vector<vae::OutputChannel> errors, absolutes;
     const auto add = [&](bool asked, const char* suffix, std::vector<vae::OutputChannel>& views,
@@ -262,7 +287,6 @@ int vtkVAEReconstruct::RequestData(
     add(this->ComputeStandardDeviation, "_stddev", wanted.stddev);
     add(this->ComputeEntropy, "_entropy", wanted.entropy);
     add(this->ComputeExceedance, "_exceedance", wanted.exceedance);
-    const bool scaled = model.hasAnomalyScale();
     addOne(this->ComputeAnomaly, "_anomaly", wanted.anomaly);
     addOne(this->ComputeAnomaly && scaled, "_anomaly_percentile", wanted.anomalyPercentile);
     addOne(this->ComputeCellAnomaly, "_anomaly_cell", wanted.cellAnomaly);

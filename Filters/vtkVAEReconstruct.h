@@ -29,6 +29,11 @@
 
 #include <memory> // for std::unique_ptr
 
+namespace vae
+{
+struct ModelInfo;
+}
+
 class VTKVAEFILTERS_EXPORT vtkVAEReconstruct : public vtkVAEInferenceAlgorithm
 {
 public:
@@ -99,6 +104,7 @@ protected:
   vtkVAEReconstruct();
   ~vtkVAEReconstruct() override;
 
+  void Check() const override;
   int FillInputPortInformation(int port, vtkInformation* info) override;
   int RequestInformation(vtkInformation*, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;
@@ -110,6 +116,10 @@ protected:
 private:
   vtkVAEReconstruct(const vtkVAEReconstruct&) = delete;
   void operator=(const vtkVAEReconstruct&) = delete;
+
+  /// Before anything is allocated.
+  void CheckMemory(
+    const vae::ModelInfo& info, const std::array<std::int64_t, 3>& voxels, bool scaled) const;
 
   struct Internals;
   std::unique_ptr<Internals> Internal;

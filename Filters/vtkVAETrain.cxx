@@ -22,6 +22,7 @@
 #include <vtksys/SystemTools.hxx>
 
 #include "Backend.h"
+#include "Check.h"
 #include "Plan.h"
 #include "Session.h"
 
@@ -331,6 +332,14 @@ namespace
 
 std::string InWords(const vae::TrainOptions& options, double speed)
 {
+  try
+  {
+    vae::check(options);
+  }
+  catch (const std::invalid_argument& e)
+  {
+    return e.what() + std::string(".");
+  }
   const vae::Plan plan = vae::planOf(options);
   char text[320];
   std::snprintf(text, sizeof text,
@@ -364,7 +373,8 @@ std::string InWords(const vae::TrainOptions& options, double speed)
 
 int vtkVAETrain::GetParameters()
 {
-  return static_cast<int>(vae::planOf(this->Internal->Planned(this)).parameters);
+  const std::int64_t count = vae::planOf(this->Internal->Planned(this)).parameters;
+  return static_cast<int>(std::min<std::int64_t>(count, VTK_INT_MAX));
 }
 
 int vtkVAETrain::GetReceptiveField()
@@ -421,7 +431,12 @@ int vtkVAETrain::FillInputPortInformation(int port, vtkInformation* info)
 int vtkVAETrain::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  try
+  {
+    vae::check(this->Internal->Options);
+    vae::check(this->Internal->Driving);
+  }
+  vtkVAECatchMacro vtkInformation* in = inputVector[0]->GetInformationObject(0);
   std::vector<double>& steps = this->Internal->TimeSteps;
   steps.clear();
   if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
@@ -518,6 +533,8 @@ int vtkVAETrain::RequestData(
   };
   try
   {
+    vae::check(in.Options); // an update after a refused one asks for the data only
+    vae::check(in.Driving);
     // Every time step is looked at once; then the training begins.
     vtkVAETrainingInput::Choice choice;
     choice.Algorithm = this;
@@ -526,8 +543,9 @@ int vtkVAETrain::RequestData(
     choice.MaskName = MaskName(this);
     vtkVAETrainingInput::Look(
       choice, vtkDataObject::GetData(inputVector[0]), in.Volumes, in.Looked.second);
-    if (refresh &&
-      std::equal(in.Looked.second.rbegin(), in.Looked.second.rend(), in.Started.second.rbegin()))
+    const vtkVAETrainingInput::Arrays &looked = in.Looked.second, &started = in.Started.second;
+    if (refresh && looked.size() <= started.size() && // this was the last time step
+      std::equal(looked.rbegin(), looked.rend(), started.rbegin()))
     {
       restart();
       return this->Deliver(output);
@@ -643,7 +661,7 @@ int vtkVAETrain::Deliver(vtkVAEModel* output)
   const std::string error = in.Session->takeError();
   if (!error.empty())
   {
-    vtkErrorMacro(<< error);
+    vtkErrorMacro(<< vtkVAEBridge::FirstLine(error));
     return model ? 1 : 0;
   }
   return 1;

@@ -18,12 +18,7 @@ vtkVAETrendMap::vtkVAETrendMap(vtkImageData* map, vtkDataArray* array, bool cell
   : Size(vtkVAEBridge::DimsOf(map, cellData))
   , Voxels(volume.Dims())
 {
-  if (array->GetNumberOfComponents() != 1)
-  {
-    throw std::invalid_argument("Trend Array '" +
-      std::string(array->GetName() ? array->GetName() : "") + "' has " +
-      std::to_string(array->GetNumberOfComponents()) + " components; it must have 1");
-  }
+  vtkVAEBridge::RequireOneComponent(array, "Trend Array");
   for (const double v : vtk::DataArrayValueRange<1>(array))
   {
     if (!std::isfinite(v) || (fraction && (v < 0 || v > 1)))

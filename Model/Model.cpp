@@ -2,6 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Model.h"
 
+#include "Check.h"
+
+#include <algorithm>
+
 namespace vae
 {
 
@@ -35,6 +39,44 @@ void checkFits(const Volume& volume, const ModelInfo& info)
     throw std::invalid_argument("The data is " + std::to_string(used) + "-dimensional (" +
       toString(volume.dims) + "); the model was trained on " +
       std::to_string(info.network.dimensions) + "-dimensional data");
+  }
+}
+
+void checkKnown(const Volume& volume, const ModelInfo& info)
+{
+  checkFits(volume, info);
+  for (std::size_t c = 0; c < info.channels.size(); ++c)
+  {
+    const ChannelInfo& channel = info.channels[c];
+    const ChannelSummary known = summarise(volume.channels[c], voxels(volume.dims), volume.mask);
+    if (known.count == 0)
+    {
+      throw std::invalid_argument(
+        "Nothing is known: the mask is 0 in each of " + toString(volume.dims) + " voxels");
+    }
+    if (known.notFinite > 0)
+    {
+      throw std::invalid_argument("Known Data has " + std::to_string(known.notFinite) +
+        " values that are NaN or infinite where Known Mask is not 0");
+    }
+    if (channel.phases.empty())
+    {
+      continue;
+    }
+    std::string labels;
+    for (const double phase : channel.phases)
+    {
+      labels += (labels.empty() ? "" : ", ") + inWords(phase);
+    }
+    const auto strange = std::find_if(known.values.begin(), known.values.end(), [&](double v)
+    { return std::find(channel.phases.begin(), channel.phases.end(), v) == channel.phases.end(); });
+    if (known.values.empty() || strange != known.values.end())
+    {
+      throw std::invalid_argument("Known Data has " +
+        (known.values.empty() ? "more than " + std::to_string(MostPhases) + " values"
+                              : "the value " + inWords(*strange)) +
+        " where Known Mask is not 0; the phases of this model are " + labels);
+    }
   }
 }
 

@@ -162,4 +162,8 @@ public:
 /// \throws std::invalid_argument with one sentence, unless the volume has what the model needs
 void checkFits(const Volume& volume, const ModelInfo& info);
 
+/// \throws std::invalid_argument with one sentence, unless something of the volume is known (its
+/// mask is not 0), and what is known are values that the model can give
+void checkKnown(const Volume& volume, const ModelInfo& info);
+
 } // namespace vae

@@ -3,6 +3,7 @@
 #include "Plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -21,10 +22,30 @@ T rounded(double v)
                    : static_cast<T>(std::round(v));
 }
 
+/// The nearest options that can be planned with: a panel and a script ask before they are checked.
+TrainOptions nearest(TrainOptions o)
+{
+  NetworkOptions& n = o.network;
+  const auto within = [](int& v, int low, int high) { v = std::clamp(v, low, high); };
+  within(n.dimensions, 2, 3);
+  within(n.channels, 1, 1 << 20);
+  within(n.width, 8, 512);
+  within(n.blocks, 1, 8);
+  within(n.latentChannels, 1, 64);
+  within(n.blockSize, n.fold(), 128);
+  within(n.hiddenUnits, 0, 65536);
+  within(n.latentStride, 4, 32);
+  n.latentStride = static_cast<int>(std::bit_floor(static_cast<unsigned int>(n.latentStride)));
+  within(o.patchSize, n.stride(), 512);
+  within(o.batchSize, 0, 4096);
+  return o;
+}
+
 } // namespace
 
-Plan planOf(const TrainOptions& options, int bytes)
+Plan planOf(const TrainOptions& asked, int bytes)
 {
+  const TrainOptions options = nearest(asked);
   const NetworkOptions& n = options.network;
   const double kernel = std::pow(3, n.dimensions), half = std::pow(2, n.dimensions);
   const double fold = std::pow(n.fold(), n.dimensions);

@@ -18,8 +18,8 @@ struct Plan
   std::int64_t voxelsPerStep = 0;
 };
 
-/// Of a network and the batches that it is trained on, whatever the options are: numbers that are
-/// too large are the largest. `bytes`: of an activation, 2 or 4.
+/// Of a network and the batches that it is trained on; of options out of range those of the nearest
+/// ones. `bytes`: of an activation, 2 or 4.
 Plan planOf(const TrainOptions& options, int bytes = 2);
 
 /// Bytes of all tensors of a network, as its model file has them; 0 of TorchScript's, of which

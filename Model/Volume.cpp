@@ -53,7 +53,7 @@ Overwritten overwrite(const Volume& known, const std::vector<OutputChannel>& arr
             ++found.known;
             found.equal += difference == 0;
             found.squares += difference * difference;
-            value = static_cast<T>(values[i]);
+            value = toScalar<T>(values[i]);
           }
         }
       });

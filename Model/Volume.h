@@ -3,11 +3,14 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 // Views of the user's arrays. Nothing here copies voxels or owns more than a reference.
@@ -59,6 +62,26 @@ decltype(auto) dispatch(ScalarType type, F&& f)
   throw std::invalid_argument("unknown scalar type");
 }
 
+/// The T that is nearest to a number.
+template <typename T>
+T toScalar(double v)
+{
+  if constexpr (std::is_integral_v<T>)
+  {
+    // The largest 64-bit integers are not doubles; compare before the conversion.
+    constexpr double low = static_cast<double>(std::numeric_limits<T>::lowest());
+    constexpr double high = static_cast<double>(std::numeric_limits<T>::max());
+    v = std::nearbyint(v);
+    return v >= high ? std::numeric_limits<T>::max()
+      : v > low      ? static_cast<T>(v)
+                     : std::numeric_limits<T>::lowest(); // also of what is no number
+  }
+  else
+  {
+    return static_cast<T>(v);
+  }
+}
+
 /// One component of one array over a grid: element i is data[i * stride].
 template <typename Pointer>
 struct BasicChannel
@@ -76,7 +99,21 @@ using OutputChannel = BasicChannel<void*>;
 
 using Dims = std::array<std::int64_t, 3>; ///< voxels along x, y, z; x runs fastest
 
-inline std::int64_t voxels(const Dims& d) { return d[0] * d[1] * d[2]; }
+/// "64 x 64 x 93"
+std::string toString(const Dims& dims);
+
+/// \throws std::invalid_argument if they are so many that a kibibyte of each is beyond 64 bits
+inline std::int64_t voxels(const Dims& d)
+{
+  constexpr std::int64_t most = std::int64_t{ 1 } << 52;
+  std::int64_t count = 0;
+  if (__builtin_mul_overflow(d[0], d[1], &count) || __builtin_mul_overflow(count, d[2], &count) ||
+    count > most)
+  {
+    throw std::invalid_argument(toString(d) + " voxels are too many");
+  }
+  return count;
+}
 
 /// A volume to read: every channel has dims[0] * dims[1] * dims[2] elements.
 struct Volume
@@ -97,9 +134,6 @@ struct Overwritten
 };
 /// Put the values of `known` where its mask is not 0 into arrays of its size, one a channel.
 Overwritten overwrite(const Volume& known, const std::vector<OutputChannel>& arrays);
-
-/// "64 x 64 x 93"
-std::string toString(const Dims& dims);
 
 /// Data with more distinct values than these have no phases.
 constexpr std::size_t MostPhases = 16;

@@ -25,6 +25,7 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -39,9 +40,19 @@ vtkClientServerStream Invoke(vtkSMProxy* proxy, vtkClientServerStream& call)
   return session->GetLastResult(vtkPVSession::DATA_SERVER_ROOT);
 }
 
+/// Of texts that come from files and arrays: nothing in them is markup.
+QLabel* PlainLabel(QWidget* parentObject, const char* name)
+{
+  auto l = new QLabel(parentObject);
+  l->setObjectName(name);
+  l->setWordWrap(true);
+  l->setTextFormat(Qt::PlainText);
+  return l;
+}
+
 QString Minutes(double seconds)
 {
-  const int s = static_cast<int>(seconds + 0.5);
+  const auto s = static_cast<qint64>(std::min(seconds, 1e9) + 0.5);
   return QString("%1:%2").arg(s / 60).arg(s % 60, 2, 10, QChar('0'));
 }
 
@@ -56,9 +67,7 @@ pqVAETrainingWidget::pqVAETrainingWidget(
   layout->setContentsMargins(0, 0, 0, 0);
   const auto label = [&](const char* name)
   {
-    auto l = new QLabel(this);
-    l->setObjectName(name);
-    l->setWordWrap(true);
+    auto l = PlainLabel(this, name);
     l->setTextInteractionFlags(Qt::TextSelectableByMouse);
     layout->addWidget(l);
     return l;
@@ -125,9 +134,7 @@ pqVAETrainingWidget::~pqVAETrainingWidget() = default;
 //-----------------------------------------------------------------------------
 QLabel* pqVAETrainingWidget::row(const QString& title, const char* name)
 {
-  auto l = new QLabel(this);
-  l->setObjectName(name);
-  l->setWordWrap(true);
+  auto l = PlainLabel(this, name);
   this->Form->addRow(title, l);
   return l;
 }

@@ -238,38 +238,16 @@ void check(const StatisticsOptions& o, const Dims& dims)
     throw std::invalid_argument(
       "The input has " + toString(dims) + " voxels; sides longer than 1 must be at least 4");
   }
-  if (o.maximumLag < 0 || o.maximumLag >= side)
-  {
-    throw std::invalid_argument(range("Maximum Lag", o.maximumLag, 0, side - 1));
-  }
+  vae::check(o);
+  require("Maximum Lag", o.maximumLag, 0, static_cast<double>(side - 1));
   if (o.periodic && o.maximumLag > side / 2)
   {
     throw std::invalid_argument(
       range("Maximum Lag", o.maximumLag, 0, side / 2) + " for periodic data");
   }
-  if (o.cubeSize < 2)
-  {
-    throw std::invalid_argument(
-      "Cube Size is " + std::to_string(o.cubeSize) + "; it must be 2 or more");
-  }
   if (o.blockSize != 0 && (o.blockSize < 8 || o.blockSize > side))
   {
     throw std::invalid_argument(range("Block Size", o.blockSize, 8, side) + ", or 0");
-  }
-  if (o.thresholds < 0 || o.thresholds > 1000)
-  {
-    throw std::invalid_argument(range("Thresholds", o.thresholds, 0, 1000));
-  }
-  if (o.connectivity != Connectivity::Faces && o.connectivity != Connectivity::Edges &&
-    o.connectivity != Connectivity::Corners)
-  {
-    throw std::invalid_argument("Connectivity is " +
-      std::to_string(static_cast<int>(o.connectivity)) + "; it must be 6, 18 or 26");
-  }
-  if (o.threads < 0)
-  {
-    throw std::invalid_argument(
-      "Threads is " + std::to_string(o.threads) + "; it must be 0 (automatic) or more");
   }
 }
 

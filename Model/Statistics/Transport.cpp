@@ -60,6 +60,18 @@ struct CellList
   }
 };
 
+/// Numbers of cells and of their faces are 32 bits wide.
+constexpr std::int64_t MostNumbers = std::numeric_limits<std::int32_t>::max();
+
+void requireVoxels(std::int64_t voxels, std::int64_t most, const char* what)
+{
+  if (voxels > most)
+  {
+    throw std::invalid_argument("The phase has " + std::to_string(voxels) + " voxels; " + what +
+      " is solved for up to " + std::to_string(most));
+  }
+}
+
 std::vector<float> vectorOf(std::int64_t rows)
 {
   return std::vector<float>(static_cast<std::size_t>(rows) + 1, 0);
@@ -69,7 +81,9 @@ std::vector<float> vectorOf(std::int64_t rows)
 
 Diffusion diffuse(const Mask& mask, int axis, const Work& work)
 {
-  const double porosity = static_cast<double>(volumeOf(mask)) / static_cast<double>(mask.count());
+  const std::int64_t pores = volumeOf(mask);
+  requireVoxels(pores, MostNumbers, "diffusion");
+  const double porosity = static_cast<double>(pores) / static_cast<double>(mask.count());
   const Components components = findComponents(mask, Connectivity::Faces, work.part(0, 0.05));
   Diffusion result;
   if (components.spanningVoxels(axis) == 0)
@@ -147,26 +161,7 @@ void check(const PermeabilityOptions& o, const Dims& dims)
     throw std::invalid_argument(
       "The input has " + toString(dims) + " voxels; flow needs a volume with sides of at least 2");
   }
-  if (!(o.tolerance >= 1e-5 && o.tolerance <= 0.1))
-  {
-    throw std::invalid_argument(
-      "Tolerance is " + std::to_string(o.tolerance) + "; it must be in [0.00001, 0.1]");
-  }
-  if (o.maximumIterations < 1)
-  {
-    throw std::invalid_argument(
-      "Maximum Iterations is " + std::to_string(o.maximumIterations) + "; it must be 1 or more");
-  }
-  if (!(o.spacingInMetres > 0))
-  {
-    throw std::invalid_argument(
-      "Spacing In Metres is " + std::to_string(o.spacingInMetres) + "; it must be more than 0");
-  }
-  if (o.threads < 0)
-  {
-    throw std::invalid_argument(
-      "Threads is " + std::to_string(o.threads) + "; it must be 0 (automatic) or more");
-  }
+  vae::check(o);
 }
 
 namespace
@@ -423,7 +418,9 @@ Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, c
     const Components components = findComponents(mask, Connectivity::Faces, work.part(0, 0.01));
     part = spanningPart(mask, components, axis);
   }
-  if (volumeOf(part) == 0)
+  const std::int64_t pores = volumeOf(part);
+  requireVoxels(pores, MostNumbers / 4, "flow"); // a cell has three faces of its own
+  if (pores == 0)
   {
     throw std::invalid_argument(std::string("Nothing flows along ") + "xyz"[axis] +
       ": no part of the phase touches both faces of the volume");

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "../Check.h"
 #include "../Model.h"
 
 #include <atomic>
@@ -18,10 +19,9 @@ namespace vae::statistics
 class Work
 {
 public:
-  /// \param threads 0 for as many as there are cores
+  /// \param threads see threadsOf
   explicit Work(int threads = 0, Monitor monitor = {}, double from = 0, double to = 1)
-    : Threads(
-        threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency())))
+    : Threads(threadsOf(threads))
     , Follow(std::move(monitor))
     , From(from)
     , To(to)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "../Backend.h"
 
+#include "../Check.h"
 #include "Correlation.h"
 #include "Device.h"
 #include "Interface.h"
@@ -29,7 +30,7 @@ public:
   TrainOptions complete(TrainOptions options) override
   {
     completeOptions(options);
-    checkOptions(options);
+    check(options);
     return options;
   }
   double measureSpeed(

@@ -293,25 +293,6 @@ at::Tensor cellMeans(const Volume& volume, const Frame& frame,
 namespace
 {
 
-template <typename T>
-T toScalar(double v)
-{
-  if constexpr (std::is_integral_v<T>)
-  {
-    // The largest 64-bit integers are not doubles; compare before the conversion.
-    constexpr double low = static_cast<double>(std::numeric_limits<T>::lowest());
-    constexpr double high = static_cast<double>(std::numeric_limits<T>::max());
-    v = std::nearbyint(v);
-    return v >= high ? std::numeric_limits<T>::max()
-      : v > low      ? static_cast<T>(v)
-                     : std::numeric_limits<T>::lowest(); // what is not a number, too
-  }
-  else
-  {
-    return static_cast<T>(v);
-  }
-}
-
 /// Call `use` with the function that makes a T of what was decoded.
 template <typename T, typename F>
 void withConversion(Decode what, const ChannelInfo& info, F&& use)

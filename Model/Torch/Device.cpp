@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Device.h"
 
+#include "../Check.h"
+
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/detail/CUDAHooksInterface.h>
@@ -67,11 +69,7 @@ int cudaDevices()
 
 Place choosePlace(const std::string& device, Precision precision, int threads)
 {
-  if (threads < 0)
-  {
-    throw std::invalid_argument(
-      "Threads is " + std::to_string(threads) + "; it must be 0 (automatic) or more");
-  }
+  require("Threads", threads, 0, MostThreads);
   Place place;
   const int found = cudaDevices();
   std::string why;
@@ -118,7 +116,7 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
     : native                                       ? at::kBFloat16
                                                    : at::kFloat;
   place.open = threads == 0;
-  place.threads = threads > 0 ? threads : automaticThreads();
+  place.threads = threads > 0 ? threadsOf(threads) : automaticThreads();
   place.reason = place.device.str() + " (" + why + "), " +
     (place.compute == at::kBFloat16 ? "bfloat16" : "float32");
   if (place.device.is_cpu())

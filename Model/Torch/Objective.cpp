@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Objective.h"
 
+#include "../Check.h"
+
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
 #include <cmath>
-#include <cstdio>
 #include <numbers>
 #include <stdexcept>
 
@@ -21,7 +22,7 @@ std::map<std::string, ObjectiveKind>& registry()
   return all;
 }
 
-std::string inWords(const std::string& name)
+std::string labelOf(const std::string& name)
 {
   std::string words;
   for (std::size_t i = 0; i < name.size(); ++i)
@@ -34,13 +35,6 @@ std::string inWords(const std::string& name)
     words += name[i];
   }
   return words;
-}
-
-std::string number(double v)
-{
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", v);
-  return text;
 }
 
 } // namespace
@@ -74,11 +68,7 @@ void completeObjective(TrainOptions& options)
   {
     const auto given = options.parameters.find(p.name);
     const double v = given == options.parameters.end() ? p.value : given->second;
-    if (!(v >= p.low && v <= p.high))
-    {
-      throw std::invalid_argument(inWords(p.name) + " is " + number(v) + "; it must be in [" +
-        number(p.low) + ", " + number(p.high) + "]");
-    }
+    require(labelOf(p.name), v, p.low, p.high);
     all[p.name] = v;
   }
   options.parameters = std::move(all);

@@ -87,8 +87,9 @@ PatchSampler::PatchSampler(
     for (const Volume& v : this->Volumes)
     {
       const ChannelSummary s = summarise(v.channels[0], voxels(v.dims), v.mask);
-      // A volume of one phase has it whole.
-      fraction += s.values.back() == this->Channels[0].maximum ? s.fractions.back() : 0;
+      // A volume of one phase has it whole; one whose mask is 0 everywhere has none.
+      const bool has = !s.values.empty() && s.values.back() == this->Channels[0].maximum;
+      fraction += has ? s.fractions.back() : 0;
     }
     upper = fraction < 0.5 * static_cast<double>(this->Volumes.size());
   }

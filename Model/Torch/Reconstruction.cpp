@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Reconstruction.h"
 
+#include "../Check.h"
 #include "Noise.h"
 #include "Objective.h"
 
@@ -112,17 +113,8 @@ void Reconstruction::writeEach(
 void Reconstruction::run(const Monitor& monitor)
 {
   const ReconstructOptions& o = this->Options;
-  if (!(o.strength >= 0 && o.strength <= 1))
-  {
-    throw std::invalid_argument(
-      "Strength is " + std::to_string(o.strength) + "; it must be in [0, 1]");
-  }
+  check(o);
   const bool samples = wantsSamples(this->Out), anomaly = wantsAnomaly(this->Out);
-  if (samples && (o.samples < 2 || o.samples > 10000))
-  {
-    throw std::invalid_argument(
-      "Samples is " + std::to_string(o.samples) + "; it must be in [2, 10000]");
-  }
   const bool stochastic = makeObjective(this->Info.options)->stochastic();
   if (!stochastic && samples)
   {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Tiles.h"
 
+#include "../Check.h"
 #include "../Memory.h"
 #include "KeptMemory.h"
 #include "Network.h"
@@ -45,11 +46,7 @@ bool isOutOfMemory(const std::exception& e)
 Budget budgetOf(const RunOptions& run, const Place& place)
 {
   constexpr double mebibyte = 1048576, gibibyte = 1024 * mebibyte;
-  if (!(run.memoryBudget >= 0))
-  {
-    throw std::invalid_argument("Memory Budget is " + std::to_string(run.memoryBudget) +
-      " MiB; it must be 0 (automatic) or more");
-  }
+  check(run);
   if (run.memoryBudget > 0)
   {
     return { run.memoryBudget * mebibyte, "asked for" };

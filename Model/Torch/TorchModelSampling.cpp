@@ -183,14 +183,9 @@ Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& o
 Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
   const RunOptions& run, const Monitor& monitor) const
 {
-  checkFits(known, this->Info);
+  checkKnown(known, this->Info);
   const Frame frame(known.dims, known.spacing, this->Info.network);
   const Conditioning given(this->Info, frame, known);
-  if (given.fractions().sum().item<double>() == 0)
-  {
-    throw std::invalid_argument(
-      "Nothing is known: the mask is 0 in each of " + toString(known.dims) + " voxels");
-  }
   GenerateOptions free = options;
   free.periodic = {};
   Draw draw = this->plan(known.dims, margin, free);

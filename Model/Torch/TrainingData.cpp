@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TrainingData.h"
 
+#include "../Check.h"
 #include "Objective.h"
 #include "Turns.h"
 
@@ -16,26 +17,6 @@ namespace vae
 {
 namespace
 {
-
-template <typename T>
-void require(const char* label, T value, T low, T high)
-{
-  if (!(value >= low && value <= high))
-  {
-    const auto text = [](T v)
-    {
-      std::string s = std::to_string(v);
-      if (s.find('.') != std::string::npos)
-      {
-        s.erase(s.find_last_not_of('0') + 1);
-        s += s.back() == '.' ? "0" : "";
-      }
-      return s;
-    };
-    throw std::invalid_argument(std::string(label) + " is " + text(value) + "; it must be in [" +
-      text(low) + ", " + text(high) + "]");
-  }
-}
 
 std::string nameOf(const Channel& c)
 {
@@ -219,64 +200,11 @@ void completeOptions(TrainOptions& o)
   }
 }
 
-void checkOptions(const TrainOptions& o)
-{
-  require("Latent Channels", o.network.latentChannels, 1, 64);
-  require("Width", o.network.width, 8, 512);
-  require("Blocks", o.network.blocks, 1, 8);
-  require("Block Size", o.network.blockSize, 2, 128);
-  require("Hidden Units", o.network.hiddenUnits, 0, 65536);
-  const int stride = o.network.latentStride;
-  if (stride != 4 && stride != 8 && stride != 16 && stride != 32)
-  {
-    throw std::invalid_argument(
-      "Latent Stride is " + std::to_string(stride) + "; it must be 4, 8, 16 or 32");
-  }
-  if (o.network.architecture == Architecture::Vector && o.network.blockSize % 4 != 0)
-  {
-    throw std::invalid_argument("Block Size is " + std::to_string(o.network.blockSize) +
-      "; the network Vector needs a multiple of 4 in [4, 128]");
-  }
-  if (o.network.architecture == Architecture::TorchScript && !o.allowTorchScript)
-  {
-    throw std::invalid_argument(
-      "Network is TorchScript, but Allow TorchScript is off; switch it on only if you trust the "
-      "authors of Encoder File and Decoder File, because TorchScript is code");
-  }
-  require("KL Ramp", o.klRamp, 0., 1.);
-  require("KL Cycles", o.klCycles, 1, 1000);
-  require("Free Bits", o.freeBits, 0., 10.);
-  require("Fixed Scale", o.fixedScale, 1e-3, 1e3);
-  require("Time Budget", o.timeBudget, 0., 1e7);
-  require("Epochs", o.epochs, 0, 10000000);
-  require("Prior Share", o.priorShare, 0., 0.9);
-  require("Patience", o.patience, 0, 10000000);
-  require("Steps Per Epoch", o.stepsPerEpoch, 1, 100000);
-  if (o.network.architecture == Architecture::Field)
-  {
-    require("Patch Size", o.patchSize, o.network.stride(), 512);
-  }
-  require("Batch Size", o.batchSize, 0, 4096);
-  require("Learning Rate", o.learningRate, 1e-7, 1.);
-  require("Validation Fraction", o.validationFraction, 0., 0.5);
-  require("Class Balance", o.classBalance, 0., 1.);
-  if (o.epochs == 0 && o.timeBudget == 0)
-  {
-    throw std::invalid_argument(
-      "Time Budget and Epochs are both 0 (no limit); one of them must be set");
-  }
-  if (o.patience > 0 && o.validationFraction == 0)
-  {
-    throw std::invalid_argument("Patience is " + std::to_string(o.patience) +
-      ", but Validation Fraction is 0; without held-out data Patience must be 0");
-  }
-}
-
 ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& asked)
 {
   TrainOptions options = asked;
   completeOptions(options);
-  checkOptions(options);
+  check(options);
   if (volumes.empty() || volumes[0].channels.empty())
   {
     throw std::invalid_argument("The input has no array to train on");

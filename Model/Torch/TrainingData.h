@@ -12,9 +12,6 @@ namespace vae
 /// \throws std::invalid_argument as completeObjective
 void completeOptions(TrainOptions& options);
 
-/// \throws std::invalid_argument naming the option, its value and the allowed range
-void checkOptions(const TrainOptions& options);
-
 /// What a model knows before the first step: network, likelihood, normalisation, fingerprint.
 /// \throws std::invalid_argument naming what in the data cannot be trained on
 ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& options);

@@ -202,21 +202,38 @@ TEST(Conditioning, ABoreholeIsMetByMovingLatents)
   EXPECT_GT(given, free + 0.12); // a small model: it cannot give every detail
 }
 
-TEST(Conditioning, NothingKnownIsASentence)
+TEST(Conditioning, WhatTheModelCannotGiveIsASentence)
 {
-  Volume rock = test::rockVolume(64, 1, 14);
-  const std::vector<std::uint8_t> mask(64 * 64 * 64, 0);
-  rock.mask.data = mask.data();
-  rock.mask.type = ScalarType::UInt8;
-  try
+  const Volume rock = test::rockVolume(16, 1, 6);
+  const auto model = test::randomModel(rock, 3, 1, 8, Likelihood::Bernoulli); // phases 0 and 1
+  const std::size_t count = 16 * 16 * 16;
+  std::vector<std::uint8_t> mask(count, 0);
+  std::vector<float> values(count, 1);
+  const auto refusal = [&]
   {
-    GenerateOptions o;
-    o.prior = Prior::Normal;
-    test::randomModel(rock, 3, 1, 8, Likelihood::Bernoulli)->sampleGiven(rock, 1, o);
-    FAIL() << "an empty mask was accepted";
-  }
-  catch (const std::invalid_argument& e)
-  {
-    EXPECT_NE(std::string(e.what()).find("Nothing is known"), std::string::npos);
-  }
+    Volume known = test::volume(values, rock.dims);
+    known.mask.data = mask.data();
+    known.mask.type = ScalarType::UInt8;
+    try
+    {
+      GenerateOptions o;
+      o.prior = Prior::Normal;
+      model->sampleGiven(known, 1, o);
+      return std::string("accepted");
+    }
+    catch (const std::invalid_argument& e)
+    {
+      return std::string(e.what());
+    }
+  };
+  EXPECT_EQ(refusal(), "Nothing is known: the mask is 0 in each of 16 x 16 x 16 voxels");
+  values[7] = 9; // where nothing is known
+  std::fill(mask.begin() + 1024, mask.begin() + 2048, std::uint8_t(1));
+  EXPECT_EQ(refusal(), "accepted");
+  values[1030] = 9;
+  EXPECT_EQ(refusal(),
+    "Known Data has the value 9 where Known Mask is not 0; the phases of this model are 0, 1");
+  values[1030] = std::nanf("");
+  EXPECT_EQ(
+    refusal(), "Known Data has 1 values that are NaN or infinite where Known Mask is not 0");
 }

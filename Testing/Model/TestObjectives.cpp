@@ -284,7 +284,7 @@ TEST(Objectives, WhatIsWrongIsSaid)
   };
   EXPECT_EQ(message("beta-VAE", { { "Beta", -1 } }), "Beta is -1; it must be in [0, 1000]");
   EXPECT_EQ(message("beta-TC-VAE", { { "DimensionKLWeight", 1e9 } }),
-    "Dimension KL Weight is 1e+09; it must be in [0, 1000]");
+    "Dimension KL Weight is 1000000000; it must be in [0, 1000]");
   EXPECT_EQ(
     message("gamma", {}).substr(0, 49), "Objective is 'gamma'; it must be one of Autoencod");
   EXPECT_EQ(message("VAE", { { "Beta", -1 } }), "") << "of another objective";

@@ -162,6 +162,28 @@ TEST(Patches, ClassBalanceFindsTheRarerPhase)
   EXPECT_EQ(share(1), 1);
 }
 
+TEST(Patches, ClassBalanceLeavesOutABlockWithoutMask)
+{
+  const Volume rock = test::rockVolume(32);
+  const auto voxels = static_cast<std::size_t>(32 * 32 * 32);
+  const std::vector<std::uint8_t> all(voxels, 1), none(voxels, 0);
+  const auto masked = [&](const std::vector<std::uint8_t>& mask)
+  {
+    Volume v = rock;
+    v.mask.data = mask.data();
+    v.mask.type = ScalarType::UInt8;
+    return v;
+  };
+  TrainOptions o = options(16);
+  o.classBalance = 0.5;
+  const PatchSampler patches = sampler({ masked(none), masked(all), masked(none) }, o);
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 100; ++i)
+  {
+    EXPECT_EQ(patches.draw(random).volume, 1u);
+  }
+}
+
 TEST(Patches, AreTheSameWhereTheVolumesAreKeptOnADevice)
 {
   // Two volumes, two channels, of which one has gaps; patches stick out of the thin one.

@@ -277,7 +277,7 @@ TEST(Trainer, BadInputIsRefusedInOneSentence)
     return refusal(good, changed);
   };
   EXPECT_EQ(with([](TrainOptions& t) { t.learningRate = -1; }),
-    "Learning Rate is -1.0; it must be in [0.0, 1.0]");
+    "Learning Rate is -1; it must be in [1e-07, 1]");
   EXPECT_EQ(
     with([](TrainOptions& t) { t.batchSize = -1; }), "Batch Size is -1; it must be in [0, 4096]");
   EXPECT_EQ(with([](TrainOptions& t) { t.device = "gpu"; }),
