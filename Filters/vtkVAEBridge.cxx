@@ -95,7 +95,7 @@ std::array<double, 3> SpacingOf(vtkImageData* image, const vae::Dims& dims)
     double& h = spacing[a];
     h = std::abs(h);
     h = dims[a] == 1 && !(h >= 1e-30 && h <= 1e30) ? 1 : h;
-    vae::require(std::string("The input's spacing along ") + "xyz"[a], h, 1e-30, 1e30);
+    vae::require(std::string("The image's spacing along ") + "xyz"[a], h, 1e-30, 1e30);
   }
   return spacing;
 }

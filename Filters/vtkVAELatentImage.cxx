@@ -144,7 +144,8 @@ vae::Dims Grid::Dims() const
   for (std::size_t a = 0; a < 3; ++a)
   {
     const std::int64_t points = std::int64_t{ this->Extent[2 * a + 1] } - this->Extent[2 * a] + 1;
-    dims[a] = this->CellData && points > 0 ? std::max<std::int64_t>(points - 1, 1) : points;
+    dims[a] = this->CellData && points > 0 ? std::max<std::int64_t>(points - 1, 1)
+                                           : std::max<std::int64_t>(points, 0);
   }
   return dims;
 }
@@ -324,6 +325,8 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
     throw std::invalid_argument(std::string("The input is no image and has no cell array '") +
       CellName + "' of VAE Encode, by which its cells would find their places");
   }
+  vae::requireMemory("The latent image of " + vae::toString(grid.Dims()) + " voxels",
+    LatentBytes(grid.Dims(), 0, info)); // the grid is what an array says
   latent = vae::meanField(vae::latentDims(grid.Dims(), info.network), model.latentStatistics());
   copy([&](vtkIdType i)
   {

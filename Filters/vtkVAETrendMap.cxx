@@ -19,6 +19,7 @@ vtkVAETrendMap::vtkVAETrendMap(vtkImageData* map, vtkDataArray* array, bool cell
   , Voxels(volume.Dims())
 {
   vtkVAEBridge::RequireOneComponent(array, "Trend Array");
+  vtkVAEBridge::VolumeOf(map, { array }, cellData); // tells what is wrong with it
   for (const double v : vtk::DataArrayValueRange<1>(array))
   {
     if (!std::isfinite(v) || (fraction && (v < 0 || v > 1)))
@@ -61,7 +62,7 @@ double vtkVAETrendMap::At(const std::array<double, 3>& voxel) const
   {
     const double at = this->First[a] + this->Steps[0][a] * voxel[0] + this->Steps[1][a] * voxel[1] +
       this->Steps[2][a] * voxel[2];
-    const double inside = std::clamp(at, 0., static_cast<double>(this->Size[a] - 1));
+    const double inside = vtkVAEBridge::Within(at, 0, static_cast<double>(this->Size[a] - 1));
     low[a] = static_cast<std::int64_t>(inside);
     high[a] = std::min(low[a] + 1, this->Size[a] - 1);
     weight[a] = inside - static_cast<double>(low[a]);

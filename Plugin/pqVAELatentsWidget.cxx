@@ -229,9 +229,11 @@ void pqVAELatentsWidget::showOffsets()
   {
     const Row& row = this->Rows[c];
     const QSignalBlocker noSlider(row.Slider), noOffset(row.Offset);
-    row.Slider->setValue(static_cast<int>(std::lround(values[c] * Ticks)));
-    row.Offset->setValue(values[c]);
-    row.Distribution->setOffset(values[c]);
+    // A script may have set any number; what cannot be used the filter tells.
+    const double shown = std::isnan(values[c]) ? 0 : std::clamp(values[c], -1000., 1000.);
+    row.Slider->setValue(static_cast<int>(std::lround(shown * Ticks)));
+    row.Offset->setValue(shown);
+    row.Distribution->setOffset(shown);
   }
 }
 

@@ -87,7 +87,7 @@ def cases_of(folder, name):
 
 # ---------------------------------------------------------------- one process for a proxy
 
-def inputs(folder):
+def inputs():
     """A volume of two phases with a second array, and a model of it."""
     import numpy
     from paraview.simple import TrivialProducer
@@ -112,12 +112,24 @@ QUICK = {"TimeBudget": 0, "Epochs": 1, "StepsPerEpoch": 1, "Width": 8, "LatentCh
          "Execution": 2}
 
 
+def sentences_of(errors):
+    """What was said, each once: every output port of a filter asks for its data."""
+    said = [re.sub(r"\x1b\[\d*m", "", e.split("): ", 1)[-1]) for e in errors if "returned failure" not in e]
+    return list(dict.fromkeys(said))
+
+
+def only(errors):
+    said = sentences_of(errors)
+    assert len(said) == 1, errors
+    return said[0]
+
+
 class Sweep:
     def __init__(self, name, folder):
         import paraview.simple as simple
         vae_test.load(globals())
         self.name, self.folder, self.simple = name, folder, simple
-        self.volume = inputs(folder)
+        self.volume = inputs()
         self.model_file = os.path.join(folder, "model.safetensors")
 
     def make(self, context):
@@ -183,7 +195,7 @@ class Sweep:
                     proxy.UpdatePipeline()
                 except RuntimeError:
                     pass
-        return [e for e in errors if "returned failure" not in e]
+        return sentences_of(errors)
 
     def run(self, first):
         for number, (prop, value, inside, context) in enumerate(cases_of(PLUGIN, self.name)):
@@ -194,17 +206,16 @@ class Sweep:
             began = time.time()
             proxy = self.make(context)
             self.put(proxy, prop, value)
-            errors = self.apply(proxy, inside)
+            sentences = self.apply(proxy, inside)
             self.simple.Delete(proxy) if self.name != "VAEModelWriter" else None
-            sentences = [e.split("): ", 1)[-1] for e in errors]
             problem = None
-            if len(errors) > 1:
-                problem = f"{len(errors)} errors: {sentences[:3]}"
-            elif inside and errors and isinstance(value, (int, float)) and not dependent(sentences[0]):
+            if len(sentences) > 1:
+                problem = f"{len(sentences)} errors: {sentences[:3]}"
+            elif inside and sentences and not dependent(sentences[0]):
                 problem = f"in the range of the XML, but refused: {sentences[0]}"
-            elif errors and (len(sentences[0]) > 1200 or FOREIGN.search(sentences[0])):
+            elif sentences and (len(sentences[0]) > 1200 or FOREIGN.search(sentences[0])):
                 problem = f"no sentence of ours: {sentences[0][:300]}"
-            word = "BAD" if problem else "REFUSED" if errors else "APPLIED"
+            word = "BAD" if problem else "REFUSED" if sentences else "APPLIED"
             print(f"{word} {time.time() - began:.2f} {problem or (sentences or [''])[0][:200]}", flush=True)
 
 
@@ -249,11 +260,28 @@ def sweep(pvpython, folder, name):
         first = int(case.split(" ")[0]) + 1
 
 
+def check_memory(model):
+    """What is allowed by itself, but does not fit in memory, is refused before it is asked for."""
+    largest = [100000] * 3
+    for proxy in (VAEGenerate(Input=model, Dimensions=largest),
+                  VAEGenerate(Input=model, Realizations=100000, RealizationsAs="Blocks",
+                              Dimensions=[512] * 3),
+                  VAELatentWalk(Input=model, Dimensions=largest),
+                  VAELatentExplorer(Input=model, Dimensions=largest)):
+        with vae_test.captured_errors() as errors:
+            try:
+                proxy.UpdatePipeline()
+            except RuntimeError:
+                pass
+        assert "GiB of memory, but only" in only(errors), (proxy, errors)
+
+
 def main(pvpython):
     scratch = vae_test.clean_folder()
     vae_test.load(globals())
-    model = VAETrain(Input=inputs(scratch), ModelFile=os.path.join(scratch, "model.safetensors"), **QUICK)
+    model = VAETrain(Input=inputs(), ModelFile=os.path.join(scratch, "model.safetensors"), **QUICK)
     model.UpdatePipeline()
+    check_memory(model)
     os.chdir(scratch)
     names = sorted(p.stem for p in PLUGIN.glob("*.xml") if p.stem != "plugin")
     names.sort(key=lambda name: name != "VAETrain")  # the longest first
