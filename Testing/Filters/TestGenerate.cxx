@@ -416,6 +416,26 @@ TEST(Generate, TextureIsForALearnedPrior)
   EXPECT_EQ(Rocks(p.New()), drawn);
 }
 
+TEST(BadInput, OfKnownData)
+{
+  Generation p(Shells(), 12, "shells"); // the labels are 2, 5 and 9
+  auto scan = Shells();
+  vtkDataArray* labels = scan->GetPointData()->GetScalars();
+  vtkNew<vtkUnsignedCharArray> mask;
+  mask->SetName("known");
+  mask->SetNumberOfTuples(labels->GetNumberOfTuples());
+  mask->Fill(0);
+  mask->SetValue(1000, 1);
+  mask->SetValue(1001, 1);
+  labels->SetTuple1(1001, 77);
+  labels->SetTuple1(1002, 78); // not known: it does not matter
+  scan->GetPointData()->AddArray(mask);
+  p.Generate->SetInputDataObject(2, scan);
+  p.Generate->SetInputArrayToProcess(1, 2, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "known");
+  EXPECT_EQ(ErrorOf(p.Generate),
+    "Known Data has the value 77 where Known Mask is not 0; the phases of this model are 2, 5, 9");
+}
+
 TEST(BadInput, OfGenerate)
 {
   Generation p(Rock(), 3, "rock");

@@ -202,3 +202,77 @@ TEST_F(Values, ABlockMoreAfterALiveTrainingTrainsAnew)
   train->GetNeedsUpdate();
   EXPECT_NE(fingerprint(), before);
 }
+
+namespace
+{
+
+/// A model that only notes how it is asked for a sample.
+class Noting : public vae::Model
+{
+public:
+  Noting()
+  {
+    this->Info.channels.emplace_back().array = "rock";
+    this->Info.channels[0].phases = { 0, 1 };
+  }
+  const vae::ModelInfo& info() const override { return this->Info; }
+  vae::Latent sample(const vae::Dims&, int, const vae::GenerateOptions&, const std::vector<float>&,
+    const vae::RunOptions& run, const vae::Monitor& monitor) const override
+  {
+    this->Asked = run;
+    this->Watched = static_cast<bool>(monitor.progress);
+    throw vae::Stopped();
+  }
+  int margin(const std::array<bool, 3>&) const override { return 1; }
+  int decodeHalo() const override { return 1; }
+  std::vector<vae::LatentStatistics> latentStatistics() const override
+  {
+    return std::vector<vae::LatentStatistics>(8);
+  }
+  vae::Prior bestPrior() const override { return vae::Prior::Learned; }
+  bool hasAnomalyScale() const override { return false; }
+  std::string memoryPlan(const vae::Dims&, const vae::RunOptions&) const override { return {}; }
+  void save(const std::string&) const override {}
+  vae::Latent encode(const vae::Volume&, const vae::RunOptions&, const vae::Monitor&) const override
+  {
+    return {};
+  }
+  void decode(const vae::Latent&, const vae::Dims&, int, const vae::Outputs&,
+    const vae::RunOptions&, const vae::Monitor&) const override
+  {
+  }
+  void reconstruct(const vae::Volume&, const vae::ReconstructOptions&,
+    const vae::ReconstructOutputs&, const vae::RunOptions&, const vae::Monitor&) const override
+  {
+  }
+  vae::Latent sampleGiven(const vae::Volume&, int, const vae::GenerateOptions&,
+    const vae::RunOptions&, const vae::Monitor&) const override
+  {
+    return {};
+  }
+
+  mutable vae::RunOptions Asked;
+  mutable bool Watched = false;
+
+private:
+  vae::ModelInfo Info;
+};
+
+} // namespace
+
+TEST_F(Values, OfTheDeviceReachTheSamplesOfWalkAndExplorer)
+{
+  const auto walk = Over<vtkVAELatentWalk>({ this->Model });
+  const auto explorer = Over<vtkVAELatentExplorer>({ this->Model });
+  for (vtkVAEInferenceAlgorithm* filter :
+    std::initializer_list<vtkVAEInferenceAlgorithm*>{ walk, explorer })
+  {
+    const auto model = std::make_shared<Noting>();
+    this->Model->SetModel(model);
+    this->Model->Modified();
+    filter->SetDevice("cuda:7");
+    EXPECT_EQ(ErrorOf(filter), "") << "stopped";
+    EXPECT_EQ(model->Asked.device, "cuda:7");
+    EXPECT_TRUE(model->Watched) << "an abort is heard";
+  }
+}
