@@ -3,6 +3,7 @@
 #include "Memory.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -73,7 +74,9 @@ double leftInControlGroups()
   return left;
 }
 
-double leftOfAddressSpace()
+} // namespace
+
+double freeAddressSpace()
 {
   rlimit limit{};
   double pages = 0;
@@ -82,16 +85,31 @@ double leftOfAddressSpace()
   {
     return Unlimited;
   }
-  return static_cast<double>(limit.rlim_cur) - pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+  const double used = pages * static_cast<double>(sysconf(_SC_PAGESIZE));
+  return std::max(0., static_cast<double>(limit.rlim_cur) - used);
 }
-
-} // namespace
 
 double freeMemory()
 {
   constexpr double kibibyte = 1024, guess = 4194304;
   const double available = kibibyte * entry("/proc/meminfo", "MemAvailable:", guess);
-  return std::max(0., std::min({ available, leftInControlGroups(), leftOfAddressSpace() }));
+  return std::max(0., std::min({ available, leftInControlGroups(), freeAddressSpace() }));
+}
+
+std::string mebibytes(double bytes)
+{
+  char text[32];
+  std::snprintf(text, sizeof text, "%.0f MiB", bytes / 1048576);
+  return text;
+}
+
+void checkFree(const std::string& what, double bytes, const std::string& cure)
+{
+  if (const double left = freeMemory(); !(bytes <= left))
+  {
+    throw OutOfMemory("There is not enough memory for " + what + ": it takes about " +
+      mebibytes(bytes) + " and " + mebibytes(left) + " are free" + cure);
+  }
 }
 
 } // namespace vae

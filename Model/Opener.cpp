@@ -3,9 +3,12 @@
 #include "Backend.h"
 #include "Background.h"
 #include "Interface.h"
+#include "Memory.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
 #include <dlfcn.h>
 #include <unistd.h>
@@ -39,6 +42,30 @@ constexpr int OwnSymbolsFirst = RTLD_DEEPBIND;
 constexpr int OwnSymbolsFirst = 0;
 #endif
 
+/// What is opened maps libraries and, for each thread of OpenBLAS, a buffer and a stack; where that
+/// fails, OpenBLAS tries without end or ends the process, and others crash.
+void checkRoom()
+{
+  constexpr double mebibyte = 1048576, libraries = 600 * mebibyte, thread = 137 * mebibyte;
+  double threads = std::max(1U, std::thread::hardware_concurrency());
+  for (const char* name : { "OMP_NUM_THREADS", "GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS" })
+  {
+    const char* value = std::getenv(name);
+    if (const int number = value ? std::atoi(value) : 0; number > 0)
+    {
+      threads = number;
+    }
+  }
+  const double all = libraries + threads * thread, left = freeAddressSpace();
+  if (left < all)
+  {
+    throw OutOfMemory("There is not enough memory to open LibTorch: it takes about " +
+      mebibytes(all) + " of address space and " + mebibytes(left) +
+      " are left; raise the limit (ulimit -v)" +
+      (threads > 1 ? " or set OPENBLAS_NUM_THREADS to 1" : ""));
+  }
+}
+
 std::string pathOfBackend()
 {
   if (const char* named = std::getenv("VAE_TORCH_LIBRARY"))
@@ -66,6 +93,7 @@ void checkSameBuild(void* library, const std::string& path)
 
 Backend& open()
 {
+  checkRoom();
   const std::string path = pathOfBackend();
   // Local, or LibTorch's symbols would shadow those of the host; never closed.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | OwnSymbolsFirst);

@@ -3,6 +3,7 @@
 #include "Session.h"
 
 #include "Backend.h"
+#include "Memory.h"
 
 #include <algorithm>
 #include <chrono>
@@ -27,7 +28,13 @@ double since(Clock::time_point t)
   return std::chrono::duration<double>(Clock::now() - t).count();
 }
 
-std::string firstLine(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// LibTorch's messages go on with a stack trace.
+std::string sentence(const std::exception& e)
+{
+  const std::string text = e.what();
+  return dynamic_cast<const std::bad_alloc*>(&e) ? "There is not enough memory for this."
+                                                 : text.substr(0, text.find('\n'));
+}
 
 double lossOf(const EpochRecord& row)
 {
@@ -220,7 +227,7 @@ void Session::prepare(bool live)
     catch (const std::exception& e)
     {
       // Not a model, or a damaged one: training writes a new one over it.
-      this->update([&](Status& s) { s.warning = firstLine(e.what()); });
+      this->update([&](Status& s) { s.warning = sentence(e); });
     }
   }
   this->Training = door.train(this->Volumes, this->Options, this->Initial);
@@ -260,7 +267,18 @@ void Session::train(
   record.finished = false;
   while (goesOn && !stop.stop_requested())
   {
-    record = this->Training->step();
+    try
+    {
+      record = this->Training->step();
+    }
+    catch (const OutOfMemory&)
+    {
+      if (info().history.empty())
+      {
+        throw;
+      }
+      break; // as if stopped: what has been learned is worth more than the steps that are left
+    }
     const EpochRecord row = info().history.empty() ? EpochRecord() : info().history.back();
     SessionOptions driving;
     bool wanted = false;
@@ -298,7 +316,7 @@ void Session::train(
     if (live && record.epochEnded && wanted && info().history.size() >= 2 &&
       (!this->Newest || since(refreshed) >= driving.refreshInterval))
     {
-      this->publish(this->Training->model({ false, QuickStatistics, false, false }));
+      this->refresh();
       refreshed = Clock::now();
     }
     if (record.epochEnded && !driving.modelFile.empty() && driving.checkpointInterval > 0 &&
@@ -309,6 +327,20 @@ void Session::train(
     }
   }
   this->finish(!record.finished && info().ending == Ending::None, live);
+}
+
+void Session::refresh()
+{
+  try
+  {
+    this->publish(this->Training->model({ false, QuickStatistics, false, false }));
+    this->FileWarning.clear();
+  }
+  catch (const std::exception& e)
+  {
+    // So it goes on, and what is looked at is older.
+    this->FileWarning = sentence(e);
+  }
 }
 
 void Session::checkpoint()
@@ -326,7 +358,7 @@ void Session::checkpoint()
   catch (const std::exception& e)
   {
     // The training is worth more than its file; the last one is whole.
-    this->FileWarning = firstLine(e.what());
+    this->FileWarning = sentence(e);
   }
 }
 
@@ -361,7 +393,7 @@ void Session::finish(bool stopped, bool live)
   }
   catch (const std::exception& e)
   {
-    problem = firstLine(e.what());
+    problem = sentence(e);
   }
   const StepRecord record = this->status().step;
   std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +

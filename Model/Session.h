@@ -86,6 +86,7 @@ private:
     const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
   void finish(bool stopped, bool live);
   void publish(std::shared_ptr<const Model> model);
+  void refresh(); ///< hand out the model of now
   void checkpoint();
   void launch(bool resuming);
   void fail(const std::string& reason);
@@ -97,7 +98,7 @@ private:
   std::shared_ptr<const Model> Initial;
   // The working thread's:
   std::unique_ptr<Trainer> Training;
-  std::string FileWarning; ///< why the last checkpoint was not written
+  std::string FileWarning; ///< why the last checkpoint or refresh failed
 
   std::mutex Launching;     ///< one caller at a time
   mutable std::mutex Mutex; ///< of everything below

@@ -26,9 +26,20 @@ double sumOver(std::int64_t count, const Work& work, F&& f)
   { sums[static_cast<std::size_t>(p)] = f(count * p / parts, count * (p + 1) / parts); };
   {
     std::vector<std::jthread> helpers;
-    for (std::int64_t p = 1; p < parts; ++p)
+    std::int64_t p = 1;
+    try
     {
-      helpers.emplace_back(run, p);
+      for (; p < parts; ++p)
+      {
+        helpers.emplace_back(run, p);
+      }
+    }
+    catch (const std::exception&) // no room for one more
+    {
+      for (; p < parts; ++p)
+      {
+        run(p);
+      }
     }
     run(0);
   }

@@ -108,9 +108,15 @@ public:
     {
       std::vector<std::jthread> helpers;
       const int wanted = static_cast<int>(std::min<std::int64_t>(this->Threads, count));
-      for (int t = 1; t < wanted; ++t)
+      try
       {
-        helpers.emplace_back(run, t);
+        for (int t = 1; t < wanted; ++t)
+        {
+          helpers.emplace_back(run, t);
+        }
+      }
+      catch (const std::exception&) // no room for one more: the others do its work
+      {
       }
       run(0);
     }

@@ -123,8 +123,18 @@ AdamW::AdamW(const std::vector<at::Tensor>& parameters, torch::nn::Module& modul
   }
 }
 
-void AdamW::refreshCopies()
+void AdamW::begin()
 {
+  for (const auto& tensors : { this->Copies, this->Parameters })
+  {
+    for (at::Tensor t : tensors)
+    {
+      if (t.defined() && t.grad().defined())
+      {
+        t.mutable_grad().reset();
+      }
+    }
+  }
   if (this->AllCopied.defined())
   {
     const c10::NoGradGuard guard;

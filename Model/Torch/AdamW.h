@@ -23,8 +23,9 @@ public:
   AdamW(const std::vector<at::Tensor>& parameters, torch::nn::Module& module, double weightDecay,
     at::ScalarType compute);
 
-  /// Before a step's forward pass: copies are what parameters are.
-  void refreshCopies();
+  /// Before a step's forward pass: copies are what parameters are, and of a step that failed on its
+  /// way back no gradient is left.
+  void begin();
 
   /// One step from the gradients of the parameters or their copies, which are then cleared.
   /// \return the norm of the gradient before clipping, a scalar on the device; if it is not finite

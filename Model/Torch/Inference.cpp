@@ -68,9 +68,8 @@ void Inference::reserveFor(const Box& wide) const
 {
   if (this->Where.device.is_cpu())
   {
-    constexpr double kernels = 64e6; // compiled at run time
     const Box voxels = toVoxels(wide, this->Grid.cell);
-    reserve(kernels +
+    reserve(RoomForKernels +
       static_cast<double>(voxels.size[0] * voxels.size[1] * voxels.size[2]) *
         bytesPerVoxel(this->Info.network, this->Where));
   }
@@ -108,6 +107,33 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
     around(box, wide, this->Grid.dimensions));
   this->flush(); // a GPU is busy now
   return y.to(at::kFloat).contiguous(format);
+}
+
+at::Tensor Inference::decodeInTiles(const LatentGrid& field, const Box& box)
+{
+  at::Tensor all;
+  forEachTile(box.size, this->decodeTile(box.size), {}, [&](const Box& tile)
+  {
+    Box part = tile;
+    for (int a = 0; a < 3; ++a)
+    {
+      part.origin[a] += box.origin[a];
+    }
+    const at::Tensor decoded = this->decode(field, part);
+    if (tile.size == box.size)
+    {
+      all = decoded;
+      return;
+    }
+    if (!all.defined())
+    {
+      std::vector<std::int64_t> shape = decoded.sizes().slice(0, 2).vec();
+      shape.insert(shape.end(), box.size.end() - (decoded.dim() - 2), box.size.end());
+      all = at::empty(shape, decoded.options().memory_format(decoded.suggest_memory_format()));
+    }
+    slice(fromNetworkShape(all), tile.origin, tile.size).copy_(fromNetworkShape(decoded));
+  });
+  return all;
 }
 
 void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,

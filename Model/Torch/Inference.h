@@ -41,6 +41,9 @@ public:
   /// What a box of cells decodes to, float32, folded, channels last, on the network's device.
   at::Tensor decode(const LatentGrid& field, const Box& box);
 
+  /// The same of a box that may be larger than a tile, for what must be seen whole.
+  at::Tensor decodeInTiles(const LatentGrid& field, const Box& box);
+
   /// The data of a box of cells, normalised and folded, on the network's device.
   at::Tensor read(const Volume& volume, const Box& box) const;
 

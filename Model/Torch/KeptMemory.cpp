@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <new>
+#include <set>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -34,7 +36,15 @@ constexpr std::size_t Page = 4096, HugePage = 2 << 20;
 /// for and to look up.
 void* fromSystem(std::size_t bytes)
 {
-  void* start = c10::alloc_cpu(bytes);
+  void* start = nullptr;
+  try
+  {
+    start = c10::alloc_cpu(bytes);
+  }
+  catch (const c10::Error&) // whose words are for a programmer
+  {
+    throw std::bad_alloc();
+  }
   if (bytes >= HugePage)
   {
     const auto at = reinterpret_cast<std::uintptr_t>(start);
@@ -107,7 +117,14 @@ struct KeptMemory::Pool
     {
       return false;
     }
-    this->blocks[head->bytes].push_back(head);
+    try
+    {
+      this->blocks[head->bytes].push_back(head);
+    }
+    catch (const std::bad_alloc&) // a tensor that is freed must not fail
+    {
+      return false;
+    }
     this->free += head->bytes;
     return true;
   }
@@ -129,6 +146,18 @@ namespace
 
 thread_local std::shared_ptr<KeptMemory::Pool> Current;
 
+/// All kept memory of the process. It is never destroyed: threads that end late still have some.
+struct Pools
+{
+  std::mutex mutex;
+  std::set<KeptMemory::Pool*> all;
+  static Pools& instance()
+  {
+    static auto* pools = new Pools;
+    return *pools;
+  }
+};
+
 class Allocator : public c10::Allocator
 {
 public:
@@ -145,9 +174,9 @@ public:
       {
         head = vae::allocate(bytes);
       }
-      catch (const std::exception&)
+      catch (const std::bad_alloc&)
       {
-        if (!KeptMemory::giveBack())
+        if (!KeptMemory::giveBackAll())
         {
           throw;
         }
@@ -193,10 +222,18 @@ private:
 
 } // namespace
 
-KeptMemory::KeptMemory() : Mine(std::make_shared<Pool>()) {}
+KeptMemory::KeptMemory() : Mine(std::make_shared<Pool>())
+{
+  Pools& pools = Pools::instance();
+  const std::lock_guard lock(pools.mutex);
+  pools.all.insert(this->Mine.get());
+}
 
 KeptMemory::~KeptMemory()
 {
+  Pools& pools = Pools::instance();
+  const std::lock_guard first(pools.mutex);
+  pools.all.erase(this->Mine.get());
   const std::lock_guard lock(this->Mine->mutex);
   this->Mine->clear();
   this->Mine->closed = true;
@@ -206,6 +243,12 @@ std::size_t KeptMemory::kept() const
 {
   const std::lock_guard lock(this->Mine->mutex);
   return this->Mine->free;
+}
+
+std::size_t KeptMemory::most() const
+{
+  const std::lock_guard lock(this->Mine->mutex);
+  return this->Mine->most;
 }
 
 KeptMemory::Use::Use(const KeptMemory& memory) : Before(std::exchange(Current, memory.Mine)) {}
@@ -225,6 +268,20 @@ bool KeptMemory::giveBack(std::size_t but)
   if (any)
   {
     Current->clear();
+  }
+  return any;
+}
+
+bool KeptMemory::giveBackAll()
+{
+  Pools& pools = Pools::instance();
+  const std::lock_guard first(pools.mutex);
+  bool any = false;
+  for (Pool* pool : pools.all)
+  {
+    const std::lock_guard lock(pool->mutex);
+    any = any || pool->free > 0;
+    pool->clear();
   }
   return any;
 }

@@ -22,11 +22,15 @@ public:
 
   /// Bytes that are free.
   std::size_t kept() const;
+  /// Bytes that were used at once, at most, since memory was last given back.
+  std::size_t most() const;
 
   static bool inUse(); ///< whether this thread's tensors are of any kept memory
   /// To the system, if this thread's tensors are of kept memory and more than `but` bytes of it are
   /// free. False if not.
   static bool giveBack(std::size_t but = 0);
+  /// All that is free of all kept memory, of any thread: there is no other. False if nothing is.
+  static bool giveBackAll();
 
   struct Pool; ///< what blocks know of it
 

@@ -262,7 +262,7 @@ double PriorTrainer::step(double progress, const Place& place)
   { return sent(toNetworkShape(t, this->Dimensions), place.device); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
   const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
-  this->Optimiser->refreshCopies();
+  this->Optimiser->begin();
   const at::Tensor velocity = this->Learning->forward(cast(at),
     FlowNetwork::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
     {});

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Device.h"
 #include "FreeCores.h"
+#include "Room.h"
 
 #include <ATen/Config.h>
 #include <ATen/Context.h>
@@ -128,6 +129,10 @@ RunScope::RunScope(const Place& place, bool gradients)
   {
     static thread_local const KeptMemory memory;
     this->Kept.emplace(memory);
+  }
+  if (this->OnCpu)
+  {
+    prepareThreads(place.threads);
   }
   Shared::instance().enter(this->OnCpu, gradients);
   if (this->OnCpu)

@@ -4,45 +4,15 @@
 
 #include "../Check.h"
 #include "../Memory.h"
-#include "KeptMemory.h"
 #include "Network.h"
-
-#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <new>
 
-#include <sys/mman.h>
-
 namespace vae
 {
-namespace
-{
-
-bool isOutOfMemory(const std::exception& e)
-{
-  if (dynamic_cast<const std::bad_alloc*>(&e) || dynamic_cast<const c10::OutOfMemoryError*>(&e))
-  {
-    return true;
-  }
-  // LibTorch's allocator for the CPU, and oneDNN, only say so in words.
-  const std::string what = e.what();
-  for (const char* words :
-    { "not enough memory", "can't allocate memory", "out of memory", "could not create a memory",
-      "could not create a primitive", "could not execute a primitive" })
-  {
-    if (what.find(words) != std::string::npos)
-    {
-      return true;
-    }
-  }
-  return false;
-}
-
-} // namespace
-
 Budget budgetOf(const RunOptions& run, const Place& place)
 {
   constexpr double mebibyte = 1048576, gibibyte = 1024 * mebibyte;
@@ -73,19 +43,6 @@ double bytesPerVoxel(const NetworkOptions& n, const Place& place)
   const double cell = std::pow(convolves ? n.fold() : n.blockSize, n.dimensions);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
   return 6 * bytes * (convolves ? n.width : n.hiddenUnits) / cell + (2 * bytes + 8) * n.channels;
-}
-
-void reserve(double bytes)
-{
-  const auto ask = [size = static_cast<std::size_t>(bytes)]
-  {
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory != MAP_FAILED && munmap(memory, size) == 0;
-  };
-  if (!ask() && !(KeptMemory::giveBack() && ask()))
-  {
-    throw std::bad_alloc();
-  }
 }
 
 Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVoxels)

@@ -5,6 +5,7 @@
 #include "../Model.h"
 #include "Blocks.h"
 #include "Device.h"
+#include "Room.h"
 
 // Volumes larger than memory: boxes of latent cells that are worked on one after the other, each
 // with the network's true halo, so that the result does not depend on them.
@@ -24,12 +25,6 @@ Budget budgetOf(const RunOptions& run, const Place& place);
 
 /// Bytes that a voxel of a tile takes while the network runs.
 double bytesPerVoxel(const NetworkOptions& network, const Place& place);
-
-/// Whether so many bytes of the CPU's memory can be had, without keeping or touching them. Ask
-/// before a network runs: oneDNN and OpenBLAS end the process where an allocation of their own
-/// fails.
-/// \throws std::bad_alloc
-void reserve(double bytes);
 
 /// Cells along each axis of the tiles that process the fewest voxels, halos included, within so
 /// many voxels a tile. `cells` cover the volume; those at its borders need no halo there.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TorchModel.h"
 
+#include "../Memory.h"
 #include "../ModelFile.h"
 #include "FileNames.h"
 #include "Reconstruction.h"
@@ -44,6 +45,7 @@ Latent TorchModel::encodePart(const Volume& volume, const Frame& frame, const Bo
     part.size[2] };
   const auto count =
     static_cast<std::size_t>(latent.channels * part.size[0] * part.size[1] * part.size[2]);
+  checkFree("the latent field", 2. * sizeof(float) * static_cast<double>(count), "");
   latent.mean.resize(count);
   latent.logVariance.resize(count);
   const at::Tensor mean = at::from_blob(latent.mean.data(), shape);

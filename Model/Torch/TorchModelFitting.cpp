@@ -39,16 +39,6 @@ Box middleOf(const Frame& frame, std::int64_t most)
   return part;
 }
 
-/// A box of at most so many cells along each axis, from the same corner.
-Box atMost(Box box, const Index3& most)
-{
-  for (int a = 0; a < 3; ++a)
-  {
-    box.size[a] = std::min(box.size[a], most[a]);
-  }
-  return box;
-}
-
 } // namespace
 
 void TorchModel::fitPrior(
@@ -96,8 +86,7 @@ void TorchModel::matchField(
       inside.origin[a] = inference.decodeHalo();
       inside.size[a] -= 2 * inside.origin[a];
     }
-    const at::Tensor decoded =
-      inference.decode(grid, atMost(inside, inference.decodeTile(inside.size)));
+    const at::Tensor decoded = inference.decodeInTiles(grid, inside);
     if (!phases)
     {
       return { meansOf(decoded), 0 };
@@ -152,9 +141,8 @@ void TorchModel::matchLearned(
     const LatentGrid field{ this->Learned->sample(request,
                               at::make_generator<at::CPUGeneratorImpl>(random()), place, monitor),
       {} };
-    const Box part = atMost({ {}, request.size }, inference.decodeTile(request.size));
-    const at::Tensor in = slice(request.trend, part.origin, part.size);
-    at::Tensor out = inference.decode(field, part);
+    const at::Tensor& in = request.trend;
+    at::Tensor out = inference.decodeInTiles(field, { {}, request.size });
     if (phases)
     {
       const at::Tensor odds = inference.seen().logOdds(out, 0);
@@ -204,11 +192,11 @@ void TorchModel::fitTexture(const Volume& volume, const Frame& frame, const Late
 {
   Inference inference(this->Info, this->Net, frame, run);
   const Index3 cells = frame.cells();
-  const Box part = atMost(middleOf(frame, VoxelsOfTexture), inference.decodeTile(cells));
+  const Box part = middleOf(frame, VoxelsOfTexture);
   const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
                             { latent.channels, cells[0], cells[1], cells[2] }),
     {} };
-  const at::Tensor decoded = inference.decode(field, part), x = inference.read(volume, part);
+  const at::Tensor decoded = inference.decodeInTiles(field, part), x = inference.read(volume, part);
   if (!this->Info.hasPhases())
   {
     const auto channels = static_cast<std::int64_t>(this->Info.channels.size());

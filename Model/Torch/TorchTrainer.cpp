@@ -88,10 +88,12 @@ void TorchTrainer::Snapshot::take(const std::vector<at::Tensor>& from)
 {
   if (this->tensors.empty())
   {
+    std::vector<at::Tensor> all; // or none, where there is no memory for them
     for (const at::Tensor& t : from)
     {
-      this->tensors.push_back(at::empty_like(t.detach()));
+      all.push_back(at::empty_like(t.detach()));
     }
+    this->tensors = std::move(all);
   }
   copy(from, this->tensors);
 }
@@ -106,6 +108,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
 {
   ModelInfo& info = this->Info;
   info.device = this->Where.reason;
+  this->checkMemory();
   const RunScope scope(this->Where, true);
   this->Patches.emplace(this->Data, info, info.options);
   this->Measured.emplace(this->Data, info.network);
@@ -158,7 +161,7 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
       info.fingerprint = fineTuned(info.fingerprint, from);
     }
   }
-  this->Good.take(this->everything());
+  this->keepGood();
   this->limitThreads(0);
 }
 
@@ -216,22 +219,9 @@ void TorchTrainer::limitThreads(int most)
   }
 }
 
-StepRecord TorchTrainer::step()
+StepRecord TorchTrainer::networkStep()
 {
   const TrainOptions& o = this->Info.options;
-  if (this->Info.ending != Ending::None)
-  {
-    throw std::logic_error("the training has finished");
-  }
-  const KeptMemory::Use use(this->Memory);
-  if (this->Choice)
-  {
-    this->Where.threads = this->Choice->threads();
-  }
-  if (this->NetworkEnding != Ending::None)
-  {
-    return this->priorStep();
-  }
   const double before = this->networkProgress(this->Seconds);
   const auto begin = std::chrono::steady_clock::now();
   const RunScope scope(this->Where, true);
@@ -245,7 +235,7 @@ StepRecord TorchTrainer::step()
   Batch batch;
   const at::Tensor read = this->Patches->read(patches);
   batch.x = read.device() == this->Where.device ? read : sent(read, this->Where.device);
-  this->Optimiser->refreshCopies();
+  this->Optimiser->begin();
   const Posterior q = this->Net->encode(this->Seen->input(batch.x).to(this->Where.compute));
   const auto patchCount = static_cast<double>(o.batch());
   batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
@@ -444,7 +434,7 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   this->Info.history.push_back(row);
   record.epochEnded = true;
 
-  this->Good.take(this->everything());
+  this->keepGood();
   this->RateFactor = std::min(1., RateRecovery * this->RateFactor);
   if (this->RateFactor == 1 && this->Info.warning.rfind(DivergenceSign, 0) == 0)
   {
@@ -453,9 +443,9 @@ void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
   const double judged = o.bestBy == BestBy::Statistics ? row.statisticsError : row.validationLoss;
   if (this->HeldOut.defined() && (this->Info.bestEpoch == 0 || judged < this->BestLoss))
   {
+    this->Best.take(this->weights());
     this->BestLoss = judged;
     this->Info.bestEpoch = row.epoch;
-    this->Best.take(this->weights());
   }
   if (o.patience > 0 && row.epoch - this->Info.bestEpoch >= o.patience)
   {
@@ -485,11 +475,24 @@ void TorchTrainer::watchForCollapse(const EpochRecord& row)
   }
 }
 
+void TorchTrainer::keepGood()
+{
+  this->Good.take(this->everything());
+  this->GoodStep = this->Step;
+}
+
+void TorchTrainer::putBack()
+{
+  copy(this->Good.tensors, this->everything());
+  this->Info.sigma = this->Seen->scales();
+  // The steps of the epoch so far do not count; those that are left fill it.
+  this->Step = this->GoodStep / this->Info.options.stepsPerEpoch * this->Info.options.stepsPerEpoch;
+  this->Running = {};
+}
+
 void TorchTrainer::retreat(StepRecord& record)
 {
   const TrainOptions& o = this->Info.options;
-  copy(this->Good.tensors, this->everything());
-  this->Info.sigma = this->Seen->scales();
   const std::string what = std::string(DivergenceSign) + " at step " + std::to_string(this->Step) +
     " (" + number(record.loss) + "); the weights of epoch " +
     std::to_string(this->Info.history.empty() ? 0 : this->Info.history.back().epoch) +
@@ -504,9 +507,7 @@ void TorchTrainer::retreat(StepRecord& record)
     ".";
   this->Info.ending = over ? Ending::Diverged : Ending::None;
   record.finished = over;
-  // The steps of the epoch so far do not count; those that are left fill it.
-  this->Step = (this->Step - 1) / o.stepsPerEpoch * o.stepsPerEpoch;
-  this->Running = {};
+  this->putBack();
 }
 
 void TorchTrainer::validate(EpochRecord& row)
@@ -570,6 +571,12 @@ std::shared_ptr<const Model> TorchTrainer::model(
     info.ending = Ending::Stopped;
   }
   auto model = std::make_shared<TorchModel>(std::move(info), std::move(network));
+  if (request.statisticsVoxels ==
+    0) // there are no more steps, or it takes longer than their memory
+  {
+    const KeptMemory::Use use(this->Memory);
+    KeptMemory::giveBack();
+  }
   RunOptions run;
   run.device = this->Info.options.device;
   run.precision = this->Info.options.precision;

@@ -37,12 +37,19 @@ private:
     void take(const std::vector<at::Tensor>& from);
   };
 
+  /// \throws OutOfMemory if the machine has less than the training will take
+  void checkMemory() const;
+  /// After a step that ran out of memory: as after the last good epoch, and nothing is kept.
+  void recover();
+  StepRecord networkStep();
   void validate(EpochRecord& record);
   void endEpoch(StepRecord& record, const Posterior& last);
   void watchForCollapse(const EpochRecord& row);
   /// Back to the last good weights at half the learning rate, or, where that has not helped, the
   /// end.
   void retreat(StepRecord& record);
+  void keepGood();
+  void putBack(); ///< what was kept
   ///@{
   /// 0..1, after so many seconds: of the network's part, of all.
   double networkProgress(double seconds) const;
@@ -88,6 +95,7 @@ private:
   double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
   Snapshot Best;                        ///< weights of Info.bestEpoch
   Snapshot Good;                        ///< weights and optimiser of the last epoch that went well
+  std::int64_t GoodStep = 0;            ///< after which that was
   double FirstLoss = 0, LowestLoss = 0; ///< means of epochs
   double RateFactor = 1;                ///< of the learning rate: less after a retreat
 };

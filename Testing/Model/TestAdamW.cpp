@@ -102,7 +102,7 @@ TEST(AdamW, LeavesEverythingWhereTheNormIsNotFinite)
   const auto net = std::make_shared<Pair>();
   AdamW optimiser(net->parameters(), *net, 0.1, at::kBFloat16);
   const at::Tensor before = optimiser.parameters().clone();
-  optimiser.refreshCopies();
+  optimiser.begin();
   const at::Tensor x = at::full({ 1, 16, 4, 4, 4 }, std::numeric_limits<float>::infinity());
   net->loss(x.to(at::kBFloat16)).backward();
   EXPECT_FALSE(std::isfinite(optimiser.step(1, 1).item<double>()));

@@ -1,0 +1,325 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Memory that runs out: any tensor, any large vector, the address space.
+#include "Memory.h"
+#include "Plan.h"
+#include "RandomModel.h"
+#include "Torch/Room.h"
+#include "Torch/TorchTrainer.h"
+#include "Training.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+#include <set>
+
+#include <sys/resource.h>
+
+using namespace vae;
+
+namespace
+{
+
+/// What fails: 0, or the number of the tensor, or of the large vector, counted from 1.
+std::atomic<std::int64_t> Allocations = 0, Failing = 0;
+
+void count()
+{
+  if (++Allocations == Failing)
+  {
+    throw std::bad_alloc();
+  }
+}
+
+constexpr std::size_t Large = 32 << 10; // smaller ones end no sooner than the machine's memory
+
+/// In front of LibTorch's allocator: counts, fails, and knows how much is used.
+class Watched : public c10::Allocator
+{
+public:
+  Watched() : Behind(c10::GetCPUAllocator()) { c10::SetCPUAllocator(this, 200); }
+  ~Watched() override { c10::SetCPUAllocator(this->Behind, 200); }
+
+  c10::DataPtr allocate(std::size_t bytes) override
+  {
+    count();
+    auto* block = new Block{ this->Behind->allocate(bytes), bytes };
+    Used += static_cast<std::int64_t>(bytes);
+    Most = std::max(Most.load(), Used.load());
+    return { block->data.get(), block, &Watched::free, c10::DeviceType::CPU };
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; } // not by raw pointers
+  void copy_data(void* to, const void* from, std::size_t bytes) const override
+  {
+    this->default_copy_data(to, from, bytes);
+  }
+  static inline std::atomic<std::int64_t> Used = 0, Most = 0;
+
+private:
+  struct Block
+  {
+    c10::DataPtr data;
+    std::size_t bytes;
+  };
+  static void free(void* block)
+  {
+    auto* b = static_cast<Block*>(block);
+    Used -= static_cast<std::int64_t>(b->bytes);
+    delete b;
+  }
+  c10::Allocator* Behind;
+};
+
+/// Some numbers of 1..all: the first ones, ever fewer after them, the last.
+std::set<std::int64_t> someOf(std::int64_t all)
+{
+  std::set<std::int64_t> chosen{ all };
+  for (double n = 1; n < static_cast<double>(all); n = std::max(n + 1, n * 1.3))
+  {
+    chosen.insert(static_cast<std::int64_t>(n));
+  }
+  return chosen;
+}
+
+/// `work` is done or says that it is out of memory, whichever allocation fails, and afterwards
+/// gives what it gave before.
+template <typename F>
+void failEach(F&& work)
+{
+  Failing = 0;
+  const auto before = work();
+  Allocations = 0;
+  EXPECT_EQ(work(), before);
+  const std::int64_t all = Allocations;
+  ASSERT_GT(all, 0);
+  int refused = 0;
+  for (const std::int64_t n : someOf(all))
+  {
+    Allocations = 0;
+    Failing = n;
+    try
+    {
+      work();
+    }
+    catch (const std::exception& e)
+    {
+      EXPECT_TRUE(isOutOfMemory(e)) << n << ": " << e.what();
+      ++refused;
+    }
+    Failing = 0;
+    EXPECT_EQ(work(), before) << "after allocation " << n << " of " << all;
+  }
+  RecordProperty("refused", refused);
+}
+
+/// In so little more than what is used now.
+template <typename F>
+void withRoom(double bytes, F&& work)
+{
+  rlimit before{}, limit{};
+  ::getrlimit(RLIMIT_AS, &before);
+  limit = before;
+  limit.rlim_cur = 1ULL << 46;
+  ::setrlimit(RLIMIT_AS, &limit);
+  const double used = static_cast<double>(limit.rlim_cur) - freeAddressSpace();
+  limit.rlim_cur = static_cast<rlim_t>(used + bytes);
+  ::setrlimit(RLIMIT_AS, &limit);
+  work();
+  ::setrlimit(RLIMIT_AS, &before);
+}
+
+std::vector<float> weightsOf(const TorchTrainer& trainer)
+{
+  const auto model =
+    std::dynamic_pointer_cast<const TorchModel>(trainer.model({ false, 4096, false, false }, {}));
+  std::vector<float> all;
+  for (const auto& [name, tensor] : model->network()->tensors())
+  {
+    const std::vector<float> values = valuesOf(tensor);
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+} // namespace
+
+void* operator new(std::size_t bytes)
+{
+  if (bytes >= Large)
+  {
+    count();
+  }
+  if (void* memory = std::malloc(bytes > 0 ? bytes : 1))
+  {
+    return memory;
+  }
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
+{
+  Watched watched;
+  const Volume volume = test::volume(test::noise(24 * 40 * 32), { 32, 40, 24 });
+  const auto model = test::randomModel(volume, 3, 1);
+  RunOptions run;
+  run.threads = 1;
+  run.device = "cpu";
+  run.precision = Precision::Float32;
+  model->fitPrior(volume, 1 << 20, run, {});
+  failEach([&] { return model->encode(volume, run).mean; });
+  failEach([&]
+  {
+    std::vector<float> values(24 * 40 * 32), stddev(values.size());
+    ReconstructOutputs outputs;
+    outputs.values = { test::output(values) };
+    outputs.stddev = { test::output(stddev) };
+    ReconstructOptions options;
+    options.samples = 2;
+    model->reconstruct(volume, options, outputs, run);
+    values.insert(values.end(), stddev.begin(), stddev.end());
+    return values;
+  });
+  failEach([&]
+  {
+    GenerateOptions options;
+    options.prior = Prior::RandomField;
+    return model->sample(volume.dims, 1, options, {}, run).mean;
+  });
+}
+
+TEST(OutOfMemory, AnyAllocationOfAModelThatIsLoaded)
+{
+  Watched watched;
+  const Volume volume = test::volume(test::noise(16 * 16 * 16), { 16, 16, 16 });
+  const std::string path =
+    (std::filesystem::temp_directory_path() / ("vae-memory-" + std::to_string(::getpid())))
+      .string();
+  test::randomModel(volume, 3, 1)->save(path);
+  failEach([&] { return TorchModel::load(path)->encode(volume, { "cpu" }).mean; });
+  std::filesystem::remove(path);
+}
+
+TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
+{
+  Watched watched;
+  TrainOptions options = test::quick(4);
+  options.stepsPerEpoch = 2;
+  options.priorShare = 0;
+  TorchTrainer trainer({ test::rockVolume(32) }, options);
+  EXPECT_TRUE(trainer.info().history.empty());
+  Allocations = 0;
+  Failing = 5;
+  EXPECT_THROW(trainer.step(), OutOfMemory); // nothing to keep yet
+  Failing = 0;
+  EXPECT_EQ(trainer.info().warning, "");
+  trainer.step();
+  Allocations = 0;
+  trainer.step();
+  const std::int64_t all = Allocations;
+  ASSERT_EQ(trainer.info().history.size(), 1u);
+  const std::vector<float> learned = weightsOf(trainer);
+  for (const std::int64_t n : someOf(all))
+  {
+    Allocations = 0;
+    Failing = n;
+    // Forward, backward, the optimiser; after the first of them also what ends an epoch.
+    try
+    {
+      trainer.step();
+      trainer.step();
+      Failing = 0;
+      FAIL() << n;
+    }
+    catch (const OutOfMemory& e)
+    {
+      EXPECT_NE(std::string(e.what()).find("step 3 "), std::string::npos) << e.what();
+    }
+    Failing = 0;
+    EXPECT_EQ(weightsOf(trainer), learned) << n << " of " << all;
+    EXPECT_NE(trainer.info().warning.find("memory"), std::string::npos);
+  }
+  StepRecord record;
+  do
+  {
+    record = trainer.step();
+    EXPECT_TRUE(std::isfinite(record.loss));
+  } while (!record.finished);
+  EXPECT_EQ(trainer.info().history.size(), 4u);
+}
+
+TEST(OutOfMemory, ATrainingThatDoesNotFitIsRefusedBeforeItStarts)
+{
+  const Volume volume = test::rockVolume(64);
+  TrainOptions options = test::quick(1);
+  options.network.width = 64;
+  options.patchSize = 64;
+  options.batchSize = 16;
+  const Plan plan = planOf(options);
+  ASSERT_GT(plan.batchMemory, 300e6);
+  withRoom(200e6, [&]
+  {
+    try
+    {
+      TorchTrainer trainer({ volume }, options);
+      FAIL();
+    }
+    catch (const OutOfMemory& e)
+    {
+      const std::string what = e.what();
+      for (const char* part :
+        { "There is not enough memory for this training", "MiB", "Patch Size" })
+      {
+        EXPECT_NE(what.find(part), std::string::npos) << what;
+      }
+    }
+  });
+}
+
+TEST(OutOfMemory, NoRoomForThreadsIsSaid)
+{
+  withRoom(150e6, [] { EXPECT_THROW(prepareThreads(64), OutOfMemory); });
+  prepareThreads(2);
+}
+
+TEST(OutOfMemory, ThePlanIsWhatAStepTakes)
+{
+  const Volume volume = test::rockVolume(64);
+  for (const Precision precision : { Precision::Float32, Precision::BFloat16 })
+  {
+    for (const auto& [width, patch, batch, stride] :
+      { std::array{ 16, 32, 2, 8 }, { 32, 48, 2, 8 }, { 32, 32, 4, 16 }, { 64, 32, 2, 4 } })
+    {
+      Watched watched;
+      TrainOptions options = test::quick(1);
+      options.stepsPerEpoch = 4;
+      options.precision = precision;
+      options.network.width = width;
+      options.patchSize = patch;
+      options.batchSize = batch;
+      options.network.latentStride = stride;
+      const Plan plan = planOf(options, precision == Precision::BFloat16 ? 2 : 4);
+      const std::int64_t before = Watched::Used;
+      TorchTrainer trainer({ volume }, options);
+      Watched::Most = Watched::Used.load();
+      const double model = static_cast<double>(Watched::Used - before);
+      trainer.step();
+      const double most = static_cast<double>(Watched::Most - Watched::Used);
+      const double all = static_cast<double>(Watched::Most - before);
+      std::printf("%d %d %d %d %s: model %.1f of %.1f MB, step %.1f of %.1f MB, all %.1f of %.1f\n",
+        width, patch, batch, stride, precision == Precision::BFloat16 ? "bf16" : "f32", model / 1e6,
+        plan.modelMemory / 1e6, most / 1e6, plan.batchMemory / 1e6, all / 1e6,
+        (plan.modelMemory + plan.batchMemory) / 1e6);
+      EXPECT_LT(all, plan.modelMemory + plan.batchMemory);
+      EXPECT_GT(all, (plan.modelMemory + plan.batchMemory) / 3);
+    }
+  }
+}
