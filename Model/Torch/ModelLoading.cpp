@@ -3,6 +3,7 @@
 //
 // A model from a file that anybody may have written: all is checked before it is used, and sizes
 // are compared with the bytes that are there before memory is asked for.
+#include "../Check.h"
 #include "../ModelFile.h"
 #include "../Plan.h"
 #include "FileNames.h"
@@ -123,7 +124,7 @@ void checkOptions(const ModelInfo& info)
   options.network = info.network;
   options.allowTorchScript = true; // load() asks
   completeOptions(options);
-  vae::checkOptions(options);
+  check(options);
 }
 
 std::shared_ptr<const Scripts> scriptsOf(Tensors& tensors, bool allowed)
