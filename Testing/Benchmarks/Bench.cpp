@@ -3,7 +3,7 @@
 //
 // vae_bench CASE [EDGE ...]: one measurement of the library without ParaView, as JSON on a line.
 // On the device that VAE_BENCH_DEVICE names, the CPU unless told; with VAE_BENCH_PRECISION=float32 in
-// that instead of what suits the device. What bench.py puts beside
+// that instead of what suits the device, with VAE_BENCH_THREADS on as many. What bench.py puts beside
 // PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once; the
 // network is the default one, or the one of twice its width.
 #include "Memory.h"
@@ -45,6 +45,12 @@ Precision precision()
 {
   const char* named = std::getenv("VAE_BENCH_PRECISION");
   return named && std::string(named) == "float32" ? Precision::Float32 : Precision::Automatic;
+}
+
+int threads() // 0: what is fastest
+{
+  const char* named = std::getenv("VAE_BENCH_THREADS");
+  return named ? std::atoi(named) : 0;
 }
 
 /// Not before it is computed: a GPU only notes down what it is to do.
@@ -124,6 +130,7 @@ TrainOptions options(bool wide = false)
   o.validationFraction = 0; // what the others do not do either
   o.device = device();
   o.precision = precision();
+  o.threads = threads();
   return o;
 }
 
@@ -196,6 +203,7 @@ void infer(std::int64_t edge, bool wide)
   RunOptions run;
   run.device = device();
   run.precision = precision();
+  run.threads = threads();
   ReconstructOutputs outputs;
   OutputChannel& to = outputs.values.emplace_back();
   to.data = labels.data();

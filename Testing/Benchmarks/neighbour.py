@@ -5,7 +5,7 @@
   ./dev run python3 Testing/Benchmarks/neighbour.py --bench build/trixie/bin/vae_bench [--seconds 60] [--avx2]
 
 Blocking is what a script does (all cores), live what ParaView's window does (one core is left to it).
-Alone is measured before and after. Run it on an idle machine."""
+"Fixed" is alone with a number of threads that is given, which measures nothing. Run it on an idle machine."""
 import argparse
 import json
 import os
@@ -25,33 +25,38 @@ if options.avx2:
                     "OPENBLAS_CORETYPE": "Haswell", "VAE_BENCH_PRECISION": "float32"}
 
 
-def measured(*arguments):
-    text = subprocess.run([options.bench, *map(str, arguments)], env=environment, check=True,
+def measured(*arguments, **more):
+    text = subprocess.run([options.bench, *map(str, arguments)], env=environment | more, check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     return json.loads(text)
 
 
-def compared(title, unit, value):
-    before = value()
+def compared(title, unit, value, threads):
+    fixed = value(VAE_BENCH_THREADS=str(threads))
+    alone = value()
     neighbour = subprocess.Popen(["python3", "-c", "while True: pass"])
     try:
         beside = value()
     finally:
         neighbour.kill()
         neighbour.wait()
-    after = value()
-    alone = max(before, after)
-    print(f"{title}: alone {before:.2f} and {after:.2f} {unit}, beside a busy core {beside:.2f} "
-          f"({100 * beside / alone:.0f} %)", flush=True)
+    print(f"{title}: fixed {fixed:.2f} {unit}, alone {alone:.2f} ({100 * alone / fixed:.1f} %), "
+          f"beside a busy core {beside:.2f} ({100 * beside / alone:.0f} %)", flush=True)
 
 
-def training(most):
-    return measured("paced", options.edge, options.seconds, most)["steps_a_second"]
+def training(most, **more):
+    return measured("paced", options.edge, options.seconds, most, **more)["steps_a_second"]
 
 
+def reconstruction(**more):
+    return measured("infer", options.edge, **more)["reconstruct"] / 1e6
+
+
+cores = os.cpu_count()
+live = max(1, cores - 1)
 if options.only in (None, "blocking"):
-    compared("Blocking training", "steps/s", lambda: training(0))
+    compared("Blocking training", "steps/s", lambda **more: training(0, **more), cores)
 if options.only in (None, "live"):
-    compared("Live training", "steps/s", lambda: training(max(1, os.cpu_count() - 1)))
+    compared("Live training", "steps/s", lambda **more: training(live, **more), live)
 if options.only in (None, "inference"):
-    compared("Reconstruction", "million voxels/s", lambda: measured("infer", options.edge)["reconstruct"] / 1e6)
+    compared("Reconstruction", "million voxels/s", reconstruction, cores)
