@@ -198,8 +198,8 @@ void ModelFileReader::readHeader(const std::string& text, std::uint64_t body)
   }
   if (at != body)
   {
-    throw std::runtime_error("or was cut short: the header promises " + std::to_string(at) +
-      " bytes of tensors, the file holds " + std::to_string(body));
+    throw std::runtime_error("the header promises " + std::to_string(at) +
+      " bytes of tensors, the file holds " + std::to_string(body) + "; was it cut short?");
   }
 }
 

@@ -116,7 +116,7 @@ void failEach(F&& work)
     Failing = 0;
     EXPECT_EQ(work(), before) << "after allocation " << n << " of " << all;
   }
-  RecordProperty("refused", refused);
+  testing::Test::RecordProperty("refused", refused);
 }
 
 /// In so little more than what is used now.
@@ -175,7 +175,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
   run.device = "cpu";
   run.precision = Precision::Float32;
   model->fitPrior(volume, 1 << 20, run, {});
-  failEach([&] { return model->encode(volume, run).mean; });
+  failEach([&] { return model->encode(volume, run, {}).mean; });
   failEach([&]
   {
     std::vector<float> values(24 * 40 * 32), stddev(values.size());
@@ -184,7 +184,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
     outputs.stddev = { test::output(stddev) };
     ReconstructOptions options;
     options.samples = 2;
-    model->reconstruct(volume, options, outputs, run);
+    model->reconstruct(volume, options, outputs, run, {});
     values.insert(values.end(), stddev.begin(), stddev.end());
     return values;
   });
@@ -204,7 +204,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsLoaded)
     (std::filesystem::temp_directory_path() / ("vae-memory-" + std::to_string(::getpid())))
       .string();
   test::randomModel(volume, 3, 1)->save(path);
-  failEach([&] { return TorchModel::load(path)->encode(volume, { "cpu" }).mean; });
+  failEach([&] { return TorchModel::load(path)->encode(volume, { "cpu" }, {}).mean; });
   std::filesystem::remove(path);
 }
 
