@@ -185,7 +185,7 @@ TEST_F(Values, ABlockMoreAfterALiveTrainingTrainsAnew)
   vtkNew<vtkMultiBlockDataSet> blocks;
   blocks->SetBlock(1, this->Volume);
   const auto train = Over<vtkVAETrain>({ blocks });
-  Quick(train, 2);
+  Brief(train, 2);
   train->SetExecution(static_cast<int>(vae::Execution::Live));
   const auto fingerprint = [&]
   {

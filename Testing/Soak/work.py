@@ -28,11 +28,13 @@ def waiting(train, condition):
 
 def one_round(number):
     make = sys.modules["paraview.simple"]
+    model_file = os.path.join(folder, f"soak-{number % 4}.safetensors")
+    if os.path.exists(model_file):
+        os.remove(model_file)
     volume = simple.Wavelet(WholeExtent=[0, 31, 0, 31, 0, 31])
     train = make.VAETrain(Input=volume, TimeBudget=0, Epochs=100000, PriorShare=0, StepsPerEpoch=5,
                           Width=16, LatentStride=4, PatchSize=16, Execution="Live", RefreshInterval=0.2,
-                          CheckpointInterval=0.5, ModelFile=os.path.join(folder, "soak.safetensors"),
-                          AlwaysTrain=1, Seed=number)
+                          CheckpointInterval=0.5, ModelFile=model_file, Seed=number)
     simple.UpdatePipeline(proxy=train)
     yield from waiting(train, lambda: train.CurrentEpoch > 3)
     filters = [make.VAEReconstruct(Input=volume, Model=train), make.VAEEncode(Input=volume, Model=train),
