@@ -129,7 +129,7 @@ Plan planOf(const TrainOptions& asked, int bytes)
   plan.operationsPerVoxel = 3 * 2 * products / fold; // forward, and twice that backward
   plan.voxelsPerStep =
     rounded<std::int64_t>(options.batch() * std::pow(options.patch(), n.dimensions));
-  plan.modelMemory = 4. * 4 * static_cast<double>(plan.parameters);
+  plan.modelMemory = 4. * 9 * static_cast<double>(plan.parameters);
   // Beside those of the blocks: the stem; data, logits and their gradients in float32.
   const double rest = 2. * n.width + folded;
   plan.batchMemory = static_cast<double>(plan.voxelsPerStep) / fold *

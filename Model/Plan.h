@@ -13,8 +13,10 @@ struct Plan
   std::int64_t parameters = 0;
   int receptiveField = 0;        ///< voxels along an axis that one latent cell sees
   double operationsPerVoxel = 0; ///< floating-point operations of a step, a voxel of a patch
-  double modelMemory = 0;        ///< bytes: weights, gradients, the optimiser's two moments
-  double batchMemory = 0;        ///< bytes: activations of one step, an estimate
+  /// Bytes: weights, gradients and what is cast to them, the optimiser's two moments; weights and
+  /// moments as after the last good epoch; the best weights.
+  double modelMemory = 0;
+  double batchMemory = 0; ///< bytes: activations of one step, an estimate
   std::int64_t voxelsPerStep = 0;
 };
 

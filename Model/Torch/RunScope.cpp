@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "../Memory.h"
 #include "Device.h"
 #include "FreeCores.h"
 #include "Room.h"
@@ -146,7 +147,15 @@ void RunScope::adapt()
 {
   if (this->Most > 1)
   {
-    setThreadsHere(freeCoresLately(this->Most));
+    const int threads = freeCoresLately(this->Most);
+    try
+    {
+      prepareThreads(threads);
+      setThreadsHere(threads);
+    }
+    catch (const OutOfMemory&) // it goes on with those that it has
+    {
+    }
   }
 }
 

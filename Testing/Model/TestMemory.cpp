@@ -116,7 +116,7 @@ void failEach(F&& work)
     Failing = 0;
     EXPECT_EQ(work(), before) << "after allocation " << n << " of " << all;
   }
-  testing::Test::RecordProperty("refused", refused);
+  EXPECT_GT(refused, 0);
 }
 
 /// In so little more than what is used now.
@@ -192,7 +192,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
   {
     GenerateOptions options;
     options.prior = Prior::RandomField;
-    return model->sample(volume.dims, 1, options, {}, run).mean;
+    return model->sample(volume.dims, 1, options, {}, run, {}).mean;
   });
 }
 
@@ -204,7 +204,9 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsLoaded)
     (std::filesystem::temp_directory_path() / ("vae-memory-" + std::to_string(::getpid())))
       .string();
   test::randomModel(volume, 3, 1)->save(path);
-  failEach([&] { return TorchModel::load(path)->encode(volume, { "cpu" }, {}).mean; });
+  RunOptions run;
+  run.threads = 1;
+  failEach([&] { return TorchModel::load(path)->encode(volume, run, {}).mean; });
   std::filesystem::remove(path);
 }
 
@@ -241,7 +243,7 @@ TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
     }
     catch (const OutOfMemory& e)
     {
-      EXPECT_NE(std::string(e.what()).find("step 3 "), std::string::npos) << e.what();
+      EXPECT_NE(std::string(e.what()).find("of the training"), std::string::npos) << e.what();
     }
     Failing = 0;
     EXPECT_EQ(weightsOf(trainer), learned) << n << " of " << all;
