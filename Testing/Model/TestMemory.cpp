@@ -150,7 +150,8 @@ std::vector<float> weightsOf(const TorchTrainer& trainer)
 
 } // namespace
 
-void* operator new(std::size_t bytes)
+// Not inlined: the compiler would take the pair for another.
+[[gnu::noinline]] void* operator new(std::size_t bytes)
 {
   if (bytes >= Large)
   {
@@ -162,8 +163,8 @@ void* operator new(std::size_t bytes)
   }
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
 {
