@@ -124,6 +124,7 @@ void vtkVAETrain::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "TimeStepRange: " << this->TimeStepRange[0] << " " << this->TimeStepRange[1]
      << "\n";
   os << indent << "ModelFile: " << this->GetModelFile() << "\n";
+  os << indent << "OverwriteModelFile: " << this->GetOverwriteModelFile() << "\n";
   os << indent << "State: " << this->GetState() << "\n";
   os << indent << "Status: " << this->GetStatus() << "\n";
 }
@@ -179,6 +180,7 @@ vtkVAEOptionMacro(vtkVAETrain, Seed, int, Options.seed);
 vtkVAEOptionMacro(vtkVAETrain, Precision, int, Options.precision);
 vtkVAEOptionMacro(vtkVAETrain, Threads, int, Options.threads);
 vtkVAEOptionMacro(vtkVAETrain, AlwaysTrain, bool, Driving.alwaysTrain);
+vtkVAEOptionMacro(vtkVAETrain, OverwriteModelFile, bool, Driving.overwrite);
 vtkVAEOptionMacro(vtkVAETrain, CheckpointInterval, double, Driving.checkpointInterval);
 vtkVAEOptionMacro(vtkVAETrain, RefreshInterval, double, Driving.refreshInterval);
 vtkVAEOptionMacro(vtkVAETrain, Execution, int, Driving.execution);
@@ -558,7 +560,7 @@ int vtkVAETrain::RequestData(
       return 1;
     }
     request->Remove(vtkStreamingDemandDrivenPipeline::CONTINUE_EXECUTING());
-    const std::vector<vae::Volume> volumes = std::move(in.Volumes);
+    std::vector<vae::Volume> volumes = std::move(in.Volumes);
     Internals::Key key = std::move(in.Looked);
     restart();
 
@@ -578,15 +580,25 @@ int vtkVAETrain::RequestData(
     }
 
     const bool again = std::exchange(in.Again, false);
-    const bool same = in.Session && !again && in.Session->status().state != vae::State::Failed &&
-      (key == in.Started ||
-        in.Session->fingerprint() ==
-          vae::Session::fingerprintOf(volumes, in.Options, initial.get()));
+    std::shared_ptr<const vae::DataSet> data;
+    bool same = false;
+    if (in.Session && !again && in.Session->status().state != vae::State::Failed)
+    {
+      same = key == in.Started;
+      if (!same)
+      {
+        data = std::make_shared<const vae::DataSet>(volumes);
+        same = in.Session->fingerprint() ==
+          vae::TrainingStart(
+            data, vae::backend().complete(in.Options), initial, in.Driving.alwaysTrain)
+            .fingerprint;
+      }
+    }
     in.Started = key;
     if (same)
     {
       in.Session->setRefreshInterval(in.Driving.refreshInterval);
-      in.Session->setModelFile(file); // it may have been named after the training
+      in.Session->setModelFile(file, in.Driving.overwrite); // it may have been named only now
       return this->Deliver(output);
     }
 
@@ -594,7 +606,9 @@ int vtkVAETrain::RequestData(
     driving.alwaysTrain = driving.alwaysTrain || again;
     in.Session.reset(); // stops what is under way
     in.Measurement.stop();
-    in.Session = std::make_unique<vae::Session>(volumes, in.Options, driving, initial);
+    in.Session = data
+      ? std::make_unique<vae::Session>(data, in.Options, driving, initial)
+      : std::make_unique<vae::Session>(std::move(volumes), in.Options, driving, initial);
     if (driving.execution == vae::Execution::Live ||
       (driving.execution == vae::Execution::Automatic && in.Polled))
     {

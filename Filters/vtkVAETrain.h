@@ -14,7 +14,8 @@
  *
  * If ModelFile names a model that was trained on the same data with the same settings, it is
  * loaded instead of being trained again. While training runs it is written there at intervals,
- * and at the end: to a temporary file first, so that an older one stays whole until then.
+ * and at the end: to a temporary file first, so that an older one stays whole until then. What is
+ * no model, or one of other data, is only replaced if OverwriteModelFile says so.
  *
  * Defaults and ranges are those of vae::TrainOptions and vae::SessionOptions.
  */
@@ -135,6 +136,8 @@ public:
   const char* GetModelFile();
   void SetAlwaysTrain(bool always);
   bool GetAlwaysTrain();
+  void SetOverwriteModelFile(bool overwrite);
+  bool GetOverwriteModelFile();
   void SetCheckpointInterval(double seconds);
   double GetCheckpointInterval();
   void SetRefreshInterval(double seconds);

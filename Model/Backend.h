@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "Lineage.h"
 #include "Trainer.h"
 
 namespace vae
@@ -20,13 +21,11 @@ class Backend
 public:
   virtual ~Backend() = default;
 
-  /// Train on volumes that have the same channels. With `initial` the training starts from its
-  /// weights; where that model holds the state of a training on the same data with the same
-  /// options (but for limits), that training goes on as if it had never stopped.
+  /// Train on volumes that have the same channels. A training that is resumed goes on as if it had
+  /// never stopped.
   /// \throws std::invalid_argument naming the option or the data that does not fit, its value
   /// and what is allowed
-  virtual std::unique_ptr<Trainer> train(std::vector<Volume> volumes, const TrainOptions& options,
-    std::shared_ptr<const Model> initial = nullptr) = 0;
+  virtual std::unique_ptr<Trainer> train(const TrainingStart& start) = 0;
 
   /// The options with every parameter of their objective, and nothing that they do not use: what
   /// compares equal trains the same.

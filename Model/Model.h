@@ -102,7 +102,9 @@ public:
   virtual const ModelInfo& info() const = 0;
 
   /// \throws std::runtime_error if the file cannot be written; an older file is then whole
-  virtual void save(const std::string& path) const = 0;
+  /// \param mayReplace see AtomicFile::commit
+  virtual void save(
+    const std::string& path, const std::function<void()>& mayReplace = {}) const = 0;
 
   /// Mean and log variance of q(z|x) over the whole volume: one cell for stride() voxels,
   /// sizes that the stride does not divide are padded by reflection.
@@ -151,6 +153,9 @@ public:
 
   /// In words, what decode() of so many voxels will use: tiles, memory, why so much.
   virtual std::string memoryPlan(const Dims& dims, const RunOptions& run) const = 0;
+
+  /// Whether it holds what its training needs to go on.
+  virtual bool hasTrainingState() const = 0;
 
   /// Whether it knows the anomaly scores of its training volume.
   virtual bool hasAnomalyScale() const = 0;

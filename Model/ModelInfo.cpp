@@ -32,6 +32,7 @@ constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
 constexpr const char* BestByNames[] = { "validation_loss", "statistics" };
 constexpr const char* SymmetryNames[] = { "none", "flips", "cube", "automatic" };
 constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
+constexpr const char* BeginningNames[] = { "fresh", "resumed", "fine-tuned" };
 Names namesOf(ScalarType) { return ScalarNames; }
 Names namesOf(Likelihood) { return LikelihoodNames; }
 Names namesOf(Scale) { return ScaleNames; }
@@ -41,6 +42,7 @@ Names namesOf(Precision) { return PrecisionNames; }
 Names namesOf(BestBy) { return BestByNames; }
 Names namesOf(Symmetry) { return SymmetryNames; }
 Names namesOf(Ending) { return EndingNames; }
+Names namesOf(Beginning) { return BeginningNames; }
 ///@}
 
 template <typename Enum>
@@ -181,6 +183,16 @@ void visit(V& v, T& o)
 
 template <typename V, typename T>
 void visit(V& v, T& o)
+  requires std::is_same_v<std::remove_const_t<T>, Lineage>
+{
+  v("kind", o.kind);
+  v("data", o.data);
+  v("options", o.options);
+  v("parent", o.parent);
+}
+
+template <typename V, typename T>
+void visit(V& v, T& o)
   requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
 {
   v("network", o.network);
@@ -194,6 +206,7 @@ void visit(V& v, T& o)
   v("cell_data", o.cellData);
   v("options", o.options);
   v("fingerprint", o.fingerprint);
+  v.later("lineage", o.lineage);
   v("device", o.device);
   v("producer", o.producer);
   v("parameters", o.parameters, LongCount);
@@ -465,8 +478,24 @@ ModelInfo modelInfoFromJson(const std::string& text)
   return info;
 }
 
-namespace
+ModelInfo modelInfoOf(const std::string& path, const std::map<std::string, std::string>& metadata)
 {
+  const auto format = metadata.find("format"), model = metadata.find("model");
+  if (format == metadata.end() || format->second != ModelFormat || model == metadata.end())
+  {
+    throw std::runtime_error(path + ": is a safetensors file, but not a VAE model (format " +
+      (format == metadata.end() ? "missing" : '"' + format->second.substr(0, 80) + '"') +
+      ", expected \"" + ModelFormat + "\")");
+  }
+  try
+  {
+    return modelInfoFromJson(model->second);
+  }
+  catch (const std::exception& e)
+  {
+    throw std::runtime_error(path + ": is not a usable VAE model: " + e.what());
+  }
+}
 
 std::string hashOf(const std::string& text)
 {
@@ -480,12 +509,13 @@ std::string hashOf(const std::string& text)
   return buffer;
 }
 
-} // namespace
-
-std::string fingerprint(const std::vector<Volume>& volumes,
-  const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options)
+namespace
 {
-  std::string text = toText(options);
+
+std::string textOf(
+  const std::vector<Volume>& volumes, const std::vector<std::vector<ChannelSummary>>& summaries)
+{
+  std::string text;
   for (std::size_t i = 0; i < volumes.size(); ++i)
   {
     const Volume& v = volumes[i];
@@ -503,14 +533,21 @@ std::string fingerprint(const std::vector<Volume>& volumes,
       text += std::to_string(s.hash) + '/';
     }
   }
-  return hashOf(text);
+  return text;
 }
 
-std::string fineTuned(const std::string& fingerprint, const ModelInfo& initial)
+} // namespace
+
+std::string fingerprint(const std::vector<Volume>& volumes,
+  const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options)
 {
-  const EpochRecord last = initial.history.empty() ? EpochRecord() : initial.history.back();
-  return hashOf(fingerprint + initial.fingerprint + std::to_string(last.step) +
-    std::to_string(initial.bestEpoch));
+  return hashOf(toText(options) + textOf(volumes, summaries));
+}
+
+std::string dataHash(
+  const std::vector<Volume>& volumes, const std::vector<std::vector<ChannelSummary>>& summaries)
+{
+  return hashOf(textOf(volumes, summaries));
 }
 
 TrainOptions withLimitsOf(TrainOptions options, const TrainOptions& limits)

@@ -72,6 +72,23 @@ struct Turns
   std::array<int, 3> kind{ 0, 1, 2 }; ///< axes of one kind are exchanged, if of equal spacing
 };
 
+/// How a training begins.
+enum class Beginning
+{
+  Fresh = 0,    ///< from nothing
+  Resumed = 1,  ///< where another was stopped, on the same data with the same options
+  FineTuned = 2 ///< from the weights of another, otherwise anew
+};
+
+/// Where a model comes from. Decided once, in TrainingStart.
+struct Lineage
+{
+  Beginning kind = Beginning::Fresh;
+  std::string data;    ///< hash of what it was trained on; older files do not say
+  std::string options; ///< hash of every option that changes the result
+  std::string parent;  ///< whose weights were the first, its fingerprint, step and best epoch
+};
+
 struct ModelInfo
 {
   NetworkOptions network;
@@ -84,9 +101,10 @@ struct ModelInfo
   Dims trainingDims{ 0, 0, 0 };
   bool cellData = false;
   TrainOptions options;    ///< as asked for
-  std::string fingerprint; ///< of data and options; equal means training again gives the same
-  std::string device;      ///< where it was trained, and why there
-  std::string producer;    ///< program and LibTorch version
+  std::string fingerprint; ///< of data, options, parent; equal: training again gives the same
+  Lineage lineage;
+  std::string device;   ///< where it was trained, and why there
+  std::string producer; ///< program and LibTorch version
   std::int64_t parameters = 0;
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
@@ -106,6 +124,11 @@ struct ModelInfo
 std::string toJson(const ModelInfo& info);
 ModelInfo modelInfoFromJson(const std::string& text);
 
+/// What the format of model files is called in them.
+constexpr const char* ModelFormat = "vae-paraview-5";
+/// What a file says of its model. \throws std::runtime_error naming the file and what is wrong
+ModelInfo modelInfoOf(const std::string& path, const std::map<std::string, std::string>& metadata);
+
 /// Every option that changes the result; equal texts mean equal options.
 std::string toText(const TrainOptions& options);
 
@@ -114,8 +137,11 @@ std::string toText(const TrainOptions& options);
 std::string fingerprint(const std::vector<Volume>& volumes,
   const std::vector<std::vector<ChannelSummary>>& summaries, const TrainOptions& options);
 
-/// The fingerprint of a training that goes on from another model's weights.
-std::string fineTuned(const std::string& fingerprint, const ModelInfo& initial);
+/// The same of the data alone.
+std::string dataHash(
+  const std::vector<Volume>& volumes, const std::vector<std::vector<ChannelSummary>>& summaries);
+
+std::string hashOf(const std::string& text);
 
 /// The same options but for those that only say when to end: with them a stopped training can go
 /// on.

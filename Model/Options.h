@@ -164,6 +164,7 @@ struct SessionOptions
   Execution execution = Execution::Automatic;
   std::string modelFile;          ///< empty: none is written
   bool alwaysTrain = false;       ///< also where modelFile fits data and options
+  bool overwrite = false;         ///< modelFile, whatever it is; else only models of the same data
   double checkpointInterval = 30; ///< seconds between files written while training; 0 for none
   double refreshInterval = 2;     ///< seconds between the models handed out while training
   bool saveOptimizer = false;     ///< keep the optimiser's state when a training has run to its end

@@ -36,6 +36,12 @@ std::string sentence(const std::exception& e)
                                                  : text.substr(0, text.find('\n'));
 }
 
+/// The model is worth more than its file.
+std::string notWritten(const std::exception& why)
+{
+  return "The model is trained, but not written. " + sentence(why);
+}
+
 double lossOf(const EpochRecord& row)
 {
   return std::isnan(row.validationLoss) ? row.loss : row.validationLoss;
@@ -81,6 +87,13 @@ Session::Session(std::vector<Volume> volumes, const TrainOptions& options, Sessi
   , Initial(std::move(initial))
   , Driving(std::move(session))
 {
+}
+
+Session::Session(std::shared_ptr<const DataSet> data, const TrainOptions& options,
+  SessionOptions session, std::shared_ptr<const Model> initial)
+  : Session(std::vector<Volume>(), options, std::move(session), std::move(initial))
+{
+  this->Data = std::move(data);
 }
 
 Session::~Session()
@@ -153,23 +166,64 @@ void Session::publish(std::shared_ptr<const Model> model)
 {
   const std::lock_guard lock(this->Mutex);
   this->Newest = std::move(model);
+  this->Written.clear();
   this->Taken = false;
 }
 
-std::string Session::fingerprintOf(
-  const std::vector<Volume>& volumes, const TrainOptions& asked, const Model* initial)
+std::shared_ptr<const Model> Session::found(
+  const SessionOptions& driving, const std::string& fingerprint)
 {
-  const TrainOptions options = backend().complete(asked);
-  const auto summaries = summarise(volumes);
-  const std::string plain = vae::fingerprint(volumes, summaries, options);
-  if (!initial)
+  std::shared_ptr<const Model> model;
+  const auto load = [&](const std::string& file)
   {
-    return plain;
+    model = backend().load(file, { this->Options.allowTorchScript });
+    return model->info();
+  };
+  try
+  {
+    checkReplaceable(driving.modelFile, *this->Data, load);
   }
-  const ModelInfo& from = initial->info();
-  const bool goesOn =
-    from.fingerprint == vae::fingerprint(volumes, summaries, withLimitsOf(options, from.options));
-  return goesOn ? plain : fineTuned(plain, from);
+  catch (const std::invalid_argument&)
+  {
+    if (!driving.overwrite)
+    {
+      throw;
+    }
+  }
+  const bool fits = model && model->info().fingerprint == fingerprint;
+  return fits && !driving.alwaysTrain ? model : nullptr;
+}
+
+void Session::adopt(const std::shared_ptr<const Model>& model, const std::string& which)
+{
+  this->publish(model);
+  this->update([&](Status& s)
+  {
+    const ModelInfo& info = model->info();
+    s.state = State::Loaded;
+    s.resumable = info.ending == Ending::None || info.ending == Ending::Stopped;
+    s.epoch = {};
+    s.step = {};
+    showHistory(s, info);
+    s.warning = info.warning;
+    s.message = which +
+      " was trained on the same data with the same settings, so it was not trained again." +
+      (s.resumable ? " That training had not ended; Resume goes on with it." : "");
+  });
+}
+
+void Session::write(const Model& model, const SessionOptions& driving)
+{
+  const std::string& file = driving.modelFile;
+  model.save(file, [&]
+  {
+    if (!driving.overwrite)
+    {
+      checkReplaceable(file, *this->Data);
+    }
+  });
+  const std::lock_guard lock(this->Mutex);
+  this->Written = file;
 }
 
 void Session::prepare(bool live)
@@ -179,58 +233,43 @@ void Session::prepare(bool live)
     s.state = State::Preparing;
     s.message = "Looking at the data.";
   });
-  const std::string wanted = fingerprintOf(this->Volumes, this->Options, this->Initial.get());
   Backend& door = backend();
 
-  std::string file;
-  bool always = false;
+  const TrainOptions options = door.complete(this->Options);
+  if (!this->Data)
+  {
+    this->Data = std::make_shared<const DataSet>(std::move(this->Volumes));
+  }
+  SessionOptions driving;
   {
     const std::lock_guard lock(this->Mutex);
-    this->Fingerprint = wanted;
-    file = this->Driving.modelFile;
-    always = this->Driving.alwaysTrain;
+    driving = this->Driving;
   }
-  std::error_code ignored;
-  if (!file.empty() && !always && std::filesystem::is_regular_file(file, ignored))
+  TrainingStart start(this->Data, options, this->Initial, driving.alwaysTrain);
   {
-    try
-    {
-      auto found = door.load(file, { this->Options.allowTorchScript });
-      const ModelInfo& info = found->info();
-      if (info.fingerprint == wanted)
-      {
-        const bool checkpointed = info.ending == Ending::None;
-        if (checkpointed && !live)
-        {
-          this->Initial = found; // a script that was ended goes on where it was
-        }
-        else
-        {
-          this->publish(found);
-          this->update([&](Status& s)
-          {
-            s.state = State::Loaded;
-            s.resumable = checkpointed || info.ending == Ending::Stopped;
-            s.epoch = {};
-            s.step = {};
-            showHistory(s, info);
-            s.warning = info.warning;
-            s.message = "Loaded from " + file +
-              ": it was trained on the same data with the same settings, so it was not trained "
-              "again." +
-              (s.resumable ? " That training had not ended; Resume goes on with it." : "");
-          });
-          return;
-        }
-      }
-    }
-    catch (const std::exception& e)
-    {
-      // Not a model, or a damaged one: training writes a new one over it.
-      this->update([&](Status& s) { s.warning = sentence(e); });
-    }
+    const std::lock_guard lock(this->Mutex);
+    this->Fingerprint = start.fingerprint;
   }
-  this->Training = door.train(this->Volumes, this->Options, this->Initial);
+  const std::string& file = driving.modelFile;
+  const auto model = file.empty() ? nullptr : this->found(driving, start.fingerprint);
+  if (model && (live || model->info().ending != Ending::None))
+  {
+    this->adopt(model, "Loaded from " + file + ": it");
+    const std::lock_guard lock(this->Mutex);
+    this->Written = file;
+    return;
+  }
+  if (model)
+  {
+    start = TrainingStart(this->Data, options, model); // a script that was ended goes on there
+  }
+  if (start.over)
+  {
+    this->adopt(start.initial, "Initial Model");
+    this->setModelFile(file, driving.overwrite);
+    return;
+  }
+  this->Training = door.train(start);
 }
 
 int Session::liveThreads()
@@ -347,12 +386,12 @@ void Session::checkpoint()
 {
   try
   {
-    std::string file;
+    SessionOptions driving;
     {
       const std::lock_guard lock(this->Mutex);
-      file = this->Driving.modelFile;
+      driving = this->Driving;
     }
-    this->Training->model({ true, QuickStatistics, true, false })->save(file);
+    this->write(*this->Training->model({ true, QuickStatistics, true, false }), driving);
     this->FileWarning.clear();
   }
   catch (const std::exception& e)
@@ -365,35 +404,35 @@ void Session::checkpoint()
 void Session::finish(bool stopped, bool live)
 {
   const ModelInfo& info = this->Training->info();
-  std::string file;
-  bool keep = false, abandoned = false;
+  SessionOptions driving;
+  bool abandoned = false;
   {
     const std::lock_guard lock(this->Mutex);
     this->Now.state = stopped ? State::Stopping : State::Training;
-    file = this->Driving.modelFile;
-    keep = this->Driving.saveOptimizer;
+    driving = this->Driving;
     abandoned = this->Abandoned;
   }
-  if (abandoned && file.empty())
+  if (abandoned && driving.modelFile.empty())
   {
     this->update([](Status& s) { s.state = State::Stopped; });
     return;
   }
   const bool quick = stopped && live;
-  const auto model = this->Training->model(
-    { true, quick ? (abandoned ? QuickStatistics : StopStatistics) : 0, stopped || keep, stopped });
+  const auto model =
+    this->Training->model({ true, quick ? (abandoned ? QuickStatistics : StopStatistics) : 0,
+      stopped || driving.saveOptimizer, stopped });
   this->publish(model);
   std::string problem;
   try
   {
-    if (!file.empty())
+    if (!driving.modelFile.empty())
     {
-      model->save(file);
+      this->write(*model, driving);
     }
   }
   catch (const std::exception& e)
   {
-    problem = sentence(e);
+    problem = notWritten(e);
   }
   const StepRecord record = this->status().step;
   std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +
@@ -443,7 +482,8 @@ void Session::launch(bool resuming)
     }
     else if (!this->Training)
     {
-      this->Training = backend().train(this->Volumes, this->Options, this->model());
+      this->Training = backend().train(
+        TrainingStart(this->Data, backend().complete(this->Options), this->model()));
     }
     if (this->Training)
     {
@@ -482,19 +522,28 @@ void Session::stop()
 
 void Session::wait() { this->Worker.wait(); }
 
-void Session::setModelFile(const std::string& path)
+void Session::setModelFile(const std::string& path, bool overwrite)
 {
-  bool write = false;
-  std::shared_ptr<const Model> newest;
+  SessionOptions driving;
+  std::shared_ptr<const Model> unwritten;
   {
     const std::lock_guard lock(this->Mutex);
-    write = path != this->Driving.modelFile && !path.empty();
     this->Driving.modelFile = path;
-    newest = this->Newest;
+    this->Driving.overwrite = overwrite;
+    driving = this->Driving;
+    unwritten = path.empty() || path == this->Written ? nullptr : this->Newest;
   }
-  if (write && !this->busy() && newest)
+  if (unwritten && !this->busy())
   {
-    newest->save(path);
+    try
+    {
+      this->write(*unwritten, driving);
+    }
+    catch (const std::exception& e)
+    {
+      const std::lock_guard lock(this->Mutex);
+      this->Error = notWritten(e);
+    }
   }
 }
 

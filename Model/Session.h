@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Background.h"
+#include "Lineage.h"
 #include "Trainer.h"
 
 namespace vae
@@ -47,6 +48,8 @@ class Session
 public:
   Session(std::vector<Volume> volumes, const TrainOptions& options, SessionOptions session,
     std::shared_ptr<const Model> initial = nullptr);
+  Session(std::shared_ptr<const DataSet> data, const TrainOptions& options, SessionOptions session,
+    std::shared_ptr<const Model> initial = nullptr);
   /// Stops; with a model file what was learned is in it.
   ~Session();
 
@@ -74,14 +77,20 @@ public:
   void setRefreshInterval(double seconds);
   /// Of data, options and initial model, once they have been looked at; empty before.
   std::string fingerprint() const;
-  static std::string fingerprintOf(
-    const std::vector<Volume>& volumes, const TrainOptions& options, const Model* initial);
 
-  /// From now on the model file is this one; the model is written there if there is one.
-  void setModelFile(const std::string& path);
+  /// From now on the model file is this one. If there is a model, and it is not there yet, it is
+  /// written there; takeError() says what went wrong.
+  /// \param overwrite see SessionOptions
+  void setModelFile(const std::string& path, bool overwrite);
 
 private:
   void prepare(bool live);
+  /// The model in the model file, if there is one and a training need not replace it.
+  std::shared_ptr<const Model> found(const SessionOptions& driving, const std::string& fingerprint);
+  /// There is a model already; `which` in words.
+  void adopt(const std::shared_ptr<const Model>& model, const std::string& which);
+  /// To the model file, unless what is there now is not to be replaced. \throws saying why not
+  void write(const Model& model, const SessionOptions& driving);
   void train(
     const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
   void finish(bool stopped, bool live);
@@ -93,10 +102,11 @@ private:
   template <typename F>
   void update(F&& change);
 
-  const std::vector<Volume> Volumes;
+  std::vector<Volume> Volumes; ///< until they have been looked at
   const TrainOptions Options;
   std::shared_ptr<const Model> Initial;
   // The working thread's:
+  std::shared_ptr<const DataSet> Data; ///< once they have
   std::unique_ptr<Trainer> Training;
   std::string FileWarning; ///< why the last checkpoint or refresh failed
 
@@ -108,6 +118,7 @@ private:
   bool Taken = true;
   std::vector<double> Losses;
   std::string Error, Fingerprint;
+  std::string Written;    ///< the file that holds the newest model
   bool Abandoned = false; ///< nobody will look at the model any more
 
   Background Worker;

@@ -21,11 +21,9 @@ namespace
 class TorchBackend : public Backend
 {
 public:
-  std::unique_ptr<Trainer> train(std::vector<Volume> volumes, const TrainOptions& options,
-    std::shared_ptr<const Model> initial) override
+  std::unique_ptr<Trainer> train(const TrainingStart& start) override
   {
-    return std::make_unique<TorchTrainer>(
-      std::move(volumes), options, std::dynamic_pointer_cast<const TorchModel>(initial));
+    return std::make_unique<TorchTrainer>(start);
   }
   TrainOptions complete(TrainOptions options) override
   {

@@ -6,7 +6,6 @@
 namespace vae::parts
 {
 
-constexpr const char* Format = "vae-paraview-5";
 constexpr const char* FieldPrefix = "prior.random_field.";
 constexpr const char* LearnedPrefix = "prior.learned.";
 constexpr const char* AnomalyQuantiles = "anomaly.quantiles";

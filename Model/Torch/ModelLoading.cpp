@@ -203,17 +203,9 @@ std::shared_ptr<const TorchModel> TorchModel::load(
   const std::string& path, const LoadOptions& options)
 {
   ModelFileReader file(path);
-  const auto format = file.metadata().find("format"), about = file.metadata().find("model");
-  if (format == file.metadata().end() || format->second != parts::Format ||
-    about == file.metadata().end())
-  {
-    throw std::runtime_error(path + ": is a safetensors file, but not a VAE model (format " +
-      (format == file.metadata().end() ? "missing" : '"' + format->second.substr(0, 80) + '"') +
-      ", expected \"" + parts::Format + "\")");
-  }
+  ModelInfo info = modelInfoOf(path, file.metadata());
   try
   {
-    ModelInfo info = modelInfoFromJson(about->second);
     checkOptions(info);
     Tensors tensors(file);
     NetworkPtr network = readNetwork(tensors, info.network, options.allowTorchScript);

@@ -149,10 +149,10 @@ std::vector<LatentStatistics> TorchModel::latentStatistics() const
     : std::vector<LatentStatistics>(static_cast<std::size_t>(this->Info.latentChannels()));
 }
 
-void TorchModel::save(const std::string& path) const
+void TorchModel::save(const std::string& path, const std::function<void()>& mayReplace) const
 {
   ModelFile file;
-  file.metadata["format"] = parts::Format;
+  file.metadata["format"] = ModelFormat;
   file.metadata["model"] = toJson(this->Info);
   for (const auto& [name, tensor] : this->Net->tensors())
   {
@@ -189,7 +189,7 @@ void TorchModel::save(const std::string& path) const
       file.tensors[parts::TrainingPrefix + name] = store(tensor);
     }
   }
-  writeModelFile(path, file);
+  writeModelFile(path, file, mayReplace);
 }
 
 } // namespace vae

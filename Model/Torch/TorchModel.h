@@ -47,7 +47,8 @@ public:
   void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
 
   const ModelInfo& info() const override { return this->Info; }
-  void save(const std::string& path) const override;
+  void save(const std::string& path, const std::function<void()>& mayReplace = {}) const override;
+  bool hasTrainingState() const override { return this->Training != nullptr; }
   Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run, const Monitor& monitor) const override;

@@ -98,15 +98,35 @@ void TorchTrainer::Snapshot::take(const std::vector<at::Tensor>& from)
   copy(from, this->tensors);
 }
 
-TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& options,
-  std::shared_ptr<const TorchModel> initial)
-  : Data(std::move(volumes))
-  , Info(describeTraining(this->Data, options))
-  , Where(choosePlace(options.device, options.precision, options.threads))
-  , Random(static_cast<std::uint64_t>(options.seed))
-  , Noise(at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(options.seed)))
+namespace
 {
+
+TrainOptions completed(TrainOptions options)
+{
+  completeOptions(options);
+  return options;
+}
+
+} // namespace
+
+TorchTrainer::TorchTrainer(
+  std::vector<Volume> volumes, TrainOptions options, std::shared_ptr<const Model> initial)
+  : TorchTrainer(TrainingStart(std::make_shared<const DataSet>(std::move(volumes)),
+      completed(std::move(options)), std::move(initial)))
+{
+}
+
+TorchTrainer::TorchTrainer(const TrainingStart& start)
+  : Data(start.data->volumes)
+  , Info(describeTraining(*start.data, start.options))
+  , Where(choosePlace(start.options.device, start.options.precision, start.options.threads))
+  , Random(static_cast<std::uint64_t>(start.options.seed))
+  , Noise(at::make_generator<at::CPUGeneratorImpl>(static_cast<std::uint64_t>(start.options.seed)))
+{
+  const TrainOptions& options = start.options;
   ModelInfo& info = this->Info;
+  info.lineage = start.lineage;
+  info.fingerprint = start.fingerprint;
   info.device = this->Where.reason;
   this->checkMemory();
   const RunScope scope(this->Where, true);
@@ -138,31 +158,35 @@ TorchTrainer::TorchTrainer(std::vector<Volume> volumes, const TrainOptions& opti
     scale.begin() + static_cast<std::ptrdiff_t>(this->Seen->parameters()));
   this->Optimiser =
     std::make_unique<AdamW>(learnt, *this->Net, options.weightDecay, this->Where.compute);
-  if (initial)
+  if (const auto initial = std::dynamic_pointer_cast<const TorchModel>(start.initial))
   {
-    const ModelInfo& from = initial->info();
-    checkSameNetwork(info.network, from.network);
-    const auto given = initial->network()->tensors(), mine = this->Net->tensors();
-    for (std::size_t i = 0; i < mine.size(); ++i)
-    {
-      copy({ given[i].second }, { mine[i].second });
-    }
-    const std::string same =
-      fingerprint(this->Data, summarise(this->Data), withLimitsOf(info.options, from.options));
-    if (initial->trainingState() && same == from.fingerprint)
-    {
-      info.history = from.history;
-      info.bestEpoch = from.bestEpoch;
-      this->restore(*initial->trainingState());
-      info.ending = this->progress() >= 1 ? this->NetworkEnding : Ending::None;
-    }
-    else
-    {
-      info.fingerprint = fineTuned(info.fingerprint, from);
-    }
+    this->goOnFrom(*initial);
   }
   this->keepGood();
   this->limitThreads(0);
+}
+
+void TorchTrainer::goOnFrom(const TorchModel& initial)
+{
+  ModelInfo& info = this->Info;
+  const ModelInfo& from = initial.info();
+  checkSameNetwork(info.network, from.network);
+  const auto given = initial.network()->tensors(), mine = this->Net->tensors();
+  for (std::size_t i = 0; i < mine.size(); ++i)
+  {
+    copy({ given[i].second }, { mine[i].second });
+  }
+  if (info.lineage.kind == Beginning::Resumed)
+  {
+    if (!initial.trainingState())
+    {
+      throw std::invalid_argument("Initial Model is what this training would make");
+    }
+    info.history = from.history;
+    info.bestEpoch = from.bestEpoch;
+    this->restore(*initial.trainingState());
+    info.ending = this->progress() >= 1 ? this->NetworkEnding : Ending::None;
+  }
 }
 
 std::vector<at::Tensor> TorchTrainer::weights() const { return weightsOf(*this->Net, *this->Seen); }

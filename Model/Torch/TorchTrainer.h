@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "../Lineage.h"
 #include "../Trainer.h"
 #include "AdamW.h"
 #include "InsideMask.h"
@@ -20,8 +21,9 @@ namespace vae
 class TorchTrainer : public Trainer
 {
 public:
-  TorchTrainer(std::vector<Volume> volumes, const TrainOptions& options,
-    std::shared_ptr<const TorchModel> initial = nullptr);
+  explicit TorchTrainer(const TrainingStart& start);
+  TorchTrainer(std::vector<Volume> volumes, TrainOptions options,
+    std::shared_ptr<const Model> initial = nullptr);
 
   StepRecord step() override;
   void limitThreads(int most) override;
@@ -67,6 +69,8 @@ private:
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
+  /// The first weights are another model's; where the training is resumed, all is.
+  void goOnFrom(const TorchModel& initial);
 
   GpuMemory Returned;
   KeptMemory Memory;

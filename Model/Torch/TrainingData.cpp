@@ -200,8 +200,9 @@ void completeOptions(TrainOptions& o)
   }
 }
 
-ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& asked)
+ModelInfo describeTraining(const DataSet& data, const TrainOptions& asked)
 {
+  const std::vector<Volume>& volumes = data.volumes;
   TrainOptions options = asked;
   completeOptions(options);
   check(options);
@@ -219,10 +220,9 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
   info.network = options.network;
   info.network.dimensions = dimensionsOf(volumes);
   info.network.codes = makeObjective(options)->codes();
-  const auto summaries = summarise(volumes);
   for (std::size_t c = 0; c < volumes[0].channels.size(); ++c)
   {
-    describeChannel(volumes, summaries, c, info.channels.emplace_back());
+    describeChannel(volumes, data.summaries, c, info.channels.emplace_back());
   }
   const Likelihood fits = fitting(info.channels, info.likelihoodReason);
   info.likelihood = fits;
@@ -268,7 +268,6 @@ ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOption
   }
   info.trainingDims = volumes[0].dims;
   info.cellData = volumes[0].cellData;
-  info.fingerprint = fingerprint(volumes, summaries, options);
   info.producer = std::string("VAE plugin for ParaView, LibTorch ") + TORCH_VERSION;
   return info;
 }

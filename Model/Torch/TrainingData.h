@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "../ModelInfo.h"
+#include "../Lineage.h"
 
 namespace vae
 {
@@ -12,8 +12,8 @@ namespace vae
 /// \throws std::invalid_argument as completeObjective
 void completeOptions(TrainOptions& options);
 
-/// What a model knows before the first step: network, likelihood, normalisation, fingerprint.
+/// What a model knows before the first step: network, likelihood, normalisation.
 /// \throws std::invalid_argument naming what in the data cannot be trained on
-ModelInfo describeTraining(const std::vector<Volume>& volumes, const TrainOptions& options);
+ModelInfo describeTraining(const DataSet& data, const TrainOptions& options);
 
 } // namespace vae

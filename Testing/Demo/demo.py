@@ -175,6 +175,7 @@ def main():
     volume.UpdatePipeline()
     say(f"training, {args.time_budget:g} s")
     model = VAETrain(Input=volume, ModelFile=out("model.safetensors"), AlwaysTrain=1,
+                     OverwriteModelFile=1,
                      TimeBudget=args.time_budget, ValidationFraction=HELD_OUT)
     follow(model)
     model.UpdatePipeline()

@@ -91,7 +91,8 @@ protected:
     options.priorShare = 0;
     options.epochs = 60;
     options.device = "cpu";
-    auto trainer = backend().train({ Rock }, options);
+    auto trainer = backend().train(
+      { std::make_shared<const DataSet>(std::vector{ Rock }), backend().complete(options) });
     while (!trainer->step().finished)
     {
     }

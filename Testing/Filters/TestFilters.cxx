@@ -176,6 +176,10 @@ TEST_F(Model, IsLoadedWhereItFitsAndTrainedWhereItDoesNot)
   Pipeline other(Rock(0, 200)); // other data
   OneVectorABlock(other.Train);
   other.Train->SetModelFile(this->File.c_str());
+  EXPECT_EQ(ErrorOf(other.Train),
+    "Model File is kept as it is (" + this->File +
+      ": is a model of other data); choose another name, or switch on Overwrite Model File");
+  other.Train->SetOverwriteModelFile(true);
   other.Train->Update();
   EXPECT_EQ(other.Train->GetStatus().find("Trained on"), 0u) << other.Train->GetStatus();
 }
@@ -190,6 +194,18 @@ TEST_F(Model, IsSavedWhenTheFileIsNamedAfterTheTraining)
   p.Train->Update();
   EXPECT_TRUE(std::filesystem::exists(this->File));
   EXPECT_EQ(vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel(), trained);
+
+  // What is there and is no model is kept, and so is the model.
+  const std::string work = this->File + ".txt";
+  std::ofstream(work) << "all of it";
+  p.Train->SetModelFile(work.c_str());
+  EXPECT_EQ(ErrorOf(p.Train).find("The model is trained, but not written. Model File is kept"), 0u);
+  EXPECT_EQ(vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel(), trained);
+  EXPECT_EQ(std::filesystem::file_size(work), 9u);
+  p.Train->SetOverwriteModelFile(true);
+  EXPECT_EQ(ErrorOf(p.Train), "");
+  EXPECT_EQ(vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel(), trained);
+  EXPECT_GT(std::filesystem::file_size(work), 9u);
 }
 
 TEST_F(Model, SurvivesAFileAndGivesTheSameOutput)

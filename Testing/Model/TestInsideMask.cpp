@@ -102,7 +102,7 @@ TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
 TEST(Masked, DescribesWhatIsInside)
 {
   const Volume v = core(7);
-  const ModelInfo info = describeTraining({ v }, test::quick(1));
+  const ModelInfo info = describeTraining({ { v } }, test::quick(1));
   EXPECT_EQ(info.likelihood, Likelihood::Bernoulli);
   const ChannelInfo& c = info.channels[0];
   EXPECT_EQ(c.phases, (std::vector<double>{ 0, 1 }));
@@ -119,7 +119,7 @@ TEST(Masked, DescribesWhatIsInside)
   none.mask = test::volume(std::vector<std::uint8_t>(Edge * Edge * Edge, 0), v.dims).channels[0];
   try
   {
-    describeTraining({ none }, test::quick(1));
+    describeTraining({ { none } }, test::quick(1));
     FAIL() << "an empty mask was accepted";
   }
   catch (const std::invalid_argument& e)

@@ -194,7 +194,7 @@ TEST(Likelihood, AutomaticSaysWhy)
 {
   const auto reason = [](const Volume& v)
   {
-    const ModelInfo info = describeTraining({ v }, TrainOptions());
+    const ModelInfo info = describeTraining({ { v } }, TrainOptions());
     return std::string(name(info.likelihood)) + ": " + info.likelihoodReason;
   };
   std::vector<float> ramp(512);

@@ -279,7 +279,7 @@ Volume grains(const std::array<int, 3>& reach, int tilt = 0)
 
 Turns turnsOf(const Volume& v, std::string* why = nullptr)
 {
-  const ModelInfo info = describeTraining({ v }, {});
+  const ModelInfo info = describeTraining({ { v } }, {});
   if (why)
   {
     *why = info.symmetryReason;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Plan.h"
 #include "Torch/TorchTrainer.h"
+#include "Torch/TrainingData.h"
 #include "Training.h"
 #include "Volumes.h"
 
@@ -41,13 +42,14 @@ void steps(Trainer& trainer, int count)
   }
 }
 
-void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
+void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter,
+  const std::shared_ptr<const Model>& initial = nullptr)
 {
   const int total = o.epochs * o.stepsPerEpoch;
-  TorchTrainer straight({ v }, o);
+  TorchTrainer straight({ v }, o, initial);
   steps(straight, total);
 
-  TorchTrainer first({ v }, o);
+  TorchTrainer first({ v }, o, initial);
   steps(first, stopAfter);
   const auto stopped = test::throughAFile(first);
   EXPECT_EQ(stopped->info().ending, Ending::Stopped);
@@ -63,7 +65,17 @@ void expectBitEqualResume(const Volume& v, const TrainOptions& o, int stopAfter)
   }
   EXPECT_EQ(straight.info().bestEpoch, second.info().bestEpoch);
   EXPECT_EQ(straight.info().fingerprint, second.info().fingerprint);
+  EXPECT_EQ(straight.info().lineage.parent, second.info().lineage.parent);
+  EXPECT_EQ(second.info().lineage.kind, Beginning::Resumed);
   EXPECT_EQ(second.info().ending, Ending::Budget);
+}
+
+TrainingStart startOf(const Volume& v, const TrainOptions& o,
+  const std::shared_ptr<const Model>& initial = nullptr, bool again = false)
+{
+  TrainOptions complete = o;
+  completeOptions(complete);
+  return { std::make_shared<const DataSet>(std::vector{ v }), complete, initial, again };
 }
 
 } // namespace
@@ -122,6 +134,58 @@ TEST(Resume, AnotherVolumeIsAFineTuning)
     EXPECT_STREQ(e.what(),
       "Initial Model has Width 16, this training 32; to go on from a model they must be equal");
   }
+}
+
+TEST(Resume, OfAFineTuningIsBitEqualToNeverHavingStopped)
+{
+  TorchTrainer first({ test::rockVolume(32) }, test::quick(2));
+  steps(first, 10);
+  expectBitEqualResume(test::rockVolume(32, 5), test::quick(3), 17, test::throughAFile(first));
+}
+
+TEST(Lineage, IsFreshResumedOrFineTunedAndInTheFile)
+{
+  const Volume v = test::rockVolume(32), other = test::rockVolume(32, 5);
+  TrainOptions o = test::quick(2);
+  o.priorShare = 0;
+  TorchTrainer fresh({ v }, o);
+  steps(fresh, 7);
+  const auto stopped = test::throughAFile(fresh);
+  const Lineage& first = stopped->info().lineage;
+  EXPECT_EQ(first.kind, Beginning::Fresh);
+  EXPECT_EQ(first.data, DataSet({ v }).hash);
+  EXPECT_NE(first.data, DataSet({ other }).hash);
+  EXPECT_NE(first.options, "");
+  EXPECT_EQ(first.parent, "");
+  EXPECT_FALSE(startOf(v, o, stopped).over);
+  EXPECT_EQ(startOf(v, o, stopped).fingerprint, stopped->info().fingerprint);
+
+  // An option changed: from its weights, but a training of its own.
+  TrainOptions faster = o;
+  faster.learningRate = 3e-3;
+  TorchTrainer tuned({ v }, faster, stopped);
+  EXPECT_EQ(tuned.info().lineage.kind, Beginning::FineTuned);
+  EXPECT_EQ(tuned.info().lineage.data, first.data);
+  EXPECT_NE(tuned.info().lineage.options, first.options);
+  EXPECT_EQ(tuned.info().lineage.parent.find(stopped->info().fingerprint), 0u);
+  EXPECT_TRUE(tuned.info().history.empty());
+  EXPECT_EQ(tuned.step().step, 1);
+
+  // What has ended on the same data with the same options is the result.
+  steps(fresh, 13);
+  const auto ended = test::throughAFile(fresh, false);
+  ASSERT_EQ(ended->info().ending, Ending::Budget);
+  EXPECT_TRUE(startOf(v, o, ended).over);
+  EXPECT_EQ(startOf(v, o, ended).fingerprint, ended->info().fingerprint);
+  EXPECT_EQ(startOf(v, o, ended, true).lineage.kind, Beginning::FineTuned);
+  EXPECT_NE(startOf(v, o, ended, true).fingerprint, ended->info().fingerprint);
+  EXPECT_FALSE(startOf(v, faster, ended).over);
+  EXPECT_FALSE(startOf(other, o, ended).over);
+  // With a longer budget it goes on, if it has what it needs.
+  TrainOptions longer = o;
+  longer.epochs = 3;
+  EXPECT_EQ(startOf(v, longer, ended).lineage.kind, Beginning::FineTuned);
+  EXPECT_EQ(startOf(v, longer, test::throughAFile(fresh, true)).lineage.kind, Beginning::Resumed);
 }
 
 TEST(Ending, TheBestEpochOnTheHeldOutSlabIsKept)

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <thread>
 
@@ -39,6 +40,24 @@ TrainOptions quick(int epochs)
   o.device = "cpu";
   o.threads = 1;
   return o;
+}
+
+TrainOptions shortest()
+{
+  TrainOptions o = quick(2);
+  o.priorShare = 0;
+  return o;
+}
+
+void write(const std::string& file, const std::string& text)
+{
+  std::ofstream(file, std::ios::binary) << text;
+}
+
+std::string textOf(const std::string& file)
+{
+  std::ifstream in(file, std::ios::binary);
+  return { std::istreambuf_iterator<char>(in), {} };
 }
 
 class Folder : public testing::Test
@@ -137,6 +156,177 @@ TEST_F(SessionTest, AFullDiskCostsTheFileAndNothingElse)
   EXPECT_EQ(s.model()->info().history.size(), 40u);
   // The last good file is whole.
   EXPECT_EQ(backend().load(this->Driving.modelFile)->info().history.size(), 4u);
+}
+
+TEST_F(SessionTest, WhatIsNotAModelOfTheSameDataIsNotOverwritten)
+{
+  const Volume v = test::rockVolume(32), other = test::rockVolume(32, 5);
+  const std::string file = this->Driving.modelFile;
+  const auto refusal = [&](const Volume& volume)
+  {
+    Session s({ volume }, shortest(), this->Driving);
+    try
+    {
+      s.run([](const Status&) -> bool { throw std::logic_error("it trains"); });
+    }
+    catch (const std::invalid_argument& e)
+    {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  write(file, "All the work of three years.");
+  EXPECT_EQ(refusal(v),
+    "Model File is kept as it is (" + file +
+      ": is not a safetensors file, or was cut short); choose another name, or switch on Overwrite "
+      "Model File");
+  EXPECT_EQ(textOf(file), "All the work of three years.");
+  { // beside a window
+    Session s({ v }, shortest(), this->Driving);
+    s.start();
+    s.wait();
+    EXPECT_EQ(s.status().state, State::Failed);
+    EXPECT_EQ(s.takeError().find("Model File is kept as it is ("), 0u);
+  }
+  EXPECT_EQ(textOf(file), "All the work of three years.");
+  this->Driving.overwrite = true;
+  Session(std::vector{ v }, shortest(), this->Driving).run({});
+  this->Driving.overwrite = false;
+
+  // Another model of the same data is replaced, one of other data is not.
+  TrainOptions o = shortest();
+  o.seed = 2;
+  Session(std::vector{ v }, o, this->Driving).run({});
+  EXPECT_EQ(backend().load(file)->info().options.seed, 2);
+  const std::string model = textOf(file);
+  EXPECT_NE(refusal(other).find("m.safetensors: is a model of other data)"), std::string::npos)
+    << refusal(other);
+  EXPECT_EQ(textOf(file), model);
+  // Nor are a damaged one, one of another format, or what is no file.
+  write(file, model.substr(0, model.size() - 1));
+  EXPECT_NE(refusal(v), "");
+  std::string older = model;
+  const auto at = older.find("vae-paraview-");
+  ASSERT_NE(at, std::string::npos);
+  older[at + 13] = '0';
+  write(file, older);
+  EXPECT_NE(refusal(v).find("\"vae-paraview-0\""), std::string::npos) << refusal(v);
+  EXPECT_EQ(textOf(file), older);
+  fs::remove(file);
+  fs::create_directory(file);
+  EXPECT_NE(refusal(v).find("it is no ordinary file"), std::string::npos) << refusal(v);
+}
+
+TEST_F(SessionTest, AFileThatBecomesAnothersMeanwhileIsKeptAndSoIsTheModel)
+{
+  const Volume v = test::rockVolume(32);
+  const std::string file = this->Driving.modelFile;
+  Session s({ v }, shortest(), this->Driving);
+  s.run([&](const Status& status)
+  {
+    if (status.step.step == 3)
+    {
+      write(file, "mine");
+    }
+    return true;
+  });
+  EXPECT_EQ(s.status().state, State::Finished);
+  ASSERT_TRUE(s.model());
+  const std::string error = s.takeError();
+  EXPECT_EQ(
+    error.find("The model is trained, but not written. Model File is kept as it is (" + file), 0u)
+    << error;
+  EXPECT_EQ(textOf(file), "mine");
+  // Under another name, and here when it may.
+  const std::string elsewhere = (this->Path / "elsewhere.safetensors").string();
+  s.setModelFile(elsewhere, false);
+  EXPECT_EQ(s.takeError(), "");
+  EXPECT_EQ(backend().load(elsewhere)->info().fingerprint, s.fingerprint());
+  s.setModelFile(file, false);
+  EXPECT_NE(s.takeError(), "");
+  EXPECT_EQ(textOf(file), "mine");
+  s.setModelFile(file, true);
+  EXPECT_EQ(s.takeError(), "");
+  EXPECT_EQ(backend().load(file)->info().fingerprint, s.fingerprint());
+}
+
+TEST_F(SessionTest, AnInitialModelThatIsTheResultIsNotTrainedAgain)
+{
+  const Volume v = test::rockVolume(32);
+  Session first({ v }, shortest(), {});
+  first.run({});
+  const auto model = first.model();
+  Session second({ v }, shortest(), this->Driving, model);
+  second.run([](const Status&) -> bool { throw std::logic_error("it trains"); });
+  EXPECT_EQ(second.status().state, State::Loaded);
+  EXPECT_EQ(second.status().message,
+    "Initial Model was trained on the same data with the same "
+    "settings, so it was not trained again.");
+  EXPECT_FALSE(second.status().resumable);
+  EXPECT_EQ(second.model(), model);
+  EXPECT_EQ(second.fingerprint(), first.fingerprint());
+  EXPECT_EQ(backend().load(this->Driving.modelFile)->info().fingerprint, first.fingerprint());
+  // Unless it must.
+  this->Driving.alwaysTrain = true;
+  Session third({ v }, shortest(), this->Driving, model);
+  third.run({});
+  EXPECT_EQ(third.status().state, State::Finished);
+  EXPECT_EQ(third.model()->info().lineage.kind, Beginning::FineTuned);
+  EXPECT_NE(third.fingerprint(), first.fingerprint());
+}
+
+TEST_F(SessionTest, AFineTuningGoesOnFromItsCheckpointAndAfterAStop)
+{
+  const Volume v = test::rockVolume(32), other = test::rockVolume(32, 5);
+  Session first({ v }, shortest(), {});
+  first.run({});
+  const auto parent = first.model();
+
+  const fs::path copy = this->Path / "copy";
+  this->Driving.checkpointInterval = 1e-6;
+  TrainOptions o = shortest();
+  o.epochs = 4;
+  Session killed({ other }, o, this->Driving, parent);
+  killed.run([&](const Status& s)
+  {
+    if (s.step.step == 12)
+    {
+      fs::copy(this->Driving.modelFile, copy);
+    }
+    return true;
+  });
+  fs::rename(copy, this->Driving.modelFile);
+  std::int64_t begin = 0;
+  Session after({ other }, o, this->Driving, parent);
+  after.run([&](const Status& s)
+  {
+    begin = begin > 0 ? begin : s.step.step;
+    return true;
+  });
+  EXPECT_EQ(begin, 11); // after the checkpoint of two epochs
+  EXPECT_EQ(after.fingerprint(), killed.fingerprint());
+  const ModelInfo& info = after.model()->info();
+  EXPECT_EQ(info.lineage.kind, Beginning::Resumed);
+  EXPECT_EQ(info.lineage.parent, killed.model()->info().lineage.parent);
+  EXPECT_EQ(info.fingerprint, killed.fingerprint());
+  EXPECT_EQ(after.model()->encode(v, {}).mean, killed.model()->encode(v, {}).mean);
+  Session again({ other }, o, this->Driving, parent);
+  again.run({});
+  EXPECT_EQ(again.status().state, State::Loaded);
+
+  // Stopped, and given to another as its Initial Model.
+  Session stopped({ other }, o, {}, parent);
+  stopped.run([](const Status& s) { return s.step.step < 7; });
+  ASSERT_EQ(stopped.status().state, State::Stopped);
+  begin = 0;
+  Session resumed({ other }, o, {}, stopped.model());
+  resumed.run([&](const Status& s)
+  {
+    begin = begin > 0 ? begin : s.step.step;
+    return true;
+  });
+  EXPECT_EQ(begin, 8);
+  EXPECT_EQ(resumed.fingerprint(), killed.fingerprint());
 }
 
 TEST_F(SessionTest, ManyAtOnceAndDestroyedAtAnyMoment)

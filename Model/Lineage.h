@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Model.h"
+
+namespace vae
+{
+
+/// What is trained on, looked at once.
+struct DataSet
+{
+  DataSet(std::vector<Volume> volumes); // NOLINT(google-explicit-constructor)
+
+  std::vector<Volume> volumes;
+  std::vector<std::vector<ChannelSummary>> summaries; ///< see summarise()
+  std::string hash;
+};
+
+/// A training that is to be. Whether it is fresh, goes on or fine-tunes is decided here, for all.
+struct TrainingStart
+{
+  /// \param options as Backend::complete gives them
+  /// \param initial a model to go on from, or null
+  /// \param again train although the initial model is the result already
+  TrainingStart(std::shared_ptr<const DataSet> data, const TrainOptions& options,
+    std::shared_ptr<const Model> initial = nullptr, bool again = false);
+
+  std::shared_ptr<const DataSet> data;
+  TrainOptions options;
+  std::shared_ptr<const Model> initial;
+  Lineage lineage;
+  std::string fingerprint; ///< see ModelInfo
+  bool over = false;       ///< nothing is left to train: the initial model is the result
+};
+
+/// What a file says of its model. \throws std::runtime_error naming the file and what is wrong
+ModelInfo modelInfoIn(const std::string& path);
+
+/// Whether a model was trained on this data.
+bool isOf(const ModelInfo& model, const DataSet& data);
+
+/// \throws std::invalid_argument with one sentence, if there is a file that a training on this data
+/// must not replace: it is no model, damaged, of another format, or of other data
+/// \param read what the file says of its model; throws if it is none
+void checkReplaceable(const std::string& path, const DataSet& data,
+  const std::function<ModelInfo(const std::string&)>& read = modelInfoIn);
+
+} // namespace vae
