@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "FreeCores.h"
 
+#include "../Memory.h"
+#include "Room.h"
+
 #include <ATen/Config.h>
 
 #include <algorithm>
@@ -46,6 +49,14 @@ double shareOfCore()
 int freeCores(int threads)
 {
   if (threads < 2)
+  {
+    return 1;
+  }
+  try
+  {
+    prepareThreads(threads);
+  }
+  catch (const OutOfMemory&) // OpenMP ends the process where it cannot start a thread
   {
     return 1;
   }
