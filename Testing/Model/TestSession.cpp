@@ -285,7 +285,7 @@ TEST_F(SessionTest, AFineTuningGoesOnFromItsCheckpointAndAfterAStop)
   const fs::path copy = this->Path / "copy";
   this->Driving.checkpointInterval = 1e-6;
   TrainOptions o = shortest();
-  o.epochs = 4;
+  o.epochs = 3;
   Session killed({ other }, o, this->Driving, parent);
   killed.run([&](const Status& s)
   {
@@ -296,6 +296,7 @@ TEST_F(SessionTest, AFineTuningGoesOnFromItsCheckpointAndAfterAStop)
     return true;
   });
   fs::rename(copy, this->Driving.modelFile);
+  this->Driving.checkpointInterval = 0;
   std::int64_t begin = 0;
   Session after({ other }, o, this->Driving, parent);
   after.run([&](const Status& s)
@@ -342,7 +343,7 @@ TEST_F(SessionTest, ManyAtOnceAndDestroyedAtAnyMoment)
       EXPECT_TRUE(a.busy() && b.busy());
       std::this_thread::sleep_for(std::chrono::milliseconds(40 * round));
       a.stop();
-      a.start(); // anew
+      a.start();      // anew
       if (round == 0) // the others end wherever they are
       {
         ASSERT_TRUE(waitFor([&] { return a.status().step.step > 0 && b.status().step.step > 0; }));

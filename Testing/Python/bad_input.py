@@ -49,6 +49,13 @@ expect("Device is 'cuda:0', but", train(noise, Device="cuda:0"))
 expect("Time Budget and Epochs are both 0", train(noise, Epochs=0))
 expect("but its folder does not exist", train(noise, ModelFile="/no/such/folder/m.safetensors"))
 
+thesis = os.path.join(folder, "thesis.txt")
+with open(thesis, "w", encoding="utf-8") as file:
+    file.write("three years")
+expect(f"Model File is kept as it is ({thesis}: is not a safetensors file", train(noise, ModelFile=thesis))
+with open(thesis, encoding="utf-8") as file:
+    assert file.read() == "three years"
+
 empty = TrivialProducer()
 empty.GetClientSideObject().SetOutput(vtkImageData())
 expect("The input is empty", VAETrain(Input=empty, **vae_test.QUICK))
