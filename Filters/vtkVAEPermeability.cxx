@@ -106,14 +106,15 @@ int vtkVAEPermeability::RequestInformation(
   try
   {
     vae::check(this->Internal->Options);
+    vtkInformation* in = inputVector[0]->GetInformationObject(0);
+    vtkInformation* out = outputVector->GetInformationObject(0);
+    out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
+    out->CopyEntry(in, vtkDataObject::SPACING());
+    out->CopyEntry(in, vtkDataObject::ORIGIN());
+    out->CopyEntry(in, vtkDataObject::DIRECTION());
+    return 1;
   }
-  vtkVAECatchMacro vtkInformation* in = inputVector[0]->GetInformationObject(0);
-  vtkInformation* out = outputVector->GetInformationObject(0);
-  out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
-  out->CopyEntry(in, vtkDataObject::SPACING());
-  out->CopyEntry(in, vtkDataObject::ORIGIN());
-  out->CopyEntry(in, vtkDataObject::DIRECTION());
-  return 1;
+  vtkVAECatchMacro
 }
 
 //----------------------------------------------------------------------------

@@ -437,49 +437,50 @@ int vtkVAETrain::RequestInformation(
   {
     vae::check(this->Internal->Options);
     vae::check(this->Internal->Driving);
-  }
-  vtkVAECatchMacro vtkInformation* in = inputVector[0]->GetInformationObject(0);
-  std::vector<double>& steps = this->Internal->TimeSteps;
-  steps.clear();
-  if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
-  {
-    const double* values = in->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
-    steps.assign(values, values + in->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()));
-    const int last = static_cast<int>(steps.size()) - 1;
-    const int* range = this->TimeStepRange;
-    if (!this->AllTimeSteps && !(range[0] >= 0 && range[0] <= range[1] && range[1] <= last))
+    vtkInformation* in = inputVector[0]->GetInformationObject(0);
+    std::vector<double>& steps = this->Internal->TimeSteps;
+    steps.clear();
+    if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
     {
-      vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
-                    << "; the input's time steps are 0 to " << last
-                    << ", and the first must not be behind the last");
-      return 0;
+      const double* values = in->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+      steps.assign(values, values + in->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()));
+      const int last = static_cast<int>(steps.size()) - 1;
+      const int* range = this->TimeStepRange;
+      if (!this->AllTimeSteps && !(range[0] >= 0 && range[0] <= range[1] && range[1] <= last))
+      {
+        vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
+                      << "; the input's time steps are 0 to " << last
+                      << ", and the first must not be behind the last");
+        return 0;
+      }
+      if (!this->AllTimeSteps)
+      {
+        steps = std::vector<double>(steps.begin() + range[0], steps.begin() + range[1] + 1);
+      }
     }
-    if (!this->AllTimeSteps)
-    {
-      steps = std::vector<double>(steps.begin() + range[0], steps.begin() + range[1] + 1);
-    }
-  }
-  // One model of all steps: moving the time slider trains nothing.
-  vtkInformation* out = outputVector->GetInformationObject(0);
-  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
-  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
+    // One model of all steps: moving the time slider trains nothing.
+    vtkInformation* out = outputVector->GetInformationObject(0);
+    out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+    out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
 
-  vae::ModelInfo expected;
-  expected.network = this->Internal->Options.network;
-  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
-  {
-    vtkInformation* array = this->GetInputArrayInformation(0);
-    expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
-      array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
-    const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
-    expected.spacing = grid.Spacing;
-    expected.trainingDims = grid.Dims();
-    const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
-      [](std::int64_t n) { return n > 1; });
-    expected.network.dimensions = axes == 2 ? 2 : 3;
+    vae::ModelInfo expected;
+    expected.network = this->Internal->Options.network;
+    if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
+    {
+      vtkInformation* array = this->GetInputArrayInformation(0);
+      expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
+        array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
+      const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
+      expected.spacing = grid.Spacing;
+      expected.trainingDims = grid.Dims();
+      const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
+        [](std::int64_t n) { return n > 1; });
+      expected.network.dimensions = axes == 2 ? 2 : 3;
+    }
+    vtkVAEForecast::Tell(out, expected);
+    return 1;
   }
-  vtkVAEForecast::Tell(out, expected);
-  return 1;
+  vtkVAECatchMacro
 }
 
 //----------------------------------------------------------------------------
