@@ -61,9 +61,13 @@ def values_of(prop):
     return list(unique.values())
 
 
+INPUTS = {"TrendArray": {"TrendMap": None, "FractionMode": 3},
+          "KnownMask": {"KnownData": None, "FractionMode": 0}}
+
+
 def context_of(prop):
-    """What must be set for the property to matter: what its decorators ask for."""
-    context = {}
+    """What must be set for the property to matter: what its decorators ask for, and inputs."""
+    context = dict(INPUTS.get(prop.get("name"), {}))
     for decorator in prop.iter("PropertyWidgetDecorator"):
         if decorator.get("mode") == "visibility" and not decorator.get("inverse"):
             value = decorator.get("value") or decorator.get("values", "").split(" ")[0]
@@ -108,8 +112,8 @@ def inputs():
 
 
 QUICK = {"TimeBudget": 0, "Epochs": 1, "StepsPerEpoch": 1, "Width": 8, "LatentChannels": 2,
-         "PatchSize": 8, "BatchSize": 1, "Threads": 1, "PriorShare": 0, "ValidationFraction": 0, "Device": "cpu",
-         "Execution": 2}
+         "PatchSize": 8, "BatchSize": 1, "Threads": 1, "PriorShare": 0, "ValidationFraction": 0,
+         "Device": "cpu", "Execution": 2}
 
 
 def sentences_of(errors):
@@ -156,7 +160,7 @@ class Sweep:
         else:
             proxy = globals()[self.name](**arguments)
         for key, value in context.items():
-            if key in ("TrendMap", "KnownData"):
+            if value is None:
                 setattr(proxy, key, volume)
             else:
                 self.put(proxy, key, value)
