@@ -232,7 +232,8 @@ public:
   vae::Prior bestPrior() const override { return vae::Prior::Learned; }
   bool hasAnomalyScale() const override { return false; }
   std::string memoryPlan(const vae::Dims&, const vae::RunOptions&) const override { return {}; }
-  void save(const std::string&) const override {}
+  void save(const std::string&, const std::function<void()>&) const override {}
+  bool hasTrainingState() const override { return false; }
   vae::Latent encode(const vae::Volume&, const vae::RunOptions&, const vae::Monitor&) const override
   {
     return {};
