@@ -125,13 +125,22 @@ at::Tensor Inference::decodeInTiles(const LatentGrid& field, const Box& box)
       all = decoded;
       return;
     }
+    // A cell is one or more folded voxels.
+    const at::Tensor values = fromNetworkShape(decoded);
+    Index3 begin, size, whole;
+    for (int a = 0; a < 3; ++a)
+    {
+      size[a] = values.size(a + 2);
+      begin[a] = tile.origin[a] * size[a] / tile.size[a];
+      whole[a] = box.size[a] * size[a] / tile.size[a];
+    }
     if (!all.defined())
     {
       std::vector<std::int64_t> shape = decoded.sizes().slice(0, 2).vec();
-      shape.insert(shape.end(), box.size.end() - (decoded.dim() - 2), box.size.end());
+      shape.insert(shape.end(), whole.end() - (decoded.dim() - 2), whole.end());
       all = at::empty(shape, decoded.options().memory_format(decoded.suggest_memory_format()));
     }
-    slice(fromNetworkShape(all), tile.origin, tile.size).copy_(fromNetworkShape(decoded));
+    slice(fromNetworkShape(all), begin, size).copy_(values);
   });
   return all;
 }

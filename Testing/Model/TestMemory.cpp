@@ -5,6 +5,7 @@
 #include "Memory.h"
 #include "Plan.h"
 #include "RandomModel.h"
+#include "Torch/Inference.h"
 #include "Torch/Room.h"
 #include "Torch/TorchTrainer.h"
 #include "Training.h"
@@ -209,6 +210,34 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsLoaded)
   run.threads = 1;
   failEach([&] { return TorchModel::load(path)->encode(volume, run, {}).mean; });
   std::filesystem::remove(path);
+}
+
+TEST(OutOfMemory, WhatIsSeenWholeDoesNotDependOnTheMemory)
+{
+  for (const int dimensions : { 2, 3 })
+  {
+    const Volume volume = dimensions == 3 ? test::volume(test::noise(24 * 40 * 33), { 33, 40, 24 })
+                                          : test::volume(test::noise(120 * 90), { 120, 90, 1 });
+    const auto model = test::randomModel(volume, dimensions, 1);
+    const Frame frame(volume.dims, volume.spacing, model->info().network);
+    RunOptions run;
+    run.threads = 1;
+    run.precision = Precision::Float32;
+    const Latent latent = model->encode(volume, run, {});
+    const Index3 cells = frame.cells();
+    const LatentGrid field{ at::from_blob(const_cast<float*>(latent.mean.data()),
+                              { latent.channels, cells[0], cells[1], cells[2] }),
+      {} };
+    Box box{ { 0, 1, 1 }, { cells[0], cells[1] - 1, cells[2] - 2 } };
+    const at::Tensor whole =
+      Inference(model->info(), model->network(), frame, run).decodeInTiles(field, box);
+    run.memoryBudget = 1e-3;
+    Inference inference(model->info(), model->network(), frame, run);
+    ASSERT_NE(inference.decodeTile(box.size), box.size);
+    const at::Tensor tiled = inference.decodeInTiles(field, box);
+    ASSERT_EQ(tiled.sizes(), whole.sizes());
+    EXPECT_TRUE(at::allclose(tiled, whole, 1e-4, 1e-5));
+  }
 }
 
 TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
