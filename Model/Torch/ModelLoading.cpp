@@ -227,6 +227,10 @@ std::shared_ptr<const TorchModel> TorchModel::load(
     }
     return model;
   }
+  catch (const std::bad_alloc&) // not the file's fault
+  {
+    throw;
+  }
   catch (const std::exception& e)
   {
     throw std::runtime_error(path + ": is not a usable VAE model: " + e.what());

@@ -15,6 +15,7 @@ namespace vae
 namespace
 {
 
+constexpr const char* Sign = "There was not enough memory for step ";
 constexpr const char* Cure = "choose a smaller Patch Size, Batch Size or Width";
 
 } // namespace
@@ -48,7 +49,13 @@ StepRecord TorchTrainer::step()
     {
       reserve(RoomForKernels); // the rest of a step is of memory that says so where it ends
     }
-    return this->NetworkEnding == Ending::None ? this->networkStep() : this->priorStep();
+    const StepRecord record =
+      this->NetworkEnding == Ending::None ? this->networkStep() : this->priorStep();
+    if (record.epochEnded && this->Info.warning.rfind(Sign, 0) == 0) // there is enough again
+    {
+      this->Info.warning.clear();
+    }
+    return record;
   }
   catch (const std::exception& e)
   {
@@ -58,8 +65,8 @@ StepRecord TorchTrainer::step()
     }
     const std::int64_t step = this->Step + (this->Prior ? this->Prior->steps() : 0) + 1;
     this->recover();
-    const std::string what = "There was not enough memory for step " + std::to_string(step) +
-      " of the training (" + mebibytes(freeMemory()) + " are free without it)";
+    const std::string what = Sign + std::to_string(step) + " of the training (" +
+      mebibytes(freeMemory()) + " are free without it)";
     if (!this->Info.history.empty())
     {
       this->Info.warning = what + "; it ended with what it had learned until then.";

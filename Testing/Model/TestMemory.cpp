@@ -51,12 +51,14 @@ public:
   c10::DataPtr allocate(std::size_t bytes) override
   {
     count();
-    auto* block = new Block{ this->Behind->allocate(bytes), bytes };
+    c10::DataPtr behind = this->Behind->allocate(sizeof(Head) + bytes);
+    auto* head = new (behind.get()) Head{ {}, bytes };
+    head->behind = std::move(behind);
     Used += static_cast<std::int64_t>(bytes);
     Most = std::max(Most.load(), Used.load());
-    return { block->data.get(), block, &Watched::free, c10::DeviceType::CPU };
+    return { head + 1, head + 1, &Watched::free, c10::DeviceType::CPU };
   }
-  c10::DeleterFnPtr raw_deleter() const override { return nullptr; } // not by raw pointers
+  c10::DeleterFnPtr raw_deleter() const override { return &Watched::free; }
   void copy_data(void* to, const void* from, std::size_t bytes) const override
   {
     this->default_copy_data(to, from, bytes);
@@ -64,16 +66,17 @@ public:
   static inline std::atomic<std::int64_t> Used = 0, Most = 0;
 
 private:
-  struct Block
+  struct alignas(64) Head ///< before the elements
   {
-    c10::DataPtr data;
+    c10::DataPtr behind;
     std::size_t bytes;
   };
-  static void free(void* block)
+  static void free(void* data)
   {
-    auto* b = static_cast<Block*>(block);
-    Used -= static_cast<std::int64_t>(b->bytes);
-    delete b;
+    Head* head = static_cast<Head*>(data) - 1;
+    Used -= static_cast<std::int64_t>(head->bytes);
+    const c10::DataPtr behind = std::move(head->behind);
+    head->~Head();
   }
   c10::Allocator* Behind;
 };
@@ -216,8 +219,8 @@ TEST(OutOfMemory, WhatIsSeenWholeDoesNotDependOnTheMemory)
 {
   for (const int dimensions : { 2, 3 })
   {
-    const Volume volume = dimensions == 3 ? test::volume(test::noise(24 * 40 * 33), { 33, 40, 24 })
-                                          : test::volume(test::noise(120 * 90), { 120, 90, 1 });
+    const Volume volume = dimensions == 3 ? test::volume(test::noise(56 * 72 * 65), { 65, 72, 56 })
+                                          : test::volume(test::noise(240 * 190), { 240, 190, 1 });
     const auto model = test::randomModel(volume, dimensions, 1);
     const Frame frame(volume.dims, volume.spacing, model->info().network);
     RunOptions run;
@@ -243,13 +246,11 @@ TEST(OutOfMemory, WhatIsSeenWholeDoesNotDependOnTheMemory)
 TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
 {
   Watched watched;
-  TrainOptions options = test::quick(4);
+  TrainOptions options = test::quick(100);
   options.stepsPerEpoch = 2;
   options.priorShare = 0;
   TorchTrainer trainer({ test::rockVolume(32) }, options);
-  EXPECT_TRUE(trainer.info().history.empty());
-  Allocations = 0;
-  Failing = 5;
+  Failing = Allocations + 5;
   EXPECT_THROW(trainer.step(), OutOfMemory); // nothing to keep yet
   Failing = 0;
   EXPECT_EQ(trainer.info().warning, "");
@@ -258,34 +259,35 @@ TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
   trainer.step();
   const std::int64_t all = Allocations;
   ASSERT_EQ(trainer.info().history.size(), 1u);
-  const std::vector<float> learned = weightsOf(trainer);
-  for (const std::int64_t n : someOf(all))
+  int failed = 0;
+  for (const std::int64_t n : someOf(2 * all))
   {
+    const std::size_t epochs = trainer.info().history.size();
+    const std::vector<float> learned = weightsOf(trainer);
     Allocations = 0;
-    Failing = n;
-    // Forward, backward, the optimiser; after the first of them also what ends an epoch.
+    Failing = n; // forward, backward, the optimiser, what ends an epoch
     try
     {
       trainer.step();
       trainer.step();
-      Failing = 0;
-      FAIL() << n;
+      EXPECT_EQ(trainer.info().history.size(), epochs + 1); // oneDNN knew a way without it
     }
     catch (const OutOfMemory& e)
     {
+      Failing = 0;
+      ++failed;
       EXPECT_NE(std::string(e.what()).find("of the training"), std::string::npos) << e.what();
+      EXPECT_EQ(trainer.info().history.size(), epochs) << n;
+      EXPECT_EQ(weightsOf(trainer), learned) << n << " of " << all;
+      EXPECT_NE(trainer.info().warning.find("memory"), std::string::npos);
     }
     Failing = 0;
-    EXPECT_EQ(weightsOf(trainer), learned) << n << " of " << all;
-    EXPECT_NE(trainer.info().warning.find("memory"), std::string::npos);
   }
-  StepRecord record;
-  do
+  EXPECT_GT(failed, 10);
+  for (int i = 0; i < 2; ++i)
   {
-    record = trainer.step();
-    EXPECT_TRUE(std::isfinite(record.loss));
-  } while (!record.finished);
-  EXPECT_EQ(trainer.info().history.size(), 4u);
+    EXPECT_TRUE(std::isfinite(trainer.step().loss));
+  }
 }
 
 TEST(OutOfMemory, ATrainingThatDoesNotFitIsRefusedBeforeItStarts)
@@ -342,16 +344,10 @@ TEST(OutOfMemory, ThePlanIsWhatAStepTakes)
       const std::int64_t before = Watched::Used;
       TorchTrainer trainer({ volume }, options);
       Watched::Most = Watched::Used.load();
-      const double model = static_cast<double>(Watched::Used - before);
       trainer.step();
-      const double most = static_cast<double>(Watched::Most - Watched::Used);
       const double all = static_cast<double>(Watched::Most - before);
-      std::printf("%d %d %d %d %s: model %.1f of %.1f MB, step %.1f of %.1f MB, all %.1f of %.1f\n",
-        width, patch, batch, stride, precision == Precision::BFloat16 ? "bf16" : "f32", model / 1e6,
-        plan.modelMemory / 1e6, most / 1e6, plan.batchMemory / 1e6, all / 1e6,
-        (plan.modelMemory + plan.batchMemory) / 1e6);
-      EXPECT_LT(all, plan.modelMemory + plan.batchMemory);
-      EXPECT_GT(all, (plan.modelMemory + plan.batchMemory) / 3);
+      EXPECT_LT(all, plan.modelMemory + plan.batchMemory) << width << ' ' << stride;
+      EXPECT_GT(all, (plan.modelMemory + plan.batchMemory) / 2) << width << ' ' << stride;
     }
   }
 }
