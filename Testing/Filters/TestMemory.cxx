@@ -84,7 +84,7 @@ void ExpectOneSentenceThenTheSame(vtkAlgorithm* filter)
     }
     else
     {
-      EXPECT_NE(sentence.find("There is not enough memory for"), std::string::npos) << sentence;
+      EXPECT_NE(sentence.find("memory"), std::string::npos) << sentence;
     }
   }
   filter->Modified();
@@ -93,15 +93,19 @@ void ExpectOneSentenceThenTheSame(vtkAlgorithm* filter)
   ASSERT_EQ(after.size(), before.size());
   for (std::size_t i = 0; i < after.size(); ++i)
   {
-    ASSERT_NEAR(after[i], before[i], 1e-4 * (1 + std::abs(before[i]))) << i;
+    ASSERT_EQ(std::isnan(after[i]), std::isnan(before[i])) << i; // a curve that has ended
+    if (!std::isnan(before[i]))
+    {
+      ASSERT_NEAR(after[i], before[i], 1e-4 * (1 + std::abs(before[i]))) << i;
+    }
   }
 }
 
-/// 96^3, with more than a handful of pores.
-vtkSmartPointer<vtkImageData> Large()
+/// 36^3, with more than a handful of pores.
+vtkSmartPointer<vtkImageData> Spheres()
 {
-  const int extent[6] = { 0, 95, 0, 95, 0, 95 };
-  static const rock::Voxels voxels = rock::overlappingSpheres({ 96, 0.4, 8, 1 });
+  const int extent[6] = { 0, 35, 0, 35, 0, 35 };
+  static const rock::Voxels voxels = rock::overlappingSpheres({ 36, 0.4, 6, 1 });
   return Image<vtkUnsignedCharArray>(
     extent, false, [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i)]; });
 }
@@ -144,13 +148,17 @@ TEST(LittleMemory, FiltersOfAModel)
 
 TEST(LittleMemory, FiltersOfAMicrostructure)
 {
-  const auto image = Large();
+  const auto image = Spheres();
   vtkNew<vtkVAEMicrostructureStatistics> statistics;
   statistics->SetInputData(image);
   ExpectOneSentenceThenTheSame(statistics);
+}
+
+TEST(LittleMemory, Permeability)
+{
+  const auto image = Spheres();
   vtkNew<vtkVAEPermeability> permeability;
   permeability->SetInputData(image);
-  permeability->SetMaximumIterations(50);
-  permeability->SetTolerance(0.5);
+  permeability->SetTolerance(0.1);
   ExpectOneSentenceThenTheSame(permeability);
 }
