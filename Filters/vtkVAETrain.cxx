@@ -25,6 +25,7 @@
 #include "Check.h"
 #include "Plan.h"
 #include "Session.h"
+#include "TimePlan.h"
 
 #include <algorithm>
 #include <atomic>
@@ -67,15 +68,11 @@ struct vtkVAETrain::Internals
   vae::TrainOptions Planned(vtkVAETrain* self) const
   {
     vae::TrainOptions options = this->Options;
-    auto image = self->GetNumberOfInputConnections(0) > 0
-      ? vtkImageData::SafeDownCast(self->GetInputDataObject(0, 0))
-      : nullptr;
-    if (image)
+    if (vtkImageData* image = Image(self))
     {
-      int d[3];
-      image->GetDimensions(d);
+      const vae::Dims d = Dims(self);
       options.network.dimensions =
-        std::count_if(d, d + 3, [](int n) { return n > 1; }) == 2 ? 2 : 3;
+        std::count_if(d.begin(), d.end(), [](std::int64_t n) { return n > 1; }) == 2 ? 2 : 3;
       vtkDataArray* array =
         vtkVAEBridge::NamesRows(self) ? nullptr : self->GetInputArrayToProcess(0, image);
       if (array)
@@ -84,6 +81,23 @@ struct vtkVAETrain::Internals
       }
     }
     return options;
+  }
+
+  /// The input, where it is one image, else null.
+  static vtkImageData* Image(vtkVAETrain* self)
+  {
+    return self->GetNumberOfInputConnections(0) > 0
+      ? vtkImageData::SafeDownCast(self->GetInputDataObject(0, 0))
+      : nullptr;
+  }
+  static vae::Dims Dims(vtkVAETrain* self)
+  {
+    int d[3] = { 0, 0, 0 };
+    if (vtkImageData* image = Image(self))
+    {
+      image->GetDimensions(d);
+    }
+    return { d[0], d[1], d[2] };
   }
 
   vae::Status Status() const { return this->Session ? this->Session->status() : vae::Status(); }
@@ -329,50 +343,6 @@ void vtkVAETrain::MeasureDevice()
 double vtkVAETrain::GetDeviceSpeed() { return this->Internal->DeviceSpeed; }
 
 //----------------------------------------------------------------------------
-namespace
-{
-
-std::string InWords(const vae::TrainOptions& options, double speed)
-{
-  try
-  {
-    vae::check(options);
-  }
-  catch (const std::invalid_argument& e)
-  {
-    return e.what() + std::string(".");
-  }
-  const vae::Plan plan = vae::planOf(options);
-  char text[320];
-  std::snprintf(text, sizeof text,
-    "%.2f million parameters; a latent cell sees %d voxels along each axis; about %.0f MiB for the "
-    "model and %.0f MiB for a batch.",
-    static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
-    plan.batchMemory / 1048576);
-  std::string words = text;
-  if (speed > 0)
-  {
-    const double voxels = speed / plan.operationsPerVoxel;
-    std::snprintf(text, sizeof text, " About %.1f million voxels/s here: ", voxels / 1e6);
-    words += text;
-    const double step = static_cast<double>(plan.voxelsPerStep) / voxels;
-    if (options.timeBudget > 0)
-    {
-      std::snprintf(
-        text, sizeof text, "%.0f steps in %.0f s.", options.timeBudget / step, options.timeBudget);
-    }
-    else
-    {
-      std::snprintf(text, sizeof text, "%.0f s for %d epochs.",
-        step * options.stepsPerEpoch * options.epochs, options.epochs);
-    }
-    words += text;
-  }
-  return words;
-}
-
-} // namespace
-
 int vtkVAETrain::GetParameters()
 {
   const std::int64_t count = vae::planOf(this->Internal->Planned(this)).parameters;
@@ -392,11 +362,13 @@ double vtkVAETrain::GetExpectedMemory()
 
 std::string vtkVAETrain::GetPlan()
 {
-  return InWords(this->Internal->Planned(this), this->Internal->DeviceSpeed);
+  return vae::describe(
+    this->Internal->Planned(this), this->Internal->Dims(this), this->Internal->DeviceSpeed);
 }
 
 std::string vtkVAETrain::DescribePlan(int network, int latentChannels, int latentStride, int width,
-  int blocks, int blockSize, int hiddenUnits, int patchSize, int batchSize, double timeBudget)
+  int blocks, int blockSize, int hiddenUnits, int patchSize, int batchSize, double timeBudget,
+  double priorShare)
 {
   vae::TrainOptions options = this->Internal->Planned(this);
   options.network.architecture = static_cast<vae::Architecture>(network);
@@ -409,7 +381,8 @@ std::string vtkVAETrain::DescribePlan(int network, int latentChannels, int laten
   options.patchSize = patchSize;
   options.batchSize = batchSize;
   options.timeBudget = timeBudget;
-  return InWords(options, this->Internal->DeviceSpeed);
+  options.priorShare = priorShare;
+  return vae::describe(options, this->Internal->Dims(this), this->Internal->DeviceSpeed);
 }
 
 //----------------------------------------------------------------------------
@@ -627,7 +600,7 @@ int vtkVAETrain::RequestData(
           "VAE Train: epoch %d, %s %.4f, %.1f million voxels/s, %s left", s.step.epoch,
           s.step.prior ? "loss of the prior" : "loss", s.step.loss, s.step.voxelsPerSecond / 1e6,
           vae::minutes(s.secondsLeft).c_str());
-        this->SetProgressText(text);
+        this->SetProgressText(s.step.finished ? s.message.c_str() : text);
         this->UpdateProgress(0.97 * s.step.progress);
       }
       return !this->CheckAbort();

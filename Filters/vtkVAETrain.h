@@ -218,8 +218,8 @@ public:
   double GetExpectedMemory(); ///< MiB, of model and batch
   std::string GetPlan();      ///< in words, with the time on this device once it is measured
   std::string DescribePlan(int network, int latentChannels, int latentStride, int width, int blocks,
-    int blockSize, int hiddenUnits, int patchSize, int batchSize,
-    double timeBudget); ///< the same of other settings
+    int blockSize, int hiddenUnits, int patchSize, int batchSize, double timeBudget,
+    double priorShare); ///< the same of other settings
   /**
    * Floating-point operations a second that MeasureDevice() has found; 0 before.
    */

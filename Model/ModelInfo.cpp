@@ -219,6 +219,7 @@ void visit(V& v, T& o)
   v("best_epoch", o.bestEpoch, Count);
   v("ending", o.ending);
   v("warning", o.warning);
+  v.later("left_out", o.leftOut);
 }
 
 struct ToJson

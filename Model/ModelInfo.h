@@ -115,6 +115,7 @@ struct ModelInfo
   int bestEpoch = 0;           ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty
+  std::string leftOut; ///< what was not learned or measured, and why: sentences; may be empty
 
   int latentChannels() const { return this->network.latentChannels; }
   bool hasPhases() const { return !this->channels.empty() && !this->channels[0].phases.empty(); }

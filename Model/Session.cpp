@@ -63,6 +63,50 @@ void showHistory(Status& s, const ModelInfo& info)
   }
 }
 
+/// One sentence of a training under way.
+std::string messageOf(const StepRecord& record, const EpochRecord& row, const ModelInfo& info)
+{
+  if (!record.prior)
+  {
+    return "Training on " + info.device + "." + (info.leftOut.empty() ? "" : " " + info.leftOut);
+  }
+  char text[120];
+  std::snprintf(text, sizeof text,
+    "The autoencoder is done; learning the prior that VAE Generate draws from (loss %.3f).",
+    std::isnan(row.priorLoss) ? record.loss : row.priorLoss);
+  return text;
+}
+
+/// Of the time budget, which ends with the file; of Epochs, which end with the last step.
+double secondsLeft(const StepRecord& record, const TrainOptions& options)
+{
+  if (options.timeBudget > 0 && options.epochs == 0)
+  {
+    return std::max(0., options.timeBudget - record.seconds);
+  }
+  return record.progress > 0 ? record.seconds * (1 - record.progress) / record.progress
+                             : std::nan("");
+}
+
+std::string howItEnded(const ModelInfo& info, const StepRecord& record, bool stopped)
+{
+  std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +
+    std::to_string(record.step) + " steps" +
+    (info.priorSteps > 0 ? ", " + std::to_string(info.priorSteps) + " of them the prior's" : "");
+  const auto ofPrior = std::find_if(info.history.begin(), info.history.end(),
+    [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
+  const auto networkEpochs = ofPrior - info.history.begin();
+  if (const int best = info.bestEpoch; best > 0 && best < networkEpochs)
+  {
+    how += ", weights of epoch " + std::to_string(best) + ", the best on the held-out slab";
+  }
+  how += info.ending == Ending::Patience ? "); the validation loss no longer improved."
+    : info.ending == Ending::Diverged    ? "); the loss diverged."
+    : stopped                            ? "); stopped."
+                                         : ").";
+  return how + (info.leftOut.empty() ? "" : " " + info.leftOut);
+}
+
 } // namespace
 
 std::string minutes(double seconds)
@@ -196,6 +240,7 @@ std::shared_ptr<const Model> Session::found(
 
 void Session::adopt(const std::shared_ptr<const Model>& model, const std::string& which)
 {
+  this->Watch->stop();
   this->publish(model);
   this->update([&](Status& s)
   {
@@ -228,6 +273,7 @@ void Session::write(const Model& model, const SessionOptions& driving)
 
 void Session::prepare(bool live)
 {
+  this->Watch->start();
   this->update([](Status& s)
   {
     s.state = State::Preparing;
@@ -285,6 +331,8 @@ void Session::train(
     this->Training->limitThreads(liveThreads());
   }
   const auto info = [this]() -> const ModelInfo& { return this->Training->info(); };
+  this->Watch->start();
+  this->Training->setWatch(this->Watch);
   this->update([&](Status& s)
   {
     s.state = State::Training;
@@ -300,10 +348,14 @@ void Session::train(
       this->Losses.push_back(lossOf(row));
     }
   }
+  // Models on the way take a tenth of the time at most.
+  constexpr double rest = 9;
   auto refreshed = Clock::now(), written = Clock::now();
+  double refreshing = 0; // seconds that the last one took
   bool goesOn = info().ending == Ending::None;
   StepRecord record = this->status().step;
   record.finished = false;
+  std::string problem;
   while (goesOn && !stop.stop_requested())
   {
     try
@@ -318,6 +370,15 @@ void Session::train(
       }
       break; // as if stopped: what has been learned is worth more than the steps that are left
     }
+    catch (const std::exception& e)
+    {
+      if (info().history.empty())
+      {
+        throw;
+      }
+      problem = sentence(e);
+      break;
+    }
     const EpochRecord row = info().history.empty() ? EpochRecord() : info().history.back();
     SessionOptions driving;
     bool wanted = false;
@@ -330,18 +391,12 @@ void Session::train(
       {
         this->Losses.push_back(lossOf(row));
       }
-      if (record.prior && this->Now.state == State::Training)
+      if (this->Now.state == State::Training)
       {
-        char text[120];
-        std::snprintf(text, sizeof text,
-          "The autoencoder is done; learning the prior that VAE Generate draws from (loss %.3f).",
-          std::isnan(row.priorLoss) ? record.loss : row.priorLoss);
-        this->Now.message = text;
+        this->Now.message = messageOf(record, row, info());
       }
       this->Now.warning = info().warning.empty() ? this->FileWarning : info().warning;
-      this->Now.secondsLeft = record.progress > 0
-        ? record.seconds * (1 - record.progress) / record.progress
-        : std::nan("");
+      this->Now.secondsLeft = secondsLeft(record, this->Options);
       driving = this->Driving;
       wanted = this->Taken;
       now = this->Now;
@@ -353,19 +408,20 @@ void Session::train(
     }
     // A chart wants two rows at least.
     if (live && record.epochEnded && wanted && info().history.size() >= 2 &&
-      (!this->Newest || since(refreshed) >= driving.refreshInterval))
+      (!this->Newest || since(refreshed) >= std::max(driving.refreshInterval, rest * refreshing)))
     {
       this->refresh();
       refreshed = Clock::now();
+      refreshing = since(begin);
     }
-    if (record.epochEnded && !driving.modelFile.empty() && driving.checkpointInterval > 0 &&
-      since(written) >= driving.checkpointInterval)
+    if (!driving.modelFile.empty() && driving.checkpointInterval > 0 &&
+      (record.networkEnded || (record.epochEnded && since(written) >= driving.checkpointInterval)))
     {
       this->checkpoint();
       written = Clock::now();
     }
   }
-  this->finish(!record.finished && info().ending == Ending::None, live);
+  this->finish(!record.finished && info().ending == Ending::None, live, report, stop, problem);
 }
 
 void Session::refresh()
@@ -401,7 +457,50 @@ void Session::checkpoint()
   }
 }
 
-void Session::finish(bool stopped, bool live)
+std::shared_ptr<const Model> Session::measured(const ModelRequest& request, bool stopped,
+  const std::function<bool(const Status&)>& report, const std::stop_token& stop)
+{
+  std::stop_source end; // of the measurements, by the caller
+  std::exception_ptr thrown;
+  const std::stop_callback other(stop, [&end] { end.request_stop(); });
+  Monitor monitor;
+  if (!stopped)
+  {
+    monitor.stop = end.get_token();
+    const double begin = this->Watch->seconds(), before = this->status().step.seconds;
+    monitor.progress = [&, begin, before](double)
+    {
+      Status now;
+      this->update([&](Status& s)
+      {
+        s.step.seconds = before + this->Watch->seconds() - begin;
+        s.secondsLeft = secondsLeft(s.step, this->Options);
+        now = s;
+      });
+      try
+      {
+        if (report && !report(now))
+        {
+          end.request_stop();
+        }
+      }
+      catch (...) // not a measurement's, which would be given up
+      {
+        thrown = std::current_exception();
+        end.request_stop();
+      }
+    };
+  }
+  const auto model = this->Training->model(request, monitor);
+  if (thrown)
+  {
+    std::rethrow_exception(thrown);
+  }
+  return model;
+}
+
+void Session::finish(bool stopped, bool live, const std::function<bool(const Status&)>& report,
+  const std::stop_token& stop, const std::string& broken)
 {
   const ModelInfo& info = this->Training->info();
   SessionOptions driving;
@@ -409,20 +508,42 @@ void Session::finish(bool stopped, bool live)
   {
     const std::lock_guard lock(this->Mutex);
     this->Now.state = stopped ? State::Stopping : State::Training;
+    this->Now.step.finished = !stopped;
+    this->Now.step.epochEnded = false;
+    this->Now.message = "Measuring what VAE Generate and VAE Reconstruct need.";
     driving = this->Driving;
     abandoned = this->Abandoned;
   }
-  if (abandoned && driving.modelFile.empty())
+  const bool named = !driving.modelFile.empty();
+  if (abandoned && !named)
   {
     this->update([](Status& s) { s.state = State::Stopped; });
     return;
   }
+  // What was learned is safe before anything is measured.
+  std::shared_ptr<const Model> model =
+    this->Training->model({ true, ModelRequest::Nothing, true, stopped });
+  std::string problem = broken;
+  if (!stopped && named)
+  {
+    this->checkpoint();
+  }
   const bool quick = stopped && live;
-  const auto model =
-    this->Training->model({ true, quick ? (abandoned ? QuickStatistics : StopStatistics) : 0,
-      stopped || driving.saveOptimizer, stopped });
+  try
+  {
+    model = this->measured({ true, quick ? (abandoned ? QuickStatistics : StopStatistics) : 0,
+                             stopped || driving.saveOptimizer, stopped },
+      stopped, report, stop);
+  }
+  catch (const std::exception& e)
+  {
+    problem += (problem.empty() ? "" : "; ") + sentence(e);
+  }
   this->publish(model);
-  std::string problem;
+  {
+    const std::lock_guard lock(this->Mutex);
+    driving = this->Driving; // it may have another name by now
+  }
   try
   {
     if (!driving.modelFile.empty())
@@ -432,27 +553,19 @@ void Session::finish(bool stopped, bool live)
   }
   catch (const std::exception& e)
   {
-    problem = notWritten(e);
+    problem = notWritten(e) + (problem.empty() ? "" : " " + problem);
   }
-  const StepRecord record = this->status().step;
-  std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +
-    std::to_string(record.step) + " steps" +
-    (info.priorSteps > 0 ? ", " + std::to_string(info.priorSteps) + " of them the prior's" : "");
-  const auto ofPrior = std::find_if(info.history.begin(), info.history.end(),
-    [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
-  const auto networkEpochs = ofPrior - info.history.begin();
-  if (const int best = model->info().bestEpoch; best > 0 && best < networkEpochs)
+  this->Watch->stop();
+  const std::string how = howItEnded(model->info(), this->status().step, stopped);
+  const std::string warning = info.warning;
+  if (!broken.empty())
   {
-    how += ", weights of epoch " + std::to_string(best) + ", the best on the held-out slab";
+    this->Training.reset(); // in the middle of a step: Resume goes on from the model
   }
-  how += info.ending == Ending::Patience ? "); the validation loss no longer improved."
-    : info.ending == Ending::Diverged    ? "); the loss diverged."
-    : stopped                            ? "); stopped."
-                                         : ").";
   const std::lock_guard lock(this->Mutex);
   this->Now.state = stopped ? State::Stopped : State::Finished;
   this->Now.resumable = stopped;
-  this->Now.warning = info.warning;
+  this->Now.warning = warning;
   this->Now.secondsLeft = 0;
   this->Now.message = how;
   this->Error = problem;

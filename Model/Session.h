@@ -93,7 +93,11 @@ private:
   void write(const Model& model, const SessionOptions& driving);
   void train(
     const std::function<bool(const Status&)>& report, const std::stop_token& stop, bool live);
-  void finish(bool stopped, bool live);
+  /// \param broken what a step has thrown; may be empty
+  void finish(bool stopped, bool live, const std::function<bool(const Status&)>& report,
+    const std::stop_token& stop, const std::string& broken);
+  std::shared_ptr<const Model> measured(const ModelRequest& request, bool stopped,
+    const std::function<bool(const Status&)>& report, const std::stop_token& stop);
   void publish(std::shared_ptr<const Model> model);
   void refresh(); ///< hand out the model of now
   void checkpoint();
@@ -107,6 +111,7 @@ private:
   std::shared_ptr<const Model> Initial;
   // The working thread's:
   std::shared_ptr<const DataSet> Data; ///< once they have
+  const std::shared_ptr<Stopwatch> Watch = std::make_shared<Stopwatch>(); ///< from Apply on
   std::unique_ptr<Trainer> Training;
   std::string FileWarning; ///< why the last checkpoint or refresh failed
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Model.h"
+#include "Stopwatch.h"
 
 namespace vae
 {
@@ -14,25 +15,32 @@ struct StepRecord
   int epoch = 0;         ///< counted from 1
   double loss = 0, reconstruction = 0, kl = 0;
   double progress = 0; ///< of the budget, 0..1
-  double seconds = 0;  ///< spent in steps so far
+  double seconds = 0;  ///< since Apply, without those in which the training stood still
   double voxelsPerSecond = 0;
-  bool prior = false;      ///< of the learned prior, whose loss it is; the network has ended
-  bool epochEnded = false; ///< the history has a new row
-  bool finished = false;   ///< it has ended (ModelInfo::ending); further steps are an error
+  bool prior = false;        ///< of the learned prior, whose loss it is; the network has ended
+  bool networkEnded = false; ///< with this step; the prior's come next
+  bool epochEnded = false;   ///< the history has a new row
+  bool finished = false;     ///< it has ended (ModelInfo::ending); further steps are an error
 };
 
 /// Which model to make of a training.
 struct ModelRequest
 {
   bool best = true; ///< the weights of the best epoch on the held-out slab; else the newest
-  std::int64_t statisticsVoxels = 0; ///< of the volume whose latent field is measured; 0: all
-  bool trainingState = false;        ///< with what a training needs to go on exactly
-  bool stopped = false;              ///< by the user, should it not have ended by itself
+  /// Of the volume whose latent field is measured; 0: all, and what else the end of a training
+  /// measures, as far as the time budget allows; Nothing: none. What is not all measured is a
+  /// checkpoint, unless it was stopped.
+  std::int64_t statisticsVoxels = 0;
+  bool trainingState = false; ///< with what a training needs to go on exactly
+  bool stopped = false;       ///< by the user, should it not have ended by itself
+
+  static constexpr std::int64_t Nothing = -1;
 };
 
 /// One training: a plain object that its driver steps. Same options, data, thread count and
-/// machine give the same weights when the limit is `epochs` (a time budget depends on speed); a
-/// thread count that is left open (0) may differ from one training to the next.
+/// machine give the same weights when the limit is `epochs` (a time budget depends on speed: it is
+/// the time of all, from Apply to the file); a thread count that is left open (0) may differ from
+/// one training to the next.
 /// A loss that explodes or is not a number puts the last good weights back and halves the
 /// learning rate; the second time the training ends there.
 class Trainer
@@ -46,10 +54,18 @@ public:
   /// run (Torch/ThreadChoice.h), but never more than these; 0: than there are cores.
   virtual void limitThreads(int most) = 0;
 
+  ///@{
+  /// What the time budget counts: seconds of a watch that ran before there was a trainer, and those
+  /// that its driver needs after the last measurement (a file).
+  virtual void setWatch(std::shared_ptr<const Stopwatch> watch) = 0;
+  virtual void keepFree(double seconds) = 0;
+  ///@}
+
   /// What is known so far; grows by a row when a step says epochEnded.
   virtual const ModelInfo& info() const = 0;
 
-  /// A copy of the network, with the statistics of its latent field that Model::sample needs.
+  /// A copy of the network, with the statistics of its latent field that Model::sample needs. A
+  /// measurement of the end that fails, or is stopped, is left out (ModelInfo::leftOut).
   virtual std::shared_ptr<const Model> model(
     const ModelRequest& request = {}, const Monitor& monitor = {}) const = 0;
 };

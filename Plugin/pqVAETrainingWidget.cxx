@@ -162,9 +162,13 @@ QString pqVAETrainingWidget::plan() const
     helper.SetUseUnchecked(true);
     call << helper.GetAsInt();
   }
-  vtkSMPropertyHelper budget(this->proxy(), "TimeBudget");
-  budget.SetUseUnchecked(true);
-  call << budget.GetAsDouble() << vtkClientServerStream::End;
+  for (const char* property : { "TimeBudget", "PriorShare" })
+  {
+    vtkSMPropertyHelper helper(this->proxy(), property);
+    helper.SetUseUnchecked(true);
+    call << helper.GetAsDouble();
+  }
+  call << vtkClientServerStream::End;
   const vtkClientServerStream result = Invoke(this->proxy(), call);
   std::string words;
   if (result.GetNumberOfMessages() == 1 && result.GetNumberOfArguments(0) == 1)

@@ -256,9 +256,9 @@ at::Tensor LatentField::covarianceOfScores(const at::Tensor& values) const
 
 void LatentField::match(const at::Tensor& wanted,
   const std::function<Observed(const at::Tensor&)>& observe, const Shape3& size,
-  at::Generator generator)
+  at::Generator generator, int rounds)
 {
-  constexpr int rounds = 24, last = 8;            // the last of which tell the threshold
+  const int last = std::max(1, rounds / 3);       // of which tell the threshold
   constexpr double smallest = 0.05, largest = 20; // gain
   constexpr double weakest = 0.5, strongest = 4, louder = 1.5, damping = 0.1; // amplitude
   const Waves waves(this->radius());

@@ -39,9 +39,10 @@ public:
   /// and makes fragments of a field that has only the right covariance. Samples are few, so steps
   /// become smaller and smaller and their noise averages out (Robbins and Monro 1951).
   /// \param wanted the means of the data in each cell, [1, z, y, x]
-  /// \param observe for samples of [channels, size...]
+  /// \param observe for samples of [channels, size...]; called twice a round, and once more
   void match(const at::Tensor& wanted, const std::function<Observed(const at::Tensor&)>& observe,
-    const std::array<std::int64_t, 3>& size, at::Generator generator);
+    const std::array<std::int64_t, 3>& size, at::Generator generator, int rounds = MatchRounds);
+  static constexpr int MatchRounds = 24;
 
   /// The field goes into something that passes on waves in part, and adds others: change the
   /// covariance, where waves are passed on, so that what comes out has the one it has now.

@@ -105,8 +105,34 @@ bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOption
   return all && any;
 }
 
+void PriorTrainer::tryStep(const ModelInfo& info, const Place& place)
+{
+  const RunScope scope(place, true);
+  const int dimensions = info.network.dimensions;
+  constexpr std::int64_t edge = Edges[1];
+  const std::int64_t depth = dimensions == 3 ? edge : 1;
+  const std::int64_t batch = std::lround(CellsAStep / static_cast<double>(depth * edge * edge));
+  const auto zeros = [&](std::int64_t channels)
+  {
+    return toNetworkShape(at::zeros({ batch, channels, depth, edge, edge }), dimensions)
+      .to(place.device, place.compute);
+  };
+  const auto network = std::make_shared<FlowNetwork>(dimensions, info.latentChannels(), Width);
+  network->to(place.device);
+  AdamW optimiser(network->parameters(), *network, WeightDecay, place.compute);
+  optimiser.begin();
+  network
+    ->forward(zeros(info.latentChannels()), zeros(info.latentChannels() + 2),
+      at::zeros({ batch }, at::TensorOptions(place.device)), {})
+    .to(at::kFloat)
+    .sum()
+    .backward();
+  optimiser.step(0, Clip);
+}
+
 PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const Observation& seen, const Place& place)
+  Network& network, const Observation& seen, const Place& place,
+  const std::function<bool(std::int64_t)>& more)
   : Dimensions(info.network.dimensions)
   , Learning(std::make_shared<FlowNetwork>(info.network.dimensions, info.latentChannels(), Width))
   , Average(info.network.dimensions, info.latentChannels(), Width)
@@ -115,7 +141,7 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
       static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
   , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
 {
-  this->encode(volumes, info, network, seen, place);
+  this->encode(volumes, info, network, seen, place, more);
   this->Learning->initialise(this->Noise);
   this->Learning->to(place.device);
   this->Average.Net->to(place.device);
@@ -126,7 +152,8 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
 }
 
 void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const Observation& seen, const Place& place)
+  Network& network, const Observation& seen, const Place& place,
+  const std::function<bool(std::int64_t)>& more)
 {
   const RunScope scope(place, false);
   const c10::NoGradGuard guard;
@@ -182,7 +209,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   }
   at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
   double vectors = 0;
-  for (std::int64_t i = 0; i < count; ++i)
+  for (std::int64_t i = 0; i < count && (i == 0 || !more || more(i)); ++i)
   {
     const Patch patch = patches->draw(this->Random);
     const at::Tensor x = patches->read({ patch });

@@ -9,6 +9,7 @@
 #include "Patches.h"
 #include "TorchModel.h"
 
+#include <functional>
 #include <random>
 
 namespace vae
@@ -33,15 +34,22 @@ public:
   /// Whether there is anything to learn from: a field of some latent cells along each axis.
   static bool suits(const std::vector<Volume>& volumes, const NetworkOptions& network);
 
+  /// What a step takes most of its time for, of a network that knows nothing.
+  static void tryStep(const ModelInfo& info, const Place& place);
+
   /// \param network whose encoder makes the latent fields; it stays as it is
+  /// \param more asked before each patch, with the number of those so far, whether to encode it;
+  ///   empty: all. The first is encoded in any case.
   PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
-    const Observation& seen, const Place& place);
+    const Observation& seen, const Place& place,
+    const std::function<bool(std::int64_t)>& more = {});
 
   /// One optimiser step. \param progress of this training, 0..1
   /// \return mean squared error of the velocity, about 2 for a network that knows nothing
   double step(double progress, const Place& place);
 
   std::int64_t steps() const { return this->Count; }
+  std::int64_t patches() const { return static_cast<std::int64_t>(this->Fields.size()); }
   double voxelsAStep() const { return this->LastVoxels; } ///< that the last step's crops stand for
 
   /// The moving average of the weights so far.
@@ -57,7 +65,7 @@ public:
 
 private:
   void encode(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
-    const Observation& seen, const Place& place);
+    const Observation& seen, const Place& place, const std::function<bool(std::int64_t)>& more);
 
   int Dimensions;
   std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised

@@ -4,6 +4,7 @@
 
 #include "../Memory.h"
 #include "../ModelFile.h"
+#include "../TimePlan.h"
 #include "FileNames.h"
 #include "Reconstruction.h"
 
@@ -136,9 +137,8 @@ Prior TorchModel::bestPrior() const
   // Shorter than this its samples are worse than the random field's. And of a volume that is one
   // thing, not a material, it has learned that thing by heart: asked for another part of a larger
   // world it draws the mean of all (a CT head: 0.1; rocks, sand, an electrode: 0.6 to 0.7).
-  constexpr std::int64_t steps = 200;
   constexpr double spread = 0.35;
-  const bool good = this->Info.priorSteps >= steps && this->Info.priorSpread >= spread;
+  const bool good = this->Info.priorSteps >= FewestPriorSteps && this->Info.priorSpread >= spread;
   return this->Learned && good ? Prior::Learned : this->Field ? Prior::RandomField : Prior::Normal;
 }
 

@@ -31,11 +31,16 @@ public:
   static std::shared_ptr<const TorchModel> load(
     const std::string& path, const LoadOptions& options = {});
 
-  /// Measure the latent field of the training volume, for sample(), and what else the end of a
-  /// training measures: of all of it, or its field alone, of a block in its middle with about
-  /// `most` voxels, where that is not 0.
-  void fitPrior(
+  /// Measure the latent field of a training volume, for sample(): of a block in its middle with
+  /// about `most` voxels, or of all of it where that is 0.
+  void fitField(
     const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
+
+  /// All that the end of a training measures: its latent field, the priors, anomaly scores,
+  /// texture. What cannot be measured is told in ModelInfo::leftOut, and nothing is thrown.
+  /// \param left seconds that are left; empty: there is no limit, and the same comes out each time
+  void measureAll(const Volume& volume, const RunOptions& run, const Monitor& monitor,
+    std::function<double()> left = {});
 
   void setLearnedPrior(std::shared_ptr<const LearnedPrior> prior)
   {
@@ -90,21 +95,7 @@ private:
   /// The wanted local mean as the learned prior reads it.
   at::Tensor trendOf(
     const std::vector<float>& trend, const FieldRequest& request, int margin) const;
-  void fitAnomalies(const Volume& volume, const Frame& frame, const Latent& latent,
-    const RunOptions& run, const Monitor& monitor);
-  ///@{
-  /// \param local the training volume's, LearnedPrior::localMean
-  void matchField(
-    const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor);
-  /// The flow makes a little more of long waves of the local mean than it should.
-  void matchLearned(
-    const at::Tensor& local, const Frame& frame, const RunOptions& run, const Monitor& monitor);
-  ///@}
-  void fitTexture(const Volume& volume, const Frame& frame, const Latent& latent,
-    const RunOptions& run, const Monitor& monitor);
-  /// \param size of what is drawn, cells
-  void fitTextureOfDrawn(const Volume& volume, const Frame& frame, const Index3& size,
-    const RunOptions& run, const Monitor& monitor);
+  class Measuring; ///< what measureAll() does
 
   ModelInfo Info;
   NetworkPtr Net;

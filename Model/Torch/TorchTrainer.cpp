@@ -15,7 +15,6 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 
@@ -132,6 +131,10 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
   const RunScope scope(this->Where, true);
   this->Patches.emplace(this->Data, info, info.options);
   this->Measured.emplace(this->Data, info.network);
+  auto watch = std::make_shared<Stopwatch>();
+  watch->start();
+  this->Watch = std::move(watch);
+  this->Closing = info.options.timeBudget > 0 ? closingTime(info.options, {}) : 0;
   this->PriorShare = PriorTrainer::suits(this->Data, info.network) ? info.options.priorShare : 0;
   this->Vectors = this->Patches->vectors();
   if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
@@ -199,36 +202,6 @@ std::vector<at::Tensor> TorchTrainer::everything() const
   return all;
 }
 
-double TorchTrainer::networkProgress(double seconds) const
-{
-  const TrainOptions& o = this->Info.options;
-  const double time = o.timeBudget > 0 ? seconds / (o.timeBudget * (1 - this->PriorShare)) : 0;
-  const double steps = o.epochs > 0
-    ? static_cast<double>(this->Step) / (static_cast<double>(o.epochs) * o.stepsPerEpoch)
-    : 0;
-  return std::min(1., std::max(time, steps));
-}
-
-double TorchTrainer::progress() const
-{
-  const TrainOptions& o = this->Info.options;
-  const double share = this->PriorShare;
-  if (this->NetworkEnding == Ending::None)
-  {
-    return (1 - share) * this->networkProgress(this->Seconds);
-  }
-  if (share == 0)
-  {
-    return 1;
-  }
-  const double time = o.timeBudget > 0 ? this->PriorSeconds / (o.timeBudget * share) : 0;
-  // As many steps as the share says: Epochs counts those of the network.
-  const double all = static_cast<double>(o.epochs) * o.stepsPerEpoch * share / (1 - share);
-  const double steps =
-    o.epochs > 0 && this->Prior ? static_cast<double>(this->Prior->steps()) / all : 0;
-  return 1 - share + share * std::min(1., std::max(time, steps));
-}
-
 void TorchTrainer::limitThreads(int most)
 {
   const TrainOptions& o = this->Info.options;
@@ -246,7 +219,8 @@ void TorchTrainer::limitThreads(int most)
 StepRecord TorchTrainer::networkStep()
 {
   const TrainOptions& o = this->Info.options;
-  const double before = this->networkProgress(this->Seconds);
+  const double before = this->networkProgress();
+  const double started = this->spent();
   const auto begin = std::chrono::steady_clock::now();
   const RunScope scope(this->Where, true);
   const double rate = this->RateFactor * learningRateAt(o, this->Step + 1, before);
@@ -313,12 +287,16 @@ StepRecord TorchTrainer::networkStep()
     this->Running.measures[name] += *number++;
   }
 
-  const auto elapsed = [&]
-  { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
-  double spent = elapsed();
-  record.voxelsPerSecond = count / spent;
+  const double took = std::max(this->spent() - started, 1e-9);
+  record.voxelsPerSecond = count / took;
   this->stepTook(begin, count);
-  this->Running.seconds += spent;
+  constexpr std::size_t recent = 31;
+  this->Speeds.push_back(record.voxelsPerSecond);
+  if (this->Speeds.size() > recent)
+  {
+    this->Speeds.pop_front();
+  }
+  this->Running.seconds += took;
   this->Running.voxelsPerSecond += count;
   // Far above anything seen so far, in nats a voxel: on its way to infinity.
   const double limit = this->Info.history.empty()
@@ -326,42 +304,26 @@ StepRecord TorchTrainer::networkStep()
     : this->LowestLoss + 10 * std::max(1., std::abs(this->FirstLoss));
   if (!std::isfinite(record.loss) || !std::isfinite(length) || record.loss > limit)
   {
-    this->Seconds += spent;
     this->retreat(record);
-    record.seconds = this->Seconds;
-    record.progress = this->progress();
+    this->tell(record);
     return record;
   }
-  if (this->Step % o.stepsPerEpoch == 0 || this->networkProgress(this->Seconds + spent) >= 1)
+  this->divideTime();
+  const bool over = this->networkProgress() >= 1;
+  if (this->Step % o.stepsPerEpoch == 0 || over)
   {
     this->Running.klWeight = situation.schedule * this->Goal->klWeight();
     this->Running.learningRate = rate;
     this->endEpoch(record, q);
-    spent = elapsed();
-    this->Info.history.back().seconds = this->Seconds + spent;
+    this->Info.history.back().seconds = this->spent();
   }
-  this->Seconds += spent;
-  record.seconds = this->Seconds;
-  if (this->networkProgress(this->Seconds) >= 1 && this->NetworkEnding == Ending::None)
+  if (over && this->NetworkEnding == Ending::None)
   {
     this->end(Ending::Budget);
   }
-  record.progress = this->progress();
-  record.finished = this->Info.ending != Ending::None;
+  this->tell(record);
+  record.networkEnded = this->NetworkEnding != Ending::None && !record.finished;
   return record;
-}
-
-void TorchTrainer::end(Ending how)
-{
-  if (this->NetworkEnding == Ending::None)
-  {
-    this->NetworkEnding = how;
-    if (this->PriorShare > 0)
-    {
-      return;
-    }
-  }
-  this->Info.ending = this->NetworkEnding;
 }
 
 void TorchTrainer::stepTook(std::chrono::steady_clock::time_point begin, double voxels)
@@ -372,60 +334,6 @@ void TorchTrainer::stepTook(std::chrono::steady_clock::time_point begin, double 
     this->Choice->took(seconds.count(), voxels);
     this->Where.threads = this->Choice->chosen();
   }
-}
-
-StepRecord TorchTrainer::priorStep()
-{
-  const TrainOptions& o = this->Info.options;
-  const auto begin = std::chrono::steady_clock::now();
-  if (!this->Prior)
-  {
-    const auto [network, seen] = this->bestNetwork();
-    this->Prior =
-      std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
-    if (this->Choice)
-    {
-      this->Choice->workChanged();
-    }
-  }
-  const double share = this->PriorShare;
-  StepRecord record;
-  const auto stepping = std::chrono::steady_clock::now();
-  record.loss = this->Prior->step((this->progress() - (1 - share)) / share, this->Where);
-  this->stepTook(stepping, this->Prior->voxelsAStep());
-  this->Info.priorSteps = this->Prior->steps();
-  record.step = this->Step + this->Prior->steps();
-  const auto sinceRow = static_cast<double>((this->Prior->steps() - 1) % o.stepsPerEpoch + 1);
-  record.epoch = this->Info.history.back().epoch + 1;
-  record.prior = true;
-  const double spent =
-    std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  record.voxelsPerSecond = this->Prior->voxelsAStep() / spent;
-  this->Seconds += spent;
-  this->PriorSeconds += spent;
-  this->Running.priorLoss += record.loss;
-  this->Running.seconds += spent;
-  this->Running.voxelsPerSecond += this->Prior->voxelsAStep();
-  record.seconds = this->Seconds;
-  record.progress = this->progress();
-  if (record.progress >= 1)
-  {
-    this->end(this->NetworkEnding);
-  }
-  if (record.progress >= 1 || this->Prior->steps() % o.stepsPerEpoch == 0)
-  {
-    EpochRecord row = this->Info.history.back(); // the network has not changed
-    row.epoch = record.epoch;
-    row.step = record.step;
-    row.priorLoss = this->Running.priorLoss / sinceRow;
-    row.voxelsPerSecond = this->Running.voxelsPerSecond / this->Running.seconds;
-    row.seconds = this->Seconds;
-    this->Info.history.push_back(row);
-    this->Running = {};
-    record.epochEnded = true;
-  }
-  record.finished = this->Info.ending != Ending::None;
-  return record;
 }
 
 void TorchTrainer::endEpoch(StepRecord& record, const Posterior& last)
@@ -590,6 +498,10 @@ std::shared_ptr<const Model> TorchTrainer::model(
     network = copyOf(*this->Net, info.network);
     info.bestEpoch = info.history.empty() ? 0 : info.history.back().epoch;
   }
+  if (request.statisticsVoxels != 0)
+  {
+    info.ending = Ending::None;
+  }
   if (request.stopped && info.ending == Ending::None)
   {
     info.ending = Ending::Stopped;
@@ -609,7 +521,19 @@ std::shared_ptr<const Model> TorchTrainer::model(
   {
     model->setLearnedPrior(this->Prior->prior());
   }
-  model->fitPrior(this->Measured->volume(), request.statisticsVoxels, run, monitor);
+  if (request.statisticsVoxels == 0)
+  {
+    if (this->Info.ending != Ending::None) // steps need no memory any more
+    {
+      const KeptMemory::Use use(this->Memory);
+      KeptMemory::giveBack();
+    }
+    model->measureAll(this->Measured->volume(), run, monitor, this->timeToMeasure());
+  }
+  else if (request.statisticsVoxels > 0)
+  {
+    model->fitField(this->Measured->volume(), request.statisticsVoxels, run, monitor);
+  }
   if (request.trainingState)
   {
     model->setTrainingState(this->state());

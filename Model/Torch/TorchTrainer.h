@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../Lineage.h"
+#include "../TimePlan.h"
 #include "../Trainer.h"
 #include "AdamW.h"
 #include "InsideMask.h"
@@ -14,6 +15,7 @@
 #include "TorchModel.h"
 
 #include <chrono>
+#include <deque>
 
 namespace vae
 {
@@ -27,6 +29,8 @@ public:
 
   StepRecord step() override;
   void limitThreads(int most) override;
+  void setWatch(std::shared_ptr<const Stopwatch> watch) override;
+  void keepFree(double seconds) override { this->Spare = seconds; }
   const ModelInfo& info() const override { return this->Info; }
   std::shared_ptr<const Model> model(
     const ModelRequest& request, const Monitor& monitor) const override;
@@ -53,15 +57,30 @@ private:
   void keepGood();
   void putBack(); ///< what was kept
   ///@{
-  /// 0..1, after so many seconds: of the network's part, of all.
-  double networkProgress(double seconds) const;
-  double progress() const;
+  /// Seconds: since the training began; of the time budget, for steps; of those, for the prior's.
+  double spent() const;
+  double usable() const;
+  double priorTime() const;
   ///@}
+  /// 0..1: of the network's part, of all.
+  double networkProgress() const;
+  double progress() const;
+  Costs costs(std::int64_t priorSteps) const; ///< by the speed of the last steps
+  /// Divide the time budget, once the speed is known, and again where the prior would begin: one
+  /// that would have too few steps is left out.
+  void divideTime();
+  void considerPrior();
+  void timePrior();
+  void leavePriorOut(const std::string& why);
+  /// Seconds that are left for what is measured at the end; empty where there is no time budget.
+  std::function<double()> timeToMeasure() const;
   /// What the last step comes to: the end of the network's part, or of all.
   void end(Ending how);
+  void tell(StepRecord& record); ///< where the training stands
   StepRecord priorStep();
   /// For the threads of the next one.
   void stepTook(std::chrono::steady_clock::time_point begin, double voxels);
+  void makePrior(); ///< its data, in the time that it has for them
   /// A copy of the network with the weights of the best epoch, if there is one, and the likelihood
   /// that belongs to them.
   std::pair<NetworkPtr, std::unique_ptr<Observation>> bestNetwork() const;
@@ -80,7 +99,8 @@ private:
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
   std::optional<PatchSampler> Patches;
   std::optional<MaskedPart> Measured; ///< what a model's statistics are of
-  double PriorShare = 0;              ///< 0 where nothing can be learned
+  double PriorShare = 0;              ///< 0 where nothing can be learned, or in too little time
+  std::string PriorLeftOut;           ///< why
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   NetworkPtr Net;
   std::unique_ptr<Objective> Goal;
@@ -91,10 +111,18 @@ private:
   at::Generator Noise;
 
   std::int64_t Step = 0;
-  double Seconds = 0; ///< of all steps
+  std::shared_ptr<const Stopwatch> Watch;
+  double Carried = 0;        ///< seconds of the training that this one goes on from
+  double Spare = 0;          ///< seconds: see keepFree()
+  double Closing = 0;        ///< seconds of the time budget for what is measured at the end
+  bool Divided = false;      ///< the time budget, by the speed that was seen
+  std::deque<double> Speeds; ///< voxels a second, of the network's last steps
+  double Progress = 0;       ///< that was told last
   Ending NetworkEnding = Ending::None;
   std::unique_ptr<PriorTrainer> Prior;  ///< once the network has ended
-  double PriorSeconds = 0;              ///< of Seconds
+  double PriorStep = 0;                 ///< seconds of its step, once they are measured
+  double NetworkSeconds = 0;            ///< spent when the network ended
+  std::int64_t PatchesOfPrior = 0;      ///< of a training that this one goes on from
   EpochRecord Running;                  ///< sums over the epoch so far
   double BestLoss = 0;                  ///< on the held-out slab, once Info.bestEpoch is set
   Snapshot Best;                        ///< weights of Info.bestEpoch

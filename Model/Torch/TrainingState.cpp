@@ -9,6 +9,7 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <sstream>
@@ -64,13 +65,16 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
   if (this->Prior)
   {
     store("prior", this->Prior->tensors());
-    prior = Json{ { "steps", this->Prior->steps() }, { "seconds", this->PriorSeconds },
-      { "loss", this->Running.priorLoss }, { "random", this->Prior->random() },
-      { "noise", toHex(this->Prior->noise()) } };
+    prior =
+      Json{ { "steps", this->Prior->steps() }, { "seconds", this->spent() - this->NetworkSeconds },
+        { "patches", this->Prior->patches() }, { "loss", this->Running.priorLoss },
+        { "random", this->Prior->random() }, { "noise", toHex(this->Prior->noise()) } };
   }
   state->json = dumpJson(Json{
     { "step", this->Step },
-    { "seconds", this->Seconds },
+    { "seconds", this->spent() },
+    { "closing_seconds", this->Closing + this->Spare },
+    { "prior_left_out", this->PriorLeftOut },
     { "running",
       { this->Running.loss, this->Running.reconstruction, this->Running.kl, this->Running.seconds,
         this->Running.voxelsPerSecond } },
@@ -109,7 +113,11 @@ void TorchTrainer::restore(const TrainingState& state)
   load("weights", this->weights());
   load("optimizer", this->Optimiser->state());
   this->Step = integerOf(memberOf(json, "step"), "step");
-  this->Seconds = number("seconds");
+  this->Carried = number("seconds");
+  if (json.contains("closing_seconds")) // which older files do not have
+  {
+    this->Closing = std::clamp(number("closing_seconds"), 0., this->Info.options.timeBudget);
+  }
   const Json::array_t& running = arrayOf(memberOf(json, "running"), "running");
   if (running.size() != 5)
   {
@@ -142,35 +150,49 @@ void TorchTrainer::restore(const TrainingState& state)
   std::istringstream(stringOf(memberOf(json, "random"), "random")) >> this->Random;
   this->Noise.set_state(fromHex(stringOf(memberOf(json, "noise"), "noise")));
   const Json& prior = memberOf(json, "prior");
-  this->PriorSeconds = prior.is_null() ? 0 : numberOrNaNOf(memberOf(prior, "seconds"), "seconds");
+  const double ofPrior = prior.is_null() ? 0 : numberOrNaNOf(memberOf(prior, "seconds"), "seconds");
   const auto ending =
     static_cast<Ending>(integerOf(memberOf(json, "network_ending"), "network_ending"));
-  const bool over = ending == Ending::Patience ||
-    (ending == Ending::Budget && this->networkProgress(this->Seconds - this->PriorSeconds) >= 1);
-  if (over)
+  const double share = this->PriorShare;
+  if (const std::string why = json.contains("prior_left_out")
+      ? stringOf(memberOf(json, "prior_left_out"), "prior_left_out")
+      : std::string();
+    !why.empty())
   {
-    this->NetworkEnding = ending;
+    this->leavePriorOut(why);
   }
-  if (over && !prior.is_null())
+  // Whether the limits, which may be others now, have been reached. The prior came after.
+  this->Carried -= ofPrior;
+  const bool over =
+    ending == Ending::Patience || (ending == Ending::Budget && this->networkProgress() >= 1);
+  if (!over)
   {
-    const auto [network, seen] = this->bestNetwork();
-    this->Prior =
-      std::make_unique<PriorTrainer>(this->Data, this->Info, *network, *seen, this->Where);
+    // The network goes on, and its prior begins anew after it.
+    this->PriorShare = share;
+    this->PriorLeftOut.clear();
+    this->Info.leftOut.clear();
+    if (!prior.is_null())
+    {
+      this->Running = {};
+      std::erase_if(
+        this->Info.history, [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
+    }
+    return;
+  }
+  this->NetworkEnding = ending;
+  this->NetworkSeconds = this->Carried;
+  this->Carried += ofPrior;
+  if (!prior.is_null())
+  {
+    this->PatchesOfPrior =
+      prior.contains("patches") ? integerOf(memberOf(prior, "patches"), "patches") : 0;
+    this->makePrior();
     load("prior", this->Prior->tensors());
     this->Prior->restore(integerOf(memberOf(prior, "steps"), "steps"),
       stringOf(memberOf(prior, "random"), "random"),
       fromHex(stringOf(memberOf(prior, "noise"), "noise")));
     this->Info.priorSteps = this->Prior->steps();
     this->Running.priorLoss = numberOrNaNOf(memberOf(prior, "loss"), "loss");
-  }
-  else if (!prior.is_null())
-  {
-    // The limits are larger now: the network goes on, and its prior begins anew after it.
-    this->Seconds -= this->PriorSeconds;
-    this->PriorSeconds = 0;
-    this->Running = {};
-    std::erase_if(
-      this->Info.history, [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
   }
 }
 

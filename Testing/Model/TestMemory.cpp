@@ -179,7 +179,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
   run.threads = 1;
   run.device = "cpu";
   run.precision = Precision::Float32;
-  model->fitPrior(volume, 1 << 20, run, {});
+  model->fitField(volume, 1 << 20, run, {});
   failEach([&] { return model->encode(volume, run, {}).mean; });
   failEach([&]
   {

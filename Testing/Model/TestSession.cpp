@@ -328,6 +328,50 @@ TEST_F(SessionTest, AFineTuningGoesOnFromItsCheckpointAndAfterAStop)
   });
   EXPECT_EQ(begin, 8);
   EXPECT_EQ(resumed.fingerprint(), killed.fingerprint());
+
+TEST_F(SessionTest, WhatWasLearnedIsInTheFileBeforeAnythingIsMeasured)
+{
+  const Volume v = test::rockVolume(32);
+  const std::string copy = this->Driving.modelFile + ".before";
+  Session s({ v }, quick(4), this->Driving);
+  s.run([&](const Status& now)
+  {
+    if (!now.step.finished)
+    {
+      return true;
+    }
+    if (!fs::exists(copy))
+    {
+      fs::copy_file(this->Driving.modelFile, copy);
+    }
+    return false; // stops the measurements
+  });
+  EXPECT_EQ(s.status().state, State::Finished);
+  const auto model = s.model();
+  EXPECT_EQ(model->info().ending, Ending::Budget);
+  EXPECT_EQ(model->info().history.size(), 4u);
+  EXPECT_NE(model->info().leftOut.find("the training was stopped."), std::string::npos);
+  EXPECT_NE(s.status().message.find(model->info().leftOut), std::string::npos);
+  EXPECT_EQ(backend().load(this->Driving.modelFile)->info().leftOut, model->info().leftOut);
+  EXPECT_EQ(model->bestPrior(), Prior::RandomField);
+
+  // As if the process had been killed then: only what was not measured is made up for.
+  const auto before = backend().load(copy);
+  EXPECT_EQ(before->info().ending, Ending::None);
+  EXPECT_EQ(before->encode(v, {}).mean, model->encode(v, {}).mean);
+  this->Driving.modelFile = copy;
+  Session again({ v }, quick(4), this->Driving);
+  int steps = 0;
+  again.run([&](const Status& now)
+  {
+    steps += now.step.finished ? 0 : 1;
+    return true;
+  });
+  EXPECT_EQ(steps, 0);
+  EXPECT_EQ(again.status().state, State::Finished);
+  EXPECT_EQ(again.model()->info().leftOut, "");
+  EXPECT_EQ(again.model()->encode(v, {}).mean, model->encode(v, {}).mean);
+  EXPECT_EQ(backend().load(copy)->info().ending, Ending::Budget);
 }
 
 TEST_F(SessionTest, ManyAtOnceAndDestroyedAtAnyMoment)
