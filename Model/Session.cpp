@@ -440,6 +440,7 @@ void Session::refresh()
 
 void Session::checkpoint()
 {
+  const auto begin = Clock::now();
   try
   {
     SessionOptions driving;
@@ -455,6 +456,7 @@ void Session::checkpoint()
     // The training is worth more than its file; the last one is whole.
     this->FileWarning = sentence(e);
   }
+  this->Training->keepFree(since(begin)); // as long as the last one will take
 }
 
 std::shared_ptr<const Model> Session::measured(const ModelRequest& request, bool stopped,
@@ -522,7 +524,7 @@ void Session::finish(bool stopped, bool live, const std::function<bool(const Sta
   }
   // What was learned is safe before anything is measured.
   std::shared_ptr<const Model> model =
-    this->Training->model({ true, ModelRequest::Nothing, true, stopped });
+    this->Training->model({ true, ModelRequest::Nothing, stopped || keep, stopped });
   std::string problem = broken;
   if (!stopped && named)
   {

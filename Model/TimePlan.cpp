@@ -130,7 +130,8 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
     static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
     plan.batchMemory / 1048576);
   std::string words = text;
-  if (!(speed > 0) || !(plan.operationsPerVoxel > 0))
+  const bool limited = options.timeBudget > 0 || options.epochs > 0;
+  if (!(speed > 0) || !(plan.operationsPerVoxel > 0) || !limited)
   {
     return words;
   }

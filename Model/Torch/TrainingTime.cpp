@@ -142,7 +142,7 @@ void TorchTrainer::timePrior()
 {
   try
   {
-    for (int i = 0; i < 2; ++i) // the first also makes kernels
+    for (int i = this->PriorStep > 0 ? 1 : 0; i < 2; ++i) // the first also makes kernels
     {
       const double begin = this->spent();
       PriorTrainer::tryStep(this->Info, this->Where);

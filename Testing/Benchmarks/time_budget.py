@@ -49,7 +49,7 @@ try:
             missed = missed or abs(taken - seconds) > max(5, 0.1 * seconds)
             model.UpdatePropertyInformation()
             os.write(1, f"asked {seconds:.0f} s, took {taken:.1f} s, ratio {taken / seconds:.2f}: "
-                        f"{model.GetProperty('Status')[0] if model.GetProperty('Status') else ''}\n".encode())
+                        f"{model.Status}\n".encode())
             Delete(model)
 finally:
     if neighbour:

@@ -108,7 +108,7 @@ TEST_F(SessionTest, AThreadGivesWhatTheCallerGets)
   there.wait();
   EXPECT_EQ(there.status().state, State::Finished);
   EXPECT_EQ(here.status().state, State::Finished);
-  EXPECT_EQ(steps, 29); // the last one ends it
+  EXPECT_EQ(steps, 30); // the last one ends it, and it is told while all is measured
   EXPECT_EQ(here.model()->encode(v, {}).mean, there.model()->encode(v, {}).mean);
   EXPECT_EQ(here.losses(), there.losses());
 }
