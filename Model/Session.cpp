@@ -410,6 +410,7 @@ void Session::train(
     if (live && record.epochEnded && wanted && info().history.size() >= 2 &&
       (!this->Newest || since(refreshed) >= std::max(driving.refreshInterval, rest * refreshing)))
     {
+      const auto begin = Clock::now();
       this->refresh();
       refreshed = Clock::now();
       refreshing = since(begin);
