@@ -524,8 +524,8 @@ void Session::finish(bool stopped, bool live, const std::function<bool(const Sta
     return;
   }
   // What was learned is safe before anything is measured.
-  std::shared_ptr<const Model> model =
-    this->Training->model({ true, ModelRequest::Nothing, stopped || keep, stopped });
+  std::shared_ptr<const Model> model = this->Training->model(
+    { true, ModelRequest::Nothing, stopped || driving.saveOptimizer, stopped });
   std::string problem = broken;
   if (!stopped && named)
   {

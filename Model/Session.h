@@ -110,7 +110,7 @@ private:
   const TrainOptions Options;
   std::shared_ptr<const Model> Initial;
   // The working thread's:
-  std::shared_ptr<const DataSet> Data; ///< once they have
+  std::shared_ptr<const DataSet> Data;                                    ///< once they have
   const std::shared_ptr<Stopwatch> Watch = std::make_shared<Stopwatch>(); ///< from Apply on
   std::unique_ptr<Trainer> Training;
   std::string FileWarning; ///< why the last checkpoint or refresh failed

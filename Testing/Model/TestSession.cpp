@@ -328,6 +328,7 @@ TEST_F(SessionTest, AFineTuningGoesOnFromItsCheckpointAndAfterAStop)
   });
   EXPECT_EQ(begin, 8);
   EXPECT_EQ(resumed.fingerprint(), killed.fingerprint());
+}
 
 TEST_F(SessionTest, WhatWasLearnedIsInTheFileBeforeAnythingIsMeasured)
 {
