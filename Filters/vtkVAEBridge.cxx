@@ -8,6 +8,7 @@
 #include "vtkDataArray.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
+#include "vtkInformationVector.h"
 #include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
 #include "vtkVAEModel.h"
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace vtkVAEBridge
 {
@@ -454,6 +456,42 @@ vae::Monitor Progress::Monitor()
       this->Stop.request_stop();
     }
   }, this->Stop.get_token() };
+}
+
+//----------------------------------------------------------------------------
+bool Refused(vtkAlgorithm* algorithm, vtkInformation* request, vtkInformationVector* outputs,
+  const std::function<void()>& check, vtkMTimeType& told)
+{
+  using Pipeline = vtkStreamingDemandDrivenPipeline;
+  const bool information = request->Has(Pipeline::REQUEST_INFORMATION());
+  if (!information && !request->Has(Pipeline::REQUEST_DATA()))
+  {
+    return false;
+  }
+  try
+  {
+    check();
+    return false;
+  }
+  catch (const std::exception& e)
+  {
+    if (std::exchange(told, algorithm->GetMTime()) != algorithm->GetMTime())
+    {
+      vtkErrorWithObjectMacro(algorithm, << FirstLine(e.what()));
+    }
+  }
+  // An update after this one asks for the data only, and complains where it knows of no part.
+  const int none[6] = { 0, -1, 0, -1, 0, -1 };
+  for (int i = 0; information && i < outputs->GetNumberOfInformationObjects(); ++i)
+  {
+    vtkInformation* out = outputs->GetInformationObject(i);
+    out->Set(Pipeline::WHOLE_EXTENT(), none, 6);
+    out->Set(Pipeline::UPDATE_EXTENT(), none, 6);
+    out->Set(Pipeline::UPDATE_PIECE_NUMBER(), 0);
+    out->Set(Pipeline::UPDATE_NUMBER_OF_PIECES(), 1);
+    out->Set(Pipeline::UPDATE_NUMBER_OF_GHOST_LEVELS(), 0);
+  }
+  return true;
 }
 
 //----------------------------------------------------------------------------

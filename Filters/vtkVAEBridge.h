@@ -7,6 +7,7 @@
 
 #include "vtkSmartPointer.h"
 
+#include <functional>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -104,6 +105,13 @@ private:
   double From, To;
   std::stop_source Stop;
 };
+
+/// For the beginning of ProcessRequest: whether the values of the properties are refused. That is
+/// told once, as a rule where the pipeline asks what there will be; then the request has failed.
+/// \param check throws, with one sentence, where a value cannot be used
+/// \param told when the algorithm that was last refused had been modified
+bool Refused(vtkAlgorithm* algorithm, vtkInformation* request, vtkInformationVector* outputs,
+  const std::function<void()>& check, vtkMTimeType& told);
 
 /// Dims of the point or cell data of an image.
 vae::Dims DimsOf(vtkImageData* image, bool cellData);

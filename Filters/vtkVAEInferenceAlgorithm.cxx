@@ -3,8 +3,6 @@
 #include "vtkVAEInferenceAlgorithm.h"
 
 #include "Check.h"
-#include "vtkDemandDrivenPipeline.h"
-#include "vtkInformation.h"
 #include "vtkVAEBridge.h"
 
 //----------------------------------------------------------------------------
@@ -36,14 +34,12 @@ void vtkVAEInferenceAlgorithm::Check() const { vae::check(this->Run()); }
 vtkTypeBool vtkVAEInferenceAlgorithm::ProcessRequest(
   vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
+  if (vtkVAEBridge::Refused(this, request, outputVector, [this] { this->Check(); }, this->Told))
+  {
+    return 0;
+  }
   try
   {
-    // An update after a refused one asks for the data only.
-    if (request->Has(vtkDemandDrivenPipeline::REQUEST_INFORMATION()) ||
-      request->Has(vtkDemandDrivenPipeline::REQUEST_DATA()))
-    {
-      this->Check();
-    }
     return this->Superclass::ProcessRequest(request, inputVector, outputVector);
   }
   vtkVAECatchMacro

@@ -84,6 +84,7 @@ private:
 
   std::unique_ptr<vae::RunOptions> Internal;
   std::string MemoryPlan;
+  vtkMTimeType Told = 0; // of the last refusal
 };
 
 #endif

@@ -34,6 +34,7 @@ constexpr int MeasuresPort = static_cast<int>(vae::statistics::CurvesNumber);
 struct vtkVAEMicrostructureStatistics::Internals
 {
   vae::StatisticsOptions Options;
+  vtkMTimeType Told = 0; // of the last refusal of these
 };
 
 //----------------------------------------------------------------------------
@@ -95,15 +96,14 @@ int vtkVAEMicrostructureStatistics::FillInputPortInformation(int port, vtkInform
 }
 
 //----------------------------------------------------------------------------
-int vtkVAEMicrostructureStatistics::RequestInformation(
-  vtkInformation*, vtkInformationVector**, vtkInformationVector*)
+vtkTypeBool vtkVAEMicrostructureStatistics::ProcessRequest(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  try
-  {
-    vae::check(this->Internal->Options);
-    return 1;
-  }
-  vtkVAECatchMacro
+  Internals& in = *this->Internal;
+  return vtkVAEBridge::Refused(
+           this, request, outputVector, [&in] { vae::check(in.Options); }, in.Told)
+    ? 0
+    : this->Superclass::ProcessRequest(request, inputVector, outputVector);
 }
 
 //----------------------------------------------------------------------------

@@ -73,12 +73,14 @@ public:
   /** The main numbers of the last execution, one a line. */
   const char* GetSummary() { return this->Summary.c_str(); }
 
+  vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
+
 protected:
   vtkVAEMicrostructureStatistics();
   ~vtkVAEMicrostructureStatistics() override;
 
   int FillInputPortInformation(int port, vtkInformation* info) override;
-  int RequestInformation(vtkInformation*, vtkInformationVector**, vtkInformationVector*) override;
   int RequestUpdateExtent(
     vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*) override;
   int RequestData(vtkInformation*, vtkInformationVector** inputVector,

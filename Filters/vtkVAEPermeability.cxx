@@ -33,6 +33,7 @@ vtkStandardNewMacro(vtkVAEPermeability);
 struct vtkVAEPermeability::Internals
 {
   vae::PermeabilityOptions Options;
+  vtkMTimeType Told = 0; // of the last refusal of these
 };
 
 //----------------------------------------------------------------------------
@@ -100,21 +101,27 @@ int vtkVAEPermeability::RequestDataObject(
 }
 
 //----------------------------------------------------------------------------
+vtkTypeBool vtkVAEPermeability::ProcessRequest(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  Internals& in = *this->Internal;
+  return vtkVAEBridge::Refused(
+           this, request, outputVector, [&in] { vae::check(in.Options); }, in.Told)
+    ? 0
+    : this->Superclass::ProcessRequest(request, inputVector, outputVector);
+}
+
+//----------------------------------------------------------------------------
 int vtkVAEPermeability::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  try
-  {
-    vae::check(this->Internal->Options);
-    vtkInformation* in = inputVector[0]->GetInformationObject(0);
-    vtkInformation* out = outputVector->GetInformationObject(0);
-    out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
-    out->CopyEntry(in, vtkDataObject::SPACING());
-    out->CopyEntry(in, vtkDataObject::ORIGIN());
-    out->CopyEntry(in, vtkDataObject::DIRECTION());
-    return 1;
-  }
-  vtkVAECatchMacro
+  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  vtkInformation* out = outputVector->GetInformationObject(0);
+  out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
+  out->CopyEntry(in, vtkDataObject::SPACING());
+  out->CopyEntry(in, vtkDataObject::ORIGIN());
+  out->CopyEntry(in, vtkDataObject::DIRECTION());
+  return 1;
 }
 
 //----------------------------------------------------------------------------

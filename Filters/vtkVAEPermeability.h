@@ -54,6 +54,9 @@ public:
   /** The permeabilities of the last execution, a line for each direction. */
   const char* GetSummary() { return this->Summary.c_str(); }
 
+  vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
+
 protected:
   vtkVAEPermeability();
   ~vtkVAEPermeability() override;

@@ -41,6 +41,7 @@ struct vtkVAETrain::Internals
 {
   vae::TrainOptions Options;
   vae::SessionOptions Driving;
+  vtkMTimeType Told = 0; // of the last refusal of these
   vtkNew<vtkDataArraySelection> AdditionalArrays;
   std::unique_ptr<vae::Session> Session;
 
@@ -403,57 +404,66 @@ int vtkVAETrain::FillInputPortInformation(int port, vtkInformation* info)
 }
 
 //----------------------------------------------------------------------------
+vtkTypeBool vtkVAETrain::ProcessRequest(
+  vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  Internals& in = *this->Internal;
+  const auto check = [&in]
+  {
+    vae::check(in.Options);
+    vae::check(in.Driving);
+  };
+  return vtkVAEBridge::Refused(this, request, outputVector, check, in.Told)
+    ? 0
+    : this->Superclass::ProcessRequest(request, inputVector, outputVector);
+}
+
+//----------------------------------------------------------------------------
 int vtkVAETrain::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
-  try
+  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  std::vector<double>& steps = this->Internal->TimeSteps;
+  steps.clear();
+  if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
   {
-    vae::check(this->Internal->Options);
-    vae::check(this->Internal->Driving);
-    vtkInformation* in = inputVector[0]->GetInformationObject(0);
-    std::vector<double>& steps = this->Internal->TimeSteps;
-    steps.clear();
-    if (in->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()))
+    const double* values = in->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+    steps.assign(values, values + in->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()));
+    const int last = static_cast<int>(steps.size()) - 1;
+    const int* range = this->TimeStepRange;
+    if (!this->AllTimeSteps && !(range[0] >= 0 && range[0] <= range[1] && range[1] <= last))
     {
-      const double* values = in->Get(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
-      steps.assign(values, values + in->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()));
-      const int last = static_cast<int>(steps.size()) - 1;
-      const int* range = this->TimeStepRange;
-      if (!this->AllTimeSteps && !(range[0] >= 0 && range[0] <= range[1] && range[1] <= last))
-      {
-        vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
-                      << "; the input's time steps are 0 to " << last
-                      << ", and the first must not be behind the last");
-        return 0;
-      }
-      if (!this->AllTimeSteps)
-      {
-        steps = std::vector<double>(steps.begin() + range[0], steps.begin() + range[1] + 1);
-      }
+      vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
+                    << "; the input's time steps are 0 to " << last
+                    << ", and the first must not be behind the last");
+      return 0;
     }
-    // One model of all steps: moving the time slider trains nothing.
-    vtkInformation* out = outputVector->GetInformationObject(0);
-    out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
-    out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
-
-    vae::ModelInfo expected;
-    expected.network = this->Internal->Options.network;
-    if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
+    if (!this->AllTimeSteps)
     {
-      vtkInformation* array = this->GetInputArrayInformation(0);
-      expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
-        array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
-      const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
-      expected.spacing = grid.Spacing;
-      expected.trainingDims = grid.Dims();
-      const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
-        [](std::int64_t n) { return n > 1; });
-      expected.network.dimensions = axes == 2 ? 2 : 3;
+      steps = std::vector<double>(steps.begin() + range[0], steps.begin() + range[1] + 1);
     }
-    vtkVAEForecast::Tell(out, expected);
-    return 1;
   }
-  vtkVAECatchMacro
+  // One model of all steps: moving the time slider trains nothing.
+  vtkInformation* out = outputVector->GetInformationObject(0);
+  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+  out->Remove(vtkStreamingDemandDrivenPipeline::TIME_RANGE());
+
+  vae::ModelInfo expected;
+  expected.network = this->Internal->Options.network;
+  if (in->Has(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT())) // not of a multi-block
+  {
+    vtkInformation* array = this->GetInputArrayInformation(0);
+    expected.cellData = array->Has(vtkDataObject::FIELD_ASSOCIATION()) &&
+      array->Get(vtkDataObject::FIELD_ASSOCIATION()) == vtkDataObject::FIELD_ASSOCIATION_CELLS;
+    const auto grid = vtkVAELatentImage::Grid::Of(in, expected.cellData);
+    expected.spacing = grid.Spacing;
+    expected.trainingDims = grid.Dims();
+    const auto axes = std::count_if(expected.trainingDims.begin(), expected.trainingDims.end(),
+      [](std::int64_t n) { return n > 1; });
+    expected.network.dimensions = axes == 2 ? 2 : 3;
+  }
+  vtkVAEForecast::Tell(out, expected);
+  return 1;
 }
 
 //----------------------------------------------------------------------------
@@ -509,8 +519,6 @@ int vtkVAETrain::RequestData(
   };
   try
   {
-    vae::check(in.Options); // an update after a refused one asks for the data only
-    vae::check(in.Driving);
     // Every time step is looked at once; then the training begins.
     vtkVAETrainingInput::Choice choice;
     choice.Algorithm = this;

@@ -226,6 +226,9 @@ public:
   double GetDeviceSpeed();
   ///@}
 
+  vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
+    vtkInformationVector* outputVector) override;
+
 protected:
   vtkVAETrain();
   ~vtkVAETrain() override;

@@ -68,19 +68,34 @@ TEST_F(Values, OfAGenerate)
   EXPECT_EQ(ErrorOf(g), "Memory Budget is inf; it must be in [0, 1000000000]");
 }
 
-// As a window does: it asks for the information first, then for the data only.
-TEST_F(Values, AreLookedAtWhereOnlyTheDataIsAskedFor)
+// A window asks what there will be, then for the data.
+TEST_F(Values, AreRefusedOnce)
 {
   const auto g = Over<vtkVAEGenerate>({ this->Model });
-  EXPECT_EQ(ErrorOf(g).find("The model input is an empty VAE model"), 0u);
+  const auto t = Over<vtkVAEPermeability>({ this->Volume });
+  const auto train = Over<vtkVAETrain>({ this->Volume });
   g->SetPrior(9);
-  vtkNew<Errors> first, executive;
-  g->GetExecutive()->AddObserver(vtkCommand::ErrorEvent, executive);
-  const unsigned long tag = g->AddObserver(vtkCommand::ErrorEvent, first);
-  g->UpdateInformation();
-  g->RemoveObserver(tag);
-  EXPECT_EQ(first->Sentence(), "Prior is 9; it must be in [0, 3]");
-  EXPECT_EQ(ErrorOf(g), "Prior is 9; it must be in [0, 3]");
+  t->SetDirection(9);
+  train->SetNetwork(9);
+  for (vtkAlgorithm* filter : std::initializer_list<vtkAlgorithm*>{ g, t, train })
+  {
+    vtkNew<Errors> errors, executive;
+    filter->AddObserver(vtkCommand::ErrorEvent, errors);
+    filter->GetExecutive()->AddObserver(vtkCommand::ErrorEvent, executive);
+    filter->UpdateInformation();
+    EXPECT_NE(errors->Sentence().find(" is 9; it must be in [0, 3]"), std::string::npos);
+    filter->Update();
+    filter->Update();
+    EXPECT_EQ(errors->Count, 1) << errors->Text;
+    EXPECT_EQ(executive->Text.find("has been set"), std::string::npos)
+      << "the pipeline misses an extent: " << executive->Text;
+  }
+  g->SetPrior(0);
+  EXPECT_EQ(ErrorOf(g).find("The model input is an empty VAE model"), 0u);
+  t->SetDirection(0);
+  EXPECT_EQ(ErrorOf(t), "");
+  auto image = vtkImageData::SafeDownCast(t->GetOutputDataObject(0));
+  EXPECT_TRUE(image->GetPointData()->GetArray("pressure_along_x"));
 }
 
 TEST_F(Values, OfOtherInference)
