@@ -63,6 +63,7 @@ void train(const std::string& file)
   options.epochs = 2;
   options.stepsPerEpoch = 3;
   options.priorShare = 0.5;
+  options.network.latentChannels = 2; // the prior takes a fraction of the time
   vae::SessionOptions driving;
   driving.modelFile = file;
   vae::Session session({ test::rockVolume(Edge) }, options, driving);
