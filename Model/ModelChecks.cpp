@@ -59,10 +59,7 @@ bool representable(double v, ScalarType type)
   return dispatch(type, [v](auto t)
   {
     using Limits = std::numeric_limits<decltype(t)>;
-    // The largest 64-bit integers are not doubles.
-    return v >= static_cast<double>(Limits::lowest()) &&
-      (Limits::is_integer && sizeof t == 8 ? v < static_cast<double>(Limits::max())
-                                           : v <= static_cast<double>(Limits::max()));
+    return v >= static_cast<double>(Limits::lowest()) && v <= static_cast<double>(Limits::max());
   });
 }
 
