@@ -156,7 +156,7 @@ ModelFileReader::ModelFileReader(const std::string& path) : Path(path)
   {
     this->readHeader(text, size - this->Body);
   }
-  catch (const std::exception& e)
+  catch (const std::runtime_error& e)
   {
     fail(path, std::string("is not a safetensors file: ") + e.what());
   }
@@ -180,7 +180,7 @@ void ModelFileReader::readHeader(const std::string& text, std::uint64_t body)
     {
       all.push_back(&(this->Tensors[name] = entryOf(json, body)));
     }
-    catch (const std::exception& e)
+    catch (const std::runtime_error& e)
     {
       throw std::runtime_error("tensor " + inQuotes(name) + ": " + e.what());
     }

@@ -492,7 +492,7 @@ ModelInfo modelInfoOf(const std::string& path, const std::map<std::string, std::
   {
     return modelInfoFromJson(model->second);
   }
-  catch (const std::exception& e)
+  catch (const std::runtime_error& e)
   {
     throw std::runtime_error(path + ": is not a usable VAE model: " + e.what());
   }

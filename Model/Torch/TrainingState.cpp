@@ -110,20 +110,36 @@ void TorchTrainer::restore(const TrainingState& state)
   };
   const Json json = parseJson(state.json);
   const auto number = [&](const char* key) { return numberOrNaNOf(memberOf(json, key), key); };
+  const auto require = [](bool good, const std::string& what)
+  {
+    if (!good)
+    {
+      throw std::invalid_argument(
+        "Initial Model cannot be gone on from: in its training state " + what);
+    }
+  };
+  const auto count = [&](const Json& of, const char* key)
+  {
+    const std::int64_t n = integerOf(memberOf(of, key), key);
+    require(n >= 0 && n <= 9007199254740992, std::string(key) + " is " + std::to_string(n));
+    return n;
+  };
+  const auto duration = [&](const Json& of, const char* key)
+  {
+    const double v = numberOf(memberOf(of, key), key);
+    require(v >= -1 && v <= 1e12, std::string(key) + " is " + std::to_string(v));
+    return std::max(v, 0.); // a difference may be a little less
+  };
   load("weights", this->weights());
   load("optimizer", this->Optimiser->state());
-  this->Step = integerOf(memberOf(json, "step"), "step");
-  this->Carried = number("seconds");
+  this->Step = count(json, "step");
+  this->Carried = duration(json, "seconds");
   if (json.contains("closing_seconds")) // which older files do not have
   {
     this->Closing = std::clamp(number("closing_seconds"), 0., this->Info.options.timeBudget);
   }
   const Json::array_t& running = arrayOf(memberOf(json, "running"), "running");
-  if (running.size() != 5)
-  {
-    throw std::invalid_argument(
-      "Initial Model cannot be gone on from: a list in its training state has the wrong length");
-  }
+  require(running.size() == 5, "a list has the wrong length");
   this->Running.loss = numberOrNaNOf(running[0], "running");
   this->Running.reconstruction = numberOrNaNOf(running[1], "running");
   this->Running.kl = numberOrNaNOf(running[2], "running");
@@ -150,7 +166,7 @@ void TorchTrainer::restore(const TrainingState& state)
   std::istringstream(stringOf(memberOf(json, "random"), "random")) >> this->Random;
   this->Noise.set_state(fromHex(stringOf(memberOf(json, "noise"), "noise")));
   const Json& prior = memberOf(json, "prior");
-  const double ofPrior = prior.is_null() ? 0 : numberOrNaNOf(memberOf(prior, "seconds"), "seconds");
+  const double ofPrior = prior.is_null() ? 0 : duration(prior, "seconds");
   const auto ending =
     static_cast<Ending>(integerOf(memberOf(json, "network_ending"), "network_ending"));
   const double share = this->PriorShare;
@@ -179,17 +195,17 @@ void TorchTrainer::restore(const TrainingState& state)
     }
     return;
   }
+  // The prior's rows go on from the network's last one.
+  require(!this->Info.history.empty(), "the network is done, but there is no history");
   this->NetworkEnding = ending;
   this->NetworkSeconds = this->Carried;
   this->Carried += ofPrior;
   if (!prior.is_null())
   {
-    this->PatchesOfPrior =
-      prior.contains("patches") ? integerOf(memberOf(prior, "patches"), "patches") : 0;
+    this->PatchesOfPrior = prior.contains("patches") ? count(prior, "patches") : 0;
     this->makePrior();
     load("prior", this->Prior->tensors());
-    this->Prior->restore(integerOf(memberOf(prior, "steps"), "steps"),
-      stringOf(memberOf(prior, "random"), "random"),
+    this->Prior->restore(count(prior, "steps"), stringOf(memberOf(prior, "random"), "random"),
       fromHex(stringOf(memberOf(prior, "noise"), "noise")));
     this->Info.priorSteps = this->Prior->steps();
     this->Running.priorLoss = numberOrNaNOf(memberOf(prior, "loss"), "loss");

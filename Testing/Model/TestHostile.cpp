@@ -295,8 +295,8 @@ protected:
     return test::volume(std::move(v), dims);
   }
 
-  /// Trained for two steps.
-  Good train(const std::string& name, Architecture architecture, const Volume& volume, int prior)
+  /// Of a small network that is trained for two steps.
+  static TrainOptions small(Architecture architecture)
   {
     TrainOptions o = test::quickInFloat32(1);
     o.threads = 1;
@@ -309,6 +309,12 @@ protected:
     o.network.blockSize = 8;
     o.network.hiddenUnits = 8;
     o.priorShare = 0;
+    return o;
+  }
+
+  Good train(const std::string& name, Architecture architecture, const Volume& volume, int prior)
+  {
+    const TrainOptions o = small(architecture);
     TorchTrainer trainer({ volume }, o, nullptr);
     while (trainer.info().ending == Ending::None)
     {
@@ -429,6 +435,26 @@ TEST_F(HostileModels, AreRefusedOrUsed)
     count - refused, slow);
   EXPECT_GT(refused, count / 4);
   EXPECT_LT(refused, count);
+}
+
+/// A learned prior's rows go on from the network's last one.
+TEST_F(HostileModels, CannotBeGoneOnFromWithoutTheirHistory)
+{
+  const Volume volume = pattern<std::uint8_t>({ 32, 32, 32 }, 2);
+  TrainOptions o = small(Architecture::Field);
+  o.priorShare = 0.5;
+  {
+    TorchTrainer trainer({ volume }, o, nullptr);
+    while (!trainer.step().prior)
+    {
+    }
+    trainer.model({ true, ModelRequest::Nothing, true, true }, {})->save(this->Path);
+  }
+  EXPECT_NO_THROW(TorchTrainer({ volume }, o, TorchModel::load(this->Path)));
+  HostileFile file(this->Path);
+  file.set("/history", "[]");
+  this->write(file.bytes());
+  EXPECT_THROW(TorchTrainer({ volume }, o, TorchModel::load(this->Path)), std::invalid_argument);
 }
 
 namespace
