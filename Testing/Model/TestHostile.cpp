@@ -3,105 +3,21 @@
 //
 // Model files that lie, loaded and used: each is refused, or does no harm. VAE_HOSTILE is how many,
 // VAE_HOSTILE_SEED which, VAE_FUZZ_SECONDS how long bytes are changed at random.
-#include "HostileFile.h"
+#include "HostileModels.h"
 #include "LatentMath.h"
 #include "PhaseFraction.h"
-#include "Torch/TorchTrainer.h"
-#include "Training.h"
-#include "Volumes.h"
-
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/Functions.h>
-#include <c10/core/GradMode.h>
-
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <numeric>
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 using namespace vae;
 using test::HostileFile;
-
-namespace
-{
-
-/// Files that are opened meanwhile, by whatever this process does.
-std::vector<std::string>* opened = nullptr;
-
-void tell(const char* path)
-{
-  if (opened && path)
-  {
-    opened->push_back(path);
-  }
-}
-
-template <typename F>
-F* original(const char* name)
-{
-  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
-}
-
-mode_t modeOf(int flags, va_list more)
-{
-  return flags & (O_CREAT | O_TMPFILE) ? static_cast<mode_t>(va_arg(more, int)) : 0;
-}
-
-} // namespace
-
-// These stand before the C library's for the C++ library and LibTorch too.
-extern "C"
-{
-  FILE* fopen(const char* path, const char* mode)
-  {
-    tell(path);
-    return original<FILE*(const char*, const char*)>("fopen")(path, mode);
-  }
-  FILE* fopen64(const char* path, const char* mode)
-  {
-    tell(path);
-    return original<FILE*(const char*, const char*)>("fopen64")(path, mode);
-  }
-  int open(const char* path, int flags, ...)
-  {
-    va_list more;
-    va_start(more, flags);
-    const mode_t mode = modeOf(flags, more);
-    va_end(more);
-    tell(path);
-    return original<int(const char*, int, ...)>("open")(path, flags, mode);
-  }
-  int open64(const char* path, int flags, ...)
-  {
-    va_list more;
-    va_start(more, flags);
-    const mode_t mode = modeOf(flags, more);
-    va_end(more);
-    tell(path);
-    return original<int(const char*, int, ...)>("open64")(path, flags, mode);
-  }
-  int openat(int folder, const char* path, int flags, ...)
-  {
-    va_list more;
-    va_start(more, flags);
-    const mode_t mode = modeOf(flags, more);
-    va_end(more);
-    tell(path);
-    return original<int(int, const char*, int, ...)>("openat")(folder, path, flags, mode);
-  }
-}
+using test::HostileModels;
 
 namespace
 {
@@ -265,106 +181,6 @@ int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
   return refused;
 }
 
-/// Good models of all kinds, small enough to be used ten thousand times.
-class HostileModels : public testing::Test
-{
-protected:
-  struct Good
-  {
-    std::string path;
-    Volume trained;
-  };
-
-  void SetUp() override
-  {
-    this->Folder =
-      std::filesystem::temp_directory_path() / ("vae-hostile-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(this->Folder);
-    this->Path = (this->Folder / "model.safetensors").string();
-  }
-  void TearDown() override { std::filesystem::remove_all(this->Folder); }
-
-  template <typename T>
-  static Volume pattern(const Dims& dims, int values)
-  {
-    std::vector<T> v(static_cast<std::size_t>(voxels(dims)));
-    for (std::size_t i = 0; i < v.size(); ++i)
-    {
-      v[i] = static_cast<T>(i * 7 % 101 % static_cast<std::size_t>(values));
-    }
-    return test::volume(std::move(v), dims);
-  }
-
-  /// Of a small network that is trained for two steps.
-  static TrainOptions small(Architecture architecture)
-  {
-    TrainOptions o = test::quickInFloat32(1);
-    o.threads = 1;
-    o.stepsPerEpoch = 2;
-    o.batchSize = 1;
-    o.network.architecture = architecture;
-    o.network.width = 8;
-    o.network.latentChannels = 2;
-    o.network.latentStride = 4;
-    o.network.blockSize = 8;
-    o.network.hiddenUnits = 8;
-    o.priorShare = 0;
-    return o;
-  }
-
-  Good train(const std::string& name, Architecture architecture, const Volume& volume, int prior)
-  {
-    const TrainOptions o = small(architecture);
-    TorchTrainer trainer({ volume }, o, nullptr);
-    while (trainer.info().ending == Ending::None)
-    {
-      trainer.step();
-    }
-    const Good good{ (this->Folder / name).string(), volume };
-    const auto model = std::dynamic_pointer_cast<TorchModel>(
-      std::const_pointer_cast<Model>(trainer.model({ true, 0, true, false }, {})));
-    if (prior > 0)
-    {
-      const at::Generator random = at::make_generator<at::CPUGeneratorImpl>(5);
-      auto learned = std::make_shared<LearnedPrior>(prior, 2, 8);
-      learned->Net->initialise(random);
-      const at::Tensor local = at::rand({ 1, prior == 3 ? 8 : 1, 8, 8 }, random);
-      learned->Told = learned->Local = LatentField::fit(local);
-      model->setLearnedPrior(learned);
-    }
-    model->save(good.path);
-    return good;
-  }
-
-  std::vector<Good> goodModels()
-  {
-    return { this->train("field", Architecture::Field, pattern<std::uint8_t>({ 16, 16, 16 }, 2), 3),
-      this->train("grey", Architecture::Field, pattern<float>({ 16, 24, 1 }, 101), 2),
-      this->train("phases", Architecture::Vector, pattern<std::uint8_t>({ 16, 24, 1 }, 3), 0),
-      this->train("dense", Architecture::Dense, pattern<std::int16_t>({ 16, 16, 1 }, 101), 0) };
-  }
-
-  void write(const std::string& bytes) const
-  {
-    std::ofstream(this->Path, std::ios::binary) << bytes;
-  }
-  std::string refusal(const LoadOptions& options = {}) const
-  {
-    try
-    {
-      TorchModel::load(this->Path, options);
-    }
-    catch (const std::runtime_error& e)
-    {
-      return e.what();
-    }
-    return {};
-  }
-
-  std::filesystem::path Folder;
-  std::string Path;
-};
-
 #ifdef __SANITIZE_ADDRESS__ // which sees most
 constexpr int FuzzSeconds = 60;
 #else
@@ -457,92 +273,6 @@ TEST_F(HostileModels, CannotBeGoneOnFromWithoutTheirHistory)
   EXPECT_THROW(TorchTrainer({ volume }, o, TorchModel::load(this->Path)), std::invalid_argument);
 }
 
-namespace
-{
-
-/// A line of /proc/self/status, bytes.
-double memory(const std::string& name)
-{
-  std::ifstream in("/proc/self/status");
-  for (std::string line; std::getline(in, line);)
-  {
-    if (line.starts_with(name))
-    {
-      return 1024 * std::stod(line.substr(name.size() + 1));
-    }
-  }
-  return 0;
-}
-
-} // namespace
-
-TEST_F(HostileModels, NameNoFileThatIsOpened)
-{
-  const Good good =
-    this->train("dense", Architecture::Dense, pattern<std::int16_t>({ 16, 16, 1 }, 101), 0);
-  const std::string decoy = (this->Folder / "decoy.pt").string();
-  for (const bool allowed : { false, true })
-  {
-    for (const std::string& path : { decoy, std::string("relative.pt") })
-    {
-      HostileFile file(good.path);
-      for (const char* network : { "/network/", "/options/network/" })
-      {
-        file.set(std::string(network) + "architecture", "\"torchscript\"");
-        file.set(std::string(network) + "encoder_file", '"' + path + '"');
-        file.set(std::string(network) + "decoder_file", '"' + path + '"');
-      }
-      this->write(file.bytes());
-      std::ofstream(decoy) << "not even a script";
-      std::vector<std::string> paths;
-      opened = &paths;
-      const std::string why = this->refusal({ .allowTorchScript = allowed });
-      opened = nullptr;
-      EXPECT_EQ(paths, std::vector<std::string>{ this->Path });
-      EXPECT_NE(
-        why.find(allowed ? "\"torchscript.encoder\" is missing" : "Allow TorchScript is off"),
-        std::string::npos)
-        << why;
-    }
-  }
-  std::vector<std::string> paths; // nor has a good one to
-  opened = &paths;
-  TorchModel::load(good.path);
-  opened = nullptr;
-  EXPECT_EQ(paths, std::vector<std::string>{ good.path });
-}
-
-/// Headers that once did harm, or might; of each the tensors are as many bytes 0 as it says.
-TEST_F(HostileModels, OfTheCorpusAreRefused)
-{
-  int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(VAE_CORPUS))
-  {
-    std::ifstream in(entry.path(), std::ios::binary);
-    std::string header{ std::istreambuf_iterator<char>(in), {} };
-    header.erase(header.find_last_not_of('\n') + 1);
-    const std::uint64_t length = header.size();
-    std::size_t body = 0;
-    if (const auto json = nlohmann::json::parse(header, nullptr, false); json.is_object())
-    {
-      for (const auto& [name, tensor] : json.items())
-      {
-        if (name != "__metadata__" && tensor.is_object() && tensor.contains("data_offsets"))
-        {
-          body = std::max(body, tensor["data_offsets"].back().get<std::size_t>());
-        }
-      }
-    }
-    this->write(std::string(reinterpret_cast<const char*>(&length), sizeof length) + header +
-      std::string(std::min<std::size_t>(body, 4096), '\0'));
-    const std::string why = this->refusal();
-    EXPECT_EQ(why.find(this->Path + ": is "), 0u) << entry.path() << ": " << why;
-    EXPECT_EQ(why.find('\n'), std::string::npos) << entry.path() << ": " << why;
-    ++count;
-  }
-  EXPECT_GE(count, 40);
-}
-
 /// Bytes changed at random, of good models: what CI can afford of a fuzzer.
 TEST_F(HostileModels, SurviveChangedBytes)
 {
@@ -579,71 +309,4 @@ TEST_F(HostileModels, SurviveChangedBytes)
   }
   std::printf("%d files, %d accepted\n", runs, accepted);
   EXPECT_GT(accepted, 0);
-}
-
-TEST_F(HostileModels, TakeLittleMemoryToRefuse)
-{
-  const Good good =
-    this->train("field", Architecture::Field, pattern<std::uint8_t>({ 16, 16, 16 }, 2), 3);
-  TorchModel::load(good.path);
-  std::vector<std::string> files;
-  { // a network of 34 GB
-    HostileFile file(good.path);
-    for (const char* network : { "/network/", "/options/network/" })
-    {
-      file.set(std::string(network) + "width", "512");
-      file.set(std::string(network) + "blocks", "8");
-      file.set(std::string(network) + "latent_stride", "32");
-    }
-    files.push_back(file.bytes());
-  }
-  { // a prior of 130 GB
-    HostileFile file(good.path);
-    file.remove("prior.learned.");
-    file.add("prior.learned.network.in.bias", { 4096 });
-    files.push_back(file.bytes());
-  }
-  const auto withHeader = [&](const std::string& header)
-  {
-    const std::uint64_t length = header.size();
-    files.push_back(std::string(reinterpret_cast<const char*>(&length), sizeof length) + header);
-  };
-  const auto filled = [](std::string header, const auto& more)
-  {
-    for (int i = 0; header.size() < 15'900'000; ++i)
-    {
-      header += more(i);
-    }
-    return header;
-  };
-  const auto metadata = [](const std::string& model)
-  {
-    return nlohmann::json{
-      { "__metadata__", { { "format", "vae-paraview-5" }, { "model", model } } }
-    }.dump();
-  };
-  const auto numbers = [&] { return filled("[0", [](int) { return ",0"; }) + "]"; };
-  const auto keys = [&]
-  { return filled("{\"a\":0", [](int i) { return ",\"" + std::to_string(i) + "\":0"; }) + "}"; };
-  withHeader(numbers());
-  withHeader(keys());
-  withHeader(filled("{\"a\":[0", [](int) { return ",[[]]"; }) + "]}");
-  withHeader(metadata(numbers()));
-  withHeader(filled("{\"a\":\"", [](int) { return "\\u0000"; }) + "\"}");
-  withHeader(filled("{\"a\":{\"dtype\":\"F32\",\"shape\":[0", [](int) { return ",0"; })
-               .substr(0, 1'900'000) +
-    "],\"data_offsets\":[0,0]}}");
-  withHeader(std::string(20'000'000, ' '));
-  for (std::size_t i = 0; i < files.size(); ++i)
-  {
-    this->write(files[i]);
-    std::ofstream("/proc/self/clear_refs") << 5; // the peak is now
-    const double before = memory("VmRSS");
-    EXPECT_NE(this->refusal(), "") << i;
-    const double peak = memory("VmHWM");
-    EXPECT_GT(peak, 0);
-#ifndef __SANITIZE_ADDRESS__ // which keeps what was freed
-    EXPECT_LT(peak - before, 2. * static_cast<double>(files[i].size()) + 256e6) << i;
-#endif
-  }
 }
