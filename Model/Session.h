@@ -4,41 +4,10 @@
 
 #include "Background.h"
 #include "Lineage.h"
-#include "Trainer.h"
+#include "Status.h"
 
 namespace vae
 {
-
-enum class State
-{
-  Idle = 0,      ///< nothing has been asked for
-  Preparing = 1, ///< looks at the data, opens LibTorch
-  Training = 2,
-  Stopping = 3, ///< finishes its step, keeps the best model, writes the file
-  Stopped = 4,  ///< can be resumed
-  Finished = 5, ///< ended by itself, see ModelInfo::ending
-  Loaded = 6,   ///< the file fitted; nothing was trained
-  Failed = 7
-};
-const char* name(State state); ///< "Training"
-
-std::string minutes(double seconds); ///< "2:05"
-
-/// Where a session stands: plain values, copied out under a lock.
-struct Status
-{
-  State state = State::Idle;
-  std::string message; ///< one sentence
-  std::string warning; ///< what is wrong and what cures it; may be empty
-  StepRecord step;
-  EpochRecord epoch;      ///< the last row of the history
-  double secondsLeft = 0; ///< NaN if nobody knows
-  std::string device;     ///< where, and why there
-  std::string likelihood; ///< which, and why
-  std::int64_t parameters = 0;
-  int latentChannels = 0;
-  bool resumable = false;
-};
 
 /// One training, from the first look at the data to the file: decides whether a file makes it
 /// unnecessary, steps a Trainer, hands out models on the way, writes checkpoints, stops, resumes.
