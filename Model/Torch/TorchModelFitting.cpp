@@ -483,7 +483,7 @@ void TorchModel::measureAll(
   const auto measure = [&](const char* what, double share, void (Measuring::*work)(Closing::Turn&))
   { closing.measure(what, share, [&](Closing::Turn& turn) { (measuring.*work)(turn); }); };
   measure("the latent field", 0.35, &Measuring::field);
-  if (this->Info.network.architecture == Architecture::Field)
+  if (this->Info.network.architecture == Architecture::Field && this->Field)
   {
     // What VAE Generate draws from, where no prior was learned.
     measure("the match of the random field", this->Learned ? 0.5 : 0.7, &Measuring::matchField);
