@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "KeptMemory.h"
 
+#include "Room.h"
+
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
@@ -37,6 +39,11 @@ constexpr std::size_t Page = 4096, HugePage = 2 << 20;
 void* fromSystem(std::size_t bytes)
 {
   void* start = nullptr;
+  constexpr std::size_t small = 256 << 10;
+  if (bytes >= small && !canMap(static_cast<double>(bytes) + RoomForKernels))
+  {
+    throw std::bad_alloc();
+  }
   try
   {
     start = c10::alloc_cpu(bytes);

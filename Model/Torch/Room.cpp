@@ -126,14 +126,16 @@ bool isOutOfMemory(const std::exception& e)
   return false;
 }
 
+bool canMap(double bytes)
+{
+  const auto size = static_cast<std::size_t>(bytes);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory != MAP_FAILED && munmap(memory, size) == 0;
+}
+
 bool hasRoom(double bytes)
 {
-  const auto ask = [size = static_cast<std::size_t>(bytes)]
-  {
-    void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory != MAP_FAILED && munmap(memory, size) == 0;
-  };
-  return ask() || (KeptMemory::giveBackAll() && ask());
+  return canMap(bytes) || (KeptMemory::giveBackAll() && canMap(bytes));
 }
 
 void reserve(double bytes)

@@ -12,15 +12,18 @@ namespace vae
 /// Whether that is what it says: a std::bad_alloc, an OutOfMemory, or LibTorch's words for it.
 bool isOutOfMemory(const std::exception& e);
 
-/// Whether so many bytes can be had, without keeping or touching them. Memory that is kept for
-/// tensors is given back if that helps.
+/// Whether so many bytes can be had now, without keeping or touching them.
+bool canMap(double bytes);
+
+/// The same, but memory that is kept for tensors is given back if that helps.
 bool hasRoom(double bytes);
 
 /// The same, before a network runs.
 /// \throws std::bad_alloc if not
 void reserve(double bytes);
 
-/// What kernels take that are compiled while a network runs, and all else that is small.
+/// What kernels take that are compiled while a network runs, and all else that is small. Tensors
+/// leave it free: oneDNN crashes where it cannot compile.
 constexpr double RoomForKernels = 64e6;
 
 /// Start OpenMP's threads for this thread's loops, and have OpenBLAS map its buffers: a thread that
