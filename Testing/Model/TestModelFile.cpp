@@ -400,7 +400,10 @@ TEST(Plan, TakesAnyOptions)
   large.network.architecture = Architecture::Dense;
   large.network.hiddenUnits = 2147483647;
   large.network.blockSize = 2147483647;
-  EXPECT_EQ(planOf(large).parameters, 9223372036854775807);
+  TrainOptions largest = large;
+  largest.network.hiddenUnits = 65536;
+  largest.network.blockSize = 128;
+  EXPECT_EQ(planOf(large).parameters, planOf(largest).parameters);
 }
 
 TEST(Json, WhatItWritesItReads)

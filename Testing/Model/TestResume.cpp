@@ -270,7 +270,7 @@ TEST(Ending, ALearningRateThatADivergenceHalvedRisesAgain)
   steps(first, 4 * o.stepsPerEpoch);
   const auto stopped = std::const_pointer_cast<TorchModel>(test::throughAFile(first));
   const auto halved = std::make_shared<TrainingState>(*stopped->trainingState());
-  const std::string whole = "\"rate_factor\":1,", key = whole.substr(0, whole.find('1'));
+  const std::string whole = "\"rate_factor\":1.0,", key = whole.substr(0, whole.find('1'));
   const auto at = halved->json.find(whole);
   ASSERT_NE(at, std::string::npos) << halved->json.substr(halved->json.find(key), 20);
   halved->json.replace(at, whole.size(), key + "0.5,");
