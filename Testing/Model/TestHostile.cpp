@@ -52,6 +52,14 @@ struct Data
       const std::size_t size = dispatch(c.type, [](auto t) { return sizeof t; });
       std::vector<std::byte>& array = this->arrays.emplace_back(count * size);
       std::generate(array.begin(), array.end(), [&] { return static_cast<std::byte>(random()); });
+      for (std::size_t i = 0; i < count && !c.phases.empty(); ++i) // other labels are refused
+      {
+        dispatch(c.type, [&](auto t)
+        {
+          t = static_cast<decltype(t)>(c.phases[random() % c.phases.size()]);
+          std::memcpy(array.data() + i * size, &t, size);
+        });
+      }
       channel.data = array.data();
     }
   }
