@@ -408,7 +408,7 @@ TEST(LatentWalk, BadInput)
   EXPECT_EQ(ErrorOf(walk), "Channel is 4; this model has the channels 0 to 3");
   walk->SetChannel(0);
   walk->SetSteps(1);
-  EXPECT_EQ(ErrorOf(walk), "Steps is 1; a walk has at least 2");
+  EXPECT_EQ(ErrorOf(walk), "Steps is 1; it must be in [2, 100000]");
   walk->SetSteps(3);
   walk->SetStart(static_cast<int>(vae::LatentSource::Volume));
   EXPECT_EQ(ErrorOf(walk), "Start Volume is not set, but asked for");
