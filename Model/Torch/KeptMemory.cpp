@@ -39,6 +39,7 @@ constexpr std::size_t Page = 4096, HugePage = 2 << 20;
 void* fromSystem(std::size_t bytes)
 {
   void* start = nullptr;
+  // oneDNN crashes where it cannot map the code of a kernel, and the end of a training needs some.
   constexpr std::size_t small = 256 << 10;
   if (bytes >= small && !canMap(static_cast<double>(bytes) + RoomForKernels))
   {

@@ -22,8 +22,7 @@ bool hasRoom(double bytes);
 /// \throws std::bad_alloc if not
 void reserve(double bytes);
 
-/// What kernels take that are compiled while a network runs, and all else that is small. Tensors
-/// leave it free: oneDNN crashes where it cannot compile.
+/// What kernels take that are compiled while a network runs, and all else that is small.
 constexpr double RoomForKernels = 64e6;
 
 /// Start OpenMP's threads for this thread's loops, and have OpenBLAS map its buffers: a thread that

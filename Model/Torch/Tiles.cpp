@@ -42,9 +42,7 @@ double bytesPerVoxel(const NetworkOptions& n, const Place& place)
     n.architecture == Architecture::Field || n.architecture == Architecture::Vector;
   const double cell = std::pow(convolves ? n.fold() : n.blockSize, n.dimensions);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
-  // In float32 convolutions want some of them in a layout of their own.
-  const double data = place.compute == at::kBFloat16 ? 2 * bytes + 8 : 34;
-  return 6 * bytes * (convolves ? n.width : n.hiddenUnits) / cell + data * n.channels;
+  return 6 * bytes * (convolves ? n.width : n.hiddenUnits) / cell + (2 * bytes + 8) * n.channels;
 }
 
 Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVoxels)

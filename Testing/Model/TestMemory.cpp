@@ -243,42 +243,6 @@ TEST(OutOfMemory, WhatIsSeenWholeDoesNotDependOnTheMemory)
   }
 }
 
-TEST(OutOfMemory, ATileTakesNoMoreThanIsReserved)
-{
-  for (const Precision precision : { Precision::Float32, Precision::BFloat16 })
-  {
-    for (const auto& [dimensions, blocks, stride] :
-      { std::array{ 2, 1, 8 }, { 3, 1, 8 }, { 3, 2, 4 }, { 3, 1, 16 } })
-    {
-      Watched watched;
-      const std::int64_t edge = dimensions == 3 ? 80 : 640;
-      const Dims dims{ edge, edge, dimensions == 3 ? edge : 1 };
-      const Volume volume = test::volume(test::noise(voxels(dims)), dims);
-      const auto model = test::randomModel(volume, dimensions, blocks, stride);
-      const Frame frame(dims, volume.spacing, model->info().network);
-      RunOptions run;
-      run.threads = 1;
-      run.precision = precision;
-      Inference inference(model->info(), model->network(), frame, run);
-      const Index3 cells = frame.cells();
-      const Place place = choosePlace("cpu", precision, 1);
-      const double reserved =
-        bytesPerVoxel(model->info().network, place) * static_cast<double>(voxels(dims));
-      const std::int64_t before = Watched::Used;
-      Watched::Most = before;
-      const Posterior q = inference.encode(volume, { {}, cells });
-      const double encoding = static_cast<double>(Watched::Most - before);
-      const LatentGrid field{ q.mean[0], {} };
-      const std::int64_t then = Watched::Used;
-      Watched::Most = then;
-      inference.decode(field, { {}, cells });
-      const double decoding = static_cast<double>(Watched::Most - then);
-      EXPECT_LT(encoding, reserved);
-      EXPECT_LT(decoding, reserved);
-    }
-  }
-}
-
 TEST(OutOfMemory, AStepThatFailsLeavesWhatTheLastEpochHasLearned)
 {
   Watched watched;
