@@ -41,7 +41,7 @@ def model():
         rock = simple.OpenDataFile(os.environ["VAE_GUI_VOLUME"] or data)
         rock.UpdatePipeline()
         source = simple.VAETrain(Input=rock, Execution="Blocking", PatchSize=32,
-                                 Objective="beta-VAE", Beta=0.05, TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0,
+                                 Objective="beta-VAE", Beta=0.05, TimeBudget=0, Epochs=5, StepsPerEpoch=30, ValidationFraction=0, PriorShare=0,
                                  ModelFile=os.path.join(folder, "model.safetensors"))
     source.UpdatePipeline()
     kept.model = source.GetXMLName()
