@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Seconds that Apply of VAE Train takes, beside the Time Budget that was asked for:
 
-  ./dev run pvpython Testing/Benchmarks/time_budget.py VOLUME [--edge N] [--seconds S ...] [--busy] [Name=Value ...]
+  ./dev run pvpython Testing/Benchmarks/time_budget.py VOLUME [Name=Value ...] [--edge N] [--busy] [--seconds S ...]
 
 --edge: a cube of so many voxels out of the volume's middle. --busy: another process keeps one core busy. Name=Value:
 properties of VAE Train, such as Precision=Float32. Leave the machine alone while it runs. An ordinary processor on any:
