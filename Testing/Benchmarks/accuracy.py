@@ -9,7 +9,8 @@ import sys
 from paraview.simple import *
 
 settings = dict(a.split("=", 1) for a in sys.argv[2:] if "=" in a)
-settings = {k: float(v) if v.replace(".", "", 1).isdigit() else v for k, v in settings.items()}
+settings = {k: int(v) if v.isdigit() else float(v) if v.replace(".", "", 1).isdigit() else v
+            for k, v in settings.items()}
 volume = OpenDataFile(os.path.abspath(sys.argv[1]))
 volume.UpdatePipeline()
 for budget in [float(a) for a in sys.argv[2:] if "=" not in a] or [30, 45, 60]:

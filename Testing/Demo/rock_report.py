@@ -4,7 +4,7 @@
 
     ./dev run pvpython Testing/Demo/rock_report.py VOLUME [--seconds 900] [--output DIR]
         [--realizations 20] [--size 128] [--priors Learned,"Random Field",Normal] [--permeability 6]
-        [--copies 12] [--train Name=Value ...]
+        [--copies 12] [--seed 0] [--train Name=Value ...]
 
 Writes report.html with pictures, and report.json. A model that is already in DIR is used again if data and
 settings are the same. Lengths are in voxels; the pore is the phase with the lower label, or --pore.
@@ -143,6 +143,7 @@ def main():
     parser.add_argument("--pore", type=float)
     parser.add_argument("--permeability", type=int, default=6, help="realizations, and real blocks")
     parser.add_argument("--copies", type=int, default=12, help="patches compared with the training volume")
+    parser.add_argument("--seed", type=int, default=0, help="of VAE Generate")
     parser.add_argument("--train", nargs="*", default=[], metavar="Name=Value")
     parser.add_argument("--model", help="a model file, instead of training")
     args = parser.parse_args()
@@ -177,7 +178,7 @@ def main():
                 continue
             began = time.time()
             new = VAEGenerate(Input=model, Dimensions=[args.size] * 3, Prior=prior, FractionMode=mode,
-                              Realizations=args.realizations)
+                              Realizations=args.realizations, Seed=args.seed)
             groups[label] = []
             for i in range(args.realizations):
                 new.UpdatePipeline(i)
