@@ -322,8 +322,9 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
   if (!Recorded(data->GetFieldData(), grid) || !ids ||
     ids->GetNumberOfTuples() != array->GetNumberOfTuples())
   {
-    throw std::invalid_argument(std::string("The input is no image and has no cell array '") +
-      CellName + "' of VAE Encode, by which its cells would find their places");
+    throw std::invalid_argument(
+      std::string("The input is not an image, and it lacks the cell array '") + CellName +
+      "' with which VAE Encode numbers the cells");
   }
   vae::requireMemory("The latent image of " + vae::toString(grid.Dims()) + " voxels",
     LatentBytes(grid.Dims(), 0, info)); // the grid is what an array says
@@ -333,7 +334,7 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
     const auto id = static_cast<vtkIdType>(ids->GetTuple1(i));
     if (id < 0 || id >= cells())
     {
-      throw std::invalid_argument("The cell " + std::to_string(id) + " is none of the " +
+      throw std::invalid_argument("The cell number " + std::to_string(id) + " is not among the " +
         vae::toString(latent.dims) + " cells of this model's latent image");
     }
     return id;
@@ -408,7 +409,7 @@ Grid GridOf(vtkImageData* volume, const vae::ModelInfo& info, const char* input)
 {
   if (!volume)
   {
-    throw std::invalid_argument(std::string(input) + " is not set, but asked for");
+    throw std::invalid_argument(std::string(input) + " is not set, but it is needed");
   }
   bool cellData = false;
   vtkVAEBridge::ArraysFor(volume, info, cellData);

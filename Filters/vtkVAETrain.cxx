@@ -435,7 +435,7 @@ int vtkVAETrain::RequestInformation(
     {
       vtkErrorMacro(<< "Time Step Range is " << range[0] << " to " << range[1]
                     << "; the input's time steps are 0 to " << last
-                    << ", and the first must not be behind the last");
+                    << ", and the first must not be above the last");
       return 0;
     }
     if (!this->AllTimeSteps)
@@ -507,7 +507,7 @@ int vtkVAETrain::RequestData(
   if (controller && controller->GetNumberOfProcesses() > 1)
   {
     vtkErrorMacro(<< "VAE Train runs on one process; this server has "
-                  << controller->GetNumberOfProcesses() << ". Start it with one.");
+                  << controller->GetNumberOfProcesses() << ". Start the server with one process.");
     return 0;
   }
   const bool refresh = in.Session && this->GetMTime() == in.Refreshed;

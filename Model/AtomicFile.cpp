@@ -210,7 +210,7 @@ AtomicFile::AtomicFile(const std::string& path) : Path(path), Target(behindLinks
       this->File = -1;
     }
   }
-  fail(path, "no temporary file can be made beside it");
+  fail(path, "no temporary file can be created beside it");
 }
 
 AtomicFile::~AtomicFile()

@@ -82,7 +82,7 @@ std::string reasonOf(const std::exception_ptr& thrown)
   }
   catch (...)
   {
-    return "Something failed that has no message.";
+    return "An error without a message occurred.";
   }
 }
 
@@ -174,7 +174,7 @@ void Background::start(const Work& work, const Failure& failed)
   catch (const std::system_error&)
   {
     lock.unlock();
-    failed("The system has no thread left for this work; close other programs.");
+    failed("The system cannot start another thread; close other programs.");
     return;
   }
   {

@@ -36,7 +36,7 @@ public:
     const auto [at, fresh] = this->Open.back()->get_ref<Json::object_t&>().emplace(name, nullptr);
     if (!fresh)
     {
-      throw std::runtime_error("not valid JSON: the key " + inQuotes(name) + " is there twice");
+      throw std::runtime_error("not valid JSON: the key " + inQuotes(name) + " appears twice");
     }
     this->Next = &at->second;
     return true;

@@ -52,7 +52,7 @@ void checkKnown(const Volume& volume, const ModelInfo& info)
     if (known.count == 0)
     {
       throw std::invalid_argument(
-        "Nothing is known: the mask is 0 in each of " + toString(volume.dims) + " voxels");
+        "Nothing is known: Known Mask is 0 in all of " + toString(volume.dims) + " voxels");
     }
     if (known.notFinite > 0)
     {

@@ -76,14 +76,15 @@ void checkPhases(const ChannelInfo& c, const std::string& name, Likelihood likel
   for (const double label : c.phases)
   {
     check(representable(label, c.type),
-      name + ".phases has " + std::to_string(label) + ", which is no " + vae::name(c.type));
+      name + ".phases has " + std::to_string(label) + ", which is not of the type " +
+        vae::name(c.type));
   }
   check(c.fractions.size() == phases,
     name + ".fractions has " + std::to_string(c.fractions.size()) + " entries for " +
       std::to_string(phases) + " phases");
   const double sum = std::accumulate(c.fractions.begin(), c.fractions.end(), 0.);
   check(phases == 0 || std::abs(sum - 1) <= 1e-6,
-    name + ".fractions add up to " + std::to_string(sum) + "; they must to 1");
+    name + ".fractions add up to " + std::to_string(sum) + "; the sum must be 1");
 }
 
 /// Components of an array are channels that follow each other, all of them.
@@ -112,7 +113,7 @@ void checkChannels(const ModelInfo& info)
 
 void checkConsistent(const ModelInfo& info)
 {
-  check(info.likelihood != Likelihood::Automatic, "likelihood is automatic: it was not chosen");
+  check(info.likelihood != Likelihood::Automatic, "likelihood is automatic; a model must name one");
   checkNetwork(info);
   checkGrid(info);
   checkChannels(info);

@@ -127,7 +127,7 @@ ModelFileReader::ModelFileReader(const std::string& path) : Path(path)
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) // of a pipe the opening would wait
   {
-    fail(path, "cannot be read: " + (error ? error.message() : "it is no ordinary file"));
+    fail(path, "cannot be read: " + (error ? error.message() : "it is not a regular file"));
   }
   this->In.open(path, std::ios::binary | std::ios::ate);
   // Of the file that was opened: another may have its name by now.

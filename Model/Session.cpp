@@ -38,7 +38,7 @@ std::string sentence(const std::exception& e)
 /// The model is worth more than its file.
 std::string notWritten(const std::exception& why)
 {
-  return "The model is trained, but not written. " + sentence(why);
+  return "The model is trained, but it was not written. " + sentence(why);
 }
 
 double lossOf(const EpochRecord& row)
@@ -177,7 +177,7 @@ void Session::adopt(const std::shared_ptr<const Model>& model, const std::string
     s.warning = info.warning;
     s.message = which +
       " was trained on the same data with the same settings, so it was not trained again." +
-      (s.resumable ? " That training had not ended; Resume goes on with it." : "");
+      (s.resumable ? " That training had not ended; Resume continues it." : "");
   });
 }
 
@@ -201,7 +201,7 @@ void Session::prepare(bool live)
   this->update([](Status& s)
   {
     s.state = State::Preparing;
-    s.message = "Looking at the data.";
+    s.message = "Reading the data.";
   });
   Backend& door = backend();
 

@@ -47,7 +47,7 @@ std::string messageOf(const StepRecord& record, const EpochRecord& row, const Mo
   }
   char text[120];
   std::snprintf(text, sizeof text,
-    "The autoencoder is done; learning the prior that VAE Generate draws from (loss %.3f).",
+    "The autoencoder is trained; learning the prior for VAE Generate (loss %.3f).",
     std::isnan(row.priorLoss) ? record.loss : row.priorLoss);
   return text;
 }
@@ -66,7 +66,7 @@ std::string howItEnded(const ModelInfo& info, const StepRecord& record, bool sto
 {
   std::string how = "Trained on " + info.device + " in " + minutes(record.seconds) + " (" +
     std::to_string(record.step) + " steps" +
-    (info.priorSteps > 0 ? ", " + std::to_string(info.priorSteps) + " of them the prior's" : "");
+    (info.priorSteps > 0 ? ", " + std::to_string(info.priorSteps) + " of them for the prior" : "");
   const auto ofPrior = std::find_if(info.history.begin(), info.history.end(),
     [](const EpochRecord& row) { return !std::isnan(row.priorLoss); });
   const auto networkEpochs = ofPrior - info.history.begin();

@@ -125,8 +125,8 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
   const Plan plan = planOf(options);
   char text[320];
   std::snprintf(text, sizeof text,
-    "%.2f million parameters; a latent cell sees %d voxels along each axis; about %.0f MiB for the "
-    "model and %.0f MiB for a batch.",
+    "%.2f million parameters; the receptive field is %d voxels along each axis; about %.0f MiB "
+    "for the model and %.0f MiB for a batch.",
     static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
     plan.batchMemory / 1048576);
   std::string words = text;
@@ -153,7 +153,7 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
       static_cast<long long>(time.priorSteps));
     words += text;
   }
-  std::snprintf(text, sizeof text, "%.0f s for what is measured at the end.", time.closing);
+  std::snprintf(text, sizeof text, "%.0f s for the measurements at the end.", time.closing);
   words += text;
   if (time.priorLeftOut)
   {

@@ -61,7 +61,7 @@ pqVAELatentsWidget::pqVAELatentsWidget(
 {
   auto layout = new QVBoxLayout(this);
   layout->setContentsMargins(0, 0, 0, 0);
-  this->Hint = new QLabel(tr("The sliders come when there is a model."), this);
+  this->Hint = new QLabel(tr("The sliders appear when there is a model."), this);
   this->Hint->setWordWrap(true);
   layout->addWidget(this->Hint);
   this->Grid = new QGridLayout;
@@ -73,14 +73,14 @@ pqVAELatentsWidget::pqVAELatentsWidget(
   layout->addLayout(buttons);
   this->Reset = new QPushButton(tr("Reset"), this);
   this->Reset->setObjectName("Reset");
-  this->Reset->setToolTip(tr("All channels back to where they were"));
+  this->Reset->setToolTip(tr("Reset all channels"));
   this->connect(this->Reset, &QPushButton::clicked, this, &pqVAELatentsWidget::reset);
   buttons->addWidget(this->Reset);
   this->Send = new QPushButton(tr("Send to Decode"), this);
   this->Send->setObjectName("SendToDecode");
   this->Send->setToolTip(
-    tr("Make a VAE Decode of the whole volume with these offsets. It keeps them "
-       "while the sliders move on."));
+    tr("Create a VAE Decode of the whole volume with these offsets. It keeps them "
+       "when the sliders move."));
   this->connect(this->Send, &QPushButton::clicked, this, &pqVAELatentsWidget::sendToDecode);
   buttons->addWidget(this->Send);
 

@@ -82,8 +82,8 @@ pqVAETrainingWidget::pqVAETrainingWidget(
   layout->addWidget(this->Progress);
   this->Spark = new pqVAESparkLine(this);
   this->Spark->setObjectName("Spark");
-  this->Spark->setToolTip(tr("Validation loss of the epochs so far (training loss where nothing is "
-                             "held out). The line chart has all of it."));
+  this->Spark->setToolTip(tr("Validation loss of the epochs so far (training loss if nothing is "
+                             "held out). The line chart shows more."));
   layout->addWidget(this->Spark);
   this->Form = new QFormLayout;
   this->Form->setContentsMargins(0, 0, 0, 0);
@@ -112,10 +112,10 @@ pqVAETrainingWidget::pqVAETrainingWidget(
   };
   this->Train = button(tr("Train"), "Train", tr("Train with these settings, from the start"),
     &pqVAETrainingWidget::train);
-  this->Stop = button(tr("Stop"), "Stop", tr("Stop and keep the best model; Resume goes on"),
+  this->Stop = button(tr("Stop"), "Stop", tr("Stop and keep the best model; Resume continues"),
     &pqVAETrainingWidget::stop);
-  this->Resume = button(tr("Resume"), "Resume", tr("Go on with the training that was stopped"),
-    &pqVAETrainingWidget::resume);
+  this->Resume = button(
+    tr("Resume"), "Resume", tr("Continue the stopped training"), &pqVAETrainingWidget::resume);
   this->Save = button(tr("Save Model..."), "Save",
     tr("Save the newest model in a file (*.safetensors)"), &pqVAETrainingWidget::save);
 

@@ -65,7 +65,7 @@ void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
     {
       throw std::invalid_argument("Initial Model has " + std::string(label) + ' ' +
         std::to_string(b) + ", this training " + std::to_string(a) +
-        "; to go on from a model they must be equal");
+        "; to start from a model they must be equal");
     }
   };
   const auto kind = [](const NetworkOptions& o) { return static_cast<int>(o.architecture); };
@@ -183,7 +183,7 @@ void TorchTrainer::goOnFrom(const TorchModel& initial)
   {
     if (!initial.trainingState())
     {
-      throw std::invalid_argument("Initial Model is what this training would make");
+      throw std::invalid_argument("Initial Model is already the result of this training");
     }
     info.history = from.history;
     info.bestEpoch = from.bestEpoch;
@@ -428,14 +428,14 @@ void TorchTrainer::retreat(StepRecord& record)
   const std::string what = std::string(DivergenceSign) + " at step " + std::to_string(this->Step) +
     " (" + number(record.loss) + "); the weights of epoch " +
     std::to_string(this->Info.history.empty() ? 0 : this->Info.history.back().epoch) +
-    " were put back";
+    " were restored";
   this->RateFactor *= 0.5;
   const bool over = this->RateFactor < LeastRateFactor;
   this->Info.warning = what +
-    (over
-        ? " and the training ended. Choose a smaller Learning Rate than " + number(o.learningRate)
-        : ", and it goes on with a Learning Rate of " + number(this->RateFactor * o.learningRate) +
-          " that rises to " + number(o.learningRate) + " again") +
+    (over ? " and the training ended. Choose a smaller Learning Rate than " + number(o.learningRate)
+          : ", and the training continues with a Learning Rate of " +
+          number(this->RateFactor * o.learningRate) + " that rises to " + number(o.learningRate) +
+          " again") +
     ".";
   this->Info.ending = over ? Ending::Diverged : Ending::None;
   record.finished = over;

@@ -39,7 +39,7 @@ int dimensionsOf(const std::vector<Volume>& volumes)
     if (dimensions != 0 && dimensions != used)
     {
       throw std::invalid_argument("The input has 2-D and 3-D images (" + toString(volumes[0].dims) +
-        " and " + toString(v.dims) + " voxels); a training takes one kind");
+        " and " + toString(v.dims) + " voxels); a training needs one kind");
     }
     dimensions = static_cast<int>(used);
   }
@@ -131,7 +131,7 @@ Likelihood fitting(const std::vector<ChannelInfo>& channels, std::string& reason
     std::all_of(first.phases.begin(), first.phases.end(), whole))
   {
     reason = "'" + first.array + "' holds " + std::to_string(first.phases.size()) +
-      " different whole numbers, taken for the labels of phases";
+      " different whole numbers, treated as labels of phases";
     return Likelihood::Categorical;
   }
   const auto grey =
@@ -230,7 +230,7 @@ ModelInfo describeTraining(const DataSet& data, const TrainOptions& asked)
   {
     checkLikelihood(options.likelihood, info.channels);
     info.likelihood = options.likelihood;
-    info.likelihoodReason = "chosen by hand";
+    info.likelihoodReason = "chosen by the user";
   }
   if (options.classBalance > 0 && fits != Likelihood::Bernoulli)
   {

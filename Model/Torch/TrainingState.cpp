@@ -103,7 +103,7 @@ void TorchTrainer::restore(const TrainingState& state)
       if (found == state.tensors.end() || found->second.sizes() != tensors[i].sizes())
       {
         throw std::invalid_argument(
-          "Initial Model cannot be gone on from: its training state lacks tensor \"" + key + "\"");
+          "Cannot resume from Initial Model: its training state lacks tensor \"" + key + "\"");
       }
       at::Tensor(tensors[i]).copy_(found->second);
     }
@@ -115,7 +115,7 @@ void TorchTrainer::restore(const TrainingState& state)
     if (!good)
     {
       throw std::invalid_argument(
-        "Initial Model cannot be gone on from: in its training state " + what);
+        "Cannot resume from Initial Model: in its training state " + what);
     }
   };
   const auto count = [&](const Json& of, const char* key)
@@ -196,7 +196,7 @@ void TorchTrainer::restore(const TrainingState& state)
     return;
   }
   // The prior's rows go on from the network's last one.
-  require(!this->Info.history.empty(), "the network is done, but there is no history");
+  require(!this->Info.history.empty(), "the network is trained, but there is no history");
   this->NetworkEnding = ending;
   this->NetworkSeconds = this->Carried;
   this->Carried += ofPrior;

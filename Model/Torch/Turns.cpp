@@ -157,7 +157,7 @@ void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
   turns.flips = symmetry != Symmetry::None;
   const bool exchanges = symmetry == Symmetry::Cube || symmetry == Symmetry::Automatic;
   turns.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
-  info.symmetryReason = "chosen by hand";
+  info.symmetryReason = "chosen by the user";
   if (symmetry != Symmetry::Automatic)
   {
     return;
@@ -205,8 +205,7 @@ void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
   {
     turns.kind = { 0, 1, 2 };
   }
-  info.symmetryReason =
-    differ.empty() ? "values change as much along one axis as along another" : differ;
+  info.symmetryReason = differ.empty() ? "values change equally along all axes" : differ;
 }
 
 } // namespace vae

@@ -199,7 +199,8 @@ TEST_F(Model, IsSavedWhenTheFileIsNamedAfterTheTraining)
   const std::string work = this->File + ".txt";
   std::ofstream(work) << "all of it";
   p.Train->SetModelFile(work.c_str());
-  EXPECT_EQ(ErrorOf(p.Train).find("The model is trained, but not written. Model File is kept"), 0u);
+  EXPECT_EQ(
+    ErrorOf(p.Train).find("The model is trained, but it was not written. Model File is kept"), 0u);
   EXPECT_EQ(vtkVAEModel::SafeDownCast(p.Train->GetOutput())->GetModel(), trained);
   EXPECT_EQ(std::filesystem::file_size(work), 9u);
   p.Train->SetOverwriteModelFile(true);

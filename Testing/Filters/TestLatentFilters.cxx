@@ -411,7 +411,7 @@ TEST(LatentWalk, BadInput)
   EXPECT_EQ(ErrorOf(walk), "Steps is 1; it must be in [2, 100000]");
   walk->SetSteps(3);
   walk->SetStart(static_cast<int>(vae::LatentSource::Volume));
-  EXPECT_EQ(ErrorOf(walk), "Start Volume is not set, but asked for");
+  EXPECT_EQ(ErrorOf(walk), "Start Volume is not set, but it is needed");
   const int extent[6] = { 0, 15, 0, 15, 0, 31 };
   walk->SetInputData(1, Rock());
   walk->SetInputData(

@@ -111,7 +111,7 @@ TEST(TrainingInput, TimeStepsAreChosenByIndexAndTheSliderTrainsNothing)
   train->SetTimeStepRange(2, 4);
   EXPECT_EQ(ErrorOf(train),
     "Time Step Range is 2 to 4; the input's time steps are 0 to 3, and the first must not be "
-    "behind the last");
+    "above the last");
 }
 
 TEST(TrainingInput, ALiveTrainingOnASeriesReadsItOnce)
@@ -179,5 +179,5 @@ TEST(TrainingInput, AnotherModelIsAStart)
   EXPECT_EQ(InfoOf(second).fingerprint.size(), 16u);
   second->SetWidth(24);
   EXPECT_EQ(ErrorOf(second),
-    "Initial Model has Width 16, this training 24; to go on from a model they must be equal");
+    "Initial Model has Width 16, this training 24; to start from a model they must be equal");
 }

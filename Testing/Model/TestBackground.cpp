@@ -50,7 +50,7 @@ TEST(Background, WhateverTheWorkThrowsIsToldInOneSentence)
   { throw std::runtime_error("The first line.\nframe #0: somewhere"); }),
     "The first line.");
   EXPECT_EQ(
-    failing([](const std::stop_token&) { throw 42; }), "Something failed that has no message.");
+    failing([](const std::stop_token&) { throw 42; }), "An error without a message occurred.");
   EXPECT_EQ(
     failing([](const std::stop_token&) { throw std::bad_alloc(); }), "There is not enough memory.");
   EXPECT_EQ(failing([](const std::stop_token&) {}), "");

@@ -229,7 +229,7 @@ TEST(Conditioning, WhatTheModelCannotGiveIsASentence)
       return std::string(e.what());
     }
   };
-  EXPECT_EQ(refusal(), "Nothing is known: the mask is 0 in each of 16 x 16 x 16 voxels");
+  EXPECT_EQ(refusal(), "Nothing is known: Known Mask is 0 in all of 16 x 16 x 16 voxels");
   values[7] = 9; // where nothing is known
   std::fill(mask.begin() + 1024, mask.begin() + 2048, std::uint8_t(1));
   EXPECT_EQ(refusal(), "accepted");

@@ -164,7 +164,7 @@ TEST(Likelihood, LabelsComeBackWithAProbabilityOfEach)
   const ModelInfo& info = model->info();
   EXPECT_EQ(info.likelihood, Likelihood::Categorical);
   EXPECT_EQ(
-    info.likelihoodReason, "'v' holds 3 different whole numbers, taken for the labels of phases");
+    info.likelihoodReason, "'v' holds 3 different whole numbers, treated as labels of phases");
   EXPECT_EQ(info.channels[0].phases, (std::vector<double>{ 2, 5, 9 }));
   std::vector<std::int16_t> out(shells(n).size());
   std::vector<float> p[3];

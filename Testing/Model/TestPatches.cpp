@@ -295,7 +295,7 @@ TEST(Turns, OnlyAxesAlongWhichValuesChangeAlikeAreExchanged)
   const Turns same = turnsOf(grains({ 3, 3, 3 }), &why);
   EXPECT_EQ(same.kind, (std::array{ 0, 0, 0 }));
   EXPECT_FALSE(same.together);
-  EXPECT_EQ(why, "values change as much along one axis as along another");
+  EXPECT_EQ(why, "values change equally along all axes");
   // Layers along x and y; axes are z, y, x.
   const Turns layers = turnsOf(grains({ 5, 5, 2 }), &why);
   EXPECT_NE(layers.kind[0], layers.kind[1]);

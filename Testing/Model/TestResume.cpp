@@ -132,7 +132,7 @@ TEST(Resume, AnotherVolumeIsAFineTuning)
   catch (const std::invalid_argument& e)
   {
     EXPECT_STREQ(e.what(),
-      "Initial Model has Width 16, this training 32; to go on from a model they must be equal");
+      "Initial Model has Width 16, this training 32; to start from a model they must be equal");
   }
 }
 
@@ -246,7 +246,7 @@ TEST(Ending, DivergenceIsRetriedAndKeepsTheLastGoodWeights)
     {
       record = last->step();
       retried = retried ||
-        last->info().warning.find("goes on with a Learning Rate of 0.5 that rises to 1 again.") !=
+        last->info().warning.find("continues with a Learning Rate of 0.5 that rises to 1 again.") !=
           std::string::npos;
     } while (!record.finished);
   }

@@ -214,7 +214,7 @@ TEST_F(SessionTest, WhatIsNotAModelOfTheSameDataIsNotOverwritten)
   EXPECT_EQ(textOf(file), older);
   fs::remove(file);
   fs::create_directory(file);
-  EXPECT_NE(refusal(v).find("it is no ordinary file"), std::string::npos) << refusal(v);
+  EXPECT_NE(refusal(v).find("it is not a regular file"), std::string::npos) << refusal(v);
 }
 
 TEST_F(SessionTest, AFileThatBecomesAnothersMeanwhileIsKeptAndSoIsTheModel)
@@ -233,8 +233,9 @@ TEST_F(SessionTest, AFileThatBecomesAnothersMeanwhileIsKeptAndSoIsTheModel)
   EXPECT_EQ(s.status().state, State::Finished);
   ASSERT_TRUE(s.model());
   const std::string error = s.takeError();
-  EXPECT_EQ(
-    error.find("The model is trained, but not written. Model File is kept as it is (" + file), 0u)
+  EXPECT_EQ(error.find(
+              "The model is trained, but it was not written. Model File is kept as it is (" + file),
+    0u)
     << error;
   EXPECT_EQ(textOf(file), "mine");
   // Under another name, and here when it may.

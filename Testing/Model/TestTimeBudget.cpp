@@ -119,7 +119,7 @@ TEST(TimePlan, InWords)
   const std::string fast = describe(o, { 400, 400, 400 }, 1e12);
   EXPECT_NE(fast.find(" s for the autoencoder ("), std::string::npos) << fast;
   EXPECT_NE(fast.find(" s for the prior ("), std::string::npos) << fast;
-  EXPECT_NE(fast.find(" s for what is measured at the end."), std::string::npos) << fast;
+  EXPECT_NE(fast.find(" s for the measurements at the end."), std::string::npos) << fast;
   const std::string slow = describe(o, { 400, 400, 400 }, 1e10);
   EXPECT_EQ(slow.find("for the prior ("), std::string::npos) << slow;
   EXPECT_NE(

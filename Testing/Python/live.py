@@ -64,7 +64,7 @@ model = json.loads(header["__metadata__"]["model"])
 assert model["history"][-1]["step"] >= step // 5 * 5, (model["history"][-1], step)
 assert "training" in header["__metadata__"]
 
-# The same settings, blocking: the file is gone on with, here to a nearer end.
+# The same settings, blocking: the training of the file is resumed, here with a nearer end.
 again = VAETrain(Input=rock, Epochs=model["history"][-1]["epoch"] + 2, TimeBudget=0, StepsPerEpoch=5,
                  Width=16, PatchSize=16, Threads=1, PriorShare=0,
                  InitialModel=VAEModelReader(FileName=model_file))

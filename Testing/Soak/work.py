@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """What a user does in a day, over and over: a live training that three filters follow, stopped,
-gone on with, deleted while it trains. soak.py runs it in pvpython against the pvserver at port
+resumed, deleted while it trains. soak.py runs it in pvpython against the pvserver at port
 VAE_SOAK_PORT, and in ParaView's window, where the window's own timers drive it."""
 import os
 import sys
