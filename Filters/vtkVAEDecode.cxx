@@ -101,7 +101,7 @@ int vtkVAEDecode::FillInputPortInformation(int port, vtkInformation* info)
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkDataSet" : "vtkTable");
   if (port == 1)
   {
-    // Optional, so that a missing model is told in our words.
+    // Optional, so that our own message reports a missing model.
     info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
   }
   return 1;

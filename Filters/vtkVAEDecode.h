@@ -4,11 +4,11 @@
  * @class   vtkVAEDecode
  * @brief   a volume from a latent image
  *
- * Port 0: the latent image, of vtkVAEEncode or edited, or cells of one that vtkThreshold or
- * vtkExtractSelection has left over (the others then take the mean of each channel). Port 1: a
- * vtkVAEModel. Output: image data with the training data's arrays, on the grid that the latent
- * image's field data tell, or, where it has other cells than that grid needs, stride voxels for
- * each cell. What vtkVAEEncode has made decodes to exactly what vtkVAEReconstruct gives.
+ * Port 0: the latent image, of vtkVAEEncode or edited, or the cells of one that vtkThreshold or
+ * vtkExtractSelection has kept (missing cells are the mean of each channel). Port 1: a
+ * vtkVAEModel. Output: image data with the training data's arrays, on the grid in the latent
+ * image's field data. If the number of cells does not fit that grid, the output has stride voxels
+ * for each cell. An unchanged latent image decodes to exactly the result of vtkVAEReconstruct.
  */
 #ifndef vtkVAEDecode_h
 #define vtkVAEDecode_h
@@ -33,7 +33,8 @@ public:
   ///@{
   /**
    * Added to all cells before decoding: for each latent channel, in standard deviations of it over
-   * the training volume (the model's aggregated posterior). Channels beyond the last are not moved.
+   * the training volume (the model's aggregated posterior). Channels without a number are not
+   * moved.
    */
   void SetNumberOfLatentOffsets(int n);
   void SetLatentOffset(int channel, double standardDeviations);

@@ -4,9 +4,9 @@
  * @class   vtkVAEEncode
  * @brief   a volume's latent field, as image data that overlays it
  *
- * Port 0: image data. Port 1: a vtkVAEModel. Output: the latent image. A cell of it is the box of
- * stride voxels that it stands for (a point of the volume is the middle of a voxel's box), in
- * place, size and direction; sizes that the stride does not divide are padded by reflection. Cell
+ * Port 0: image data. Port 1: a vtkVAEModel. Output: the latent image. Each cell is the box of
+ * stride voxels that it encodes, in place, size and direction (a point of the volume is the middle
+ * of a voxel's box); sizes that the stride does not divide are padded by reflection. Cell
  * data: latent_mean and latent_log_variance, of q(z|x), with one component a latent channel (z0,
  * z1, ...), and latent_cell, the cell's number. Field data: the volume's grid (Volume Extent,
  * Volume Origin, Volume Spacing, Volume Direction, Volume Cell Data), for vtkVAEDecode.

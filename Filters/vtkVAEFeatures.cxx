@@ -52,7 +52,7 @@ int vtkVAEFeatures::FillInputPortInformation(int port, vtkInformation* info)
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkImageData" : "vtkTable");
   if (port == 1)
   {
-    // Optional, so that a missing model is told in our words.
+    // Optional, so that our own message reports a missing model.
     info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
   }
   return 1;

@@ -37,7 +37,7 @@ public:
 
   ///@{
   /**
-   * Latent cells along each axis of a block, 1 to 100000; the last blocks take what there is.
+   * Latent cells along each axis of a block, 1 to 100000; the last blocks may be smaller.
    * Default as in vae::FeatureOptions.
    */
   vtkSetMacro(BlockSize, int);

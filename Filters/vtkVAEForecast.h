@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
  * @class   vtkVAEForecast
- * @brief   what the pipeline can know of a model, or of a latent image, before there is one
+ * @brief   facts of a model or a latent image that the pipeline needs before it exists
  *
  * The extent of a latent image follows from the model, that of a decoded one from the volume which
- * was encoded. VTK asks for extents before it makes data, and crops to the answer. So what yields a
- * model, or a latent image, tells its facts with the information that runs ahead of the data, under
- * keys that every filter between passes on. Private to this module.
+ * was encoded. VTK asks for extents before it makes data, and crops to the answer. So algorithms
+ * that produce a model or a latent image put its facts into the pipeline information, under keys
+ * that every filter in between passes on. Private to this module.
  */
 #ifndef vtkVAEForecast_h
 #define vtkVAEForecast_h
@@ -27,14 +27,14 @@ public:
   vtkTypeMacro(vtkVAEForecast, vtkDataObject);
 
   ///@{
-  /// Of a model: network, kind and grid of the training data are right, nothing else need be.
+  /// Of a model: only network, kind and grid of the training data are valid.
   static void Tell(vtkInformation* output, const vae::ModelInfo& info);
-  /// The model itself where it has run, else its forecast; null if neither is there.
+  /// The model itself if it exists, else its forecast, else null.
   static const vae::ModelInfo* Model(vtkInformationVector* input);
   ///@}
 
   ///@{
-  /// Of a latent image: the grid of its volume. Null if nothing was told.
+  /// Of a latent image: the grid of its volume, null if not known.
   static void Tell(vtkInformation* output, const vtkVAELatentImage::Grid& volume);
   static const vtkVAELatentImage::Grid* Volume(vtkInformationVector* input);
   ///@}

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
  * @class   vtkVAELatentExplorer
- * @brief   move the latent channels of a field, and look at a block of what it decodes to
+ * @brief   move the latent channels of a field, and decode a block of it
  *
- * Port 0: a vtkVAEModel. Port 1: image data, where Base is a volume. Output 0: a block in the
- * middle of what the moved field decodes to, in its place and equal to the same voxels of the
- * whole. Output 1: the latent image of the base field, not moved, for vtkVAEDecode, which has the
- * same Latent Offsets; it stays the same object while they change, so that nothing below is
- * computed again.
+ * Port 0: a vtkVAEModel. Port 1: image data, if Base is a volume. Output 0: a block in the middle
+ * of the decoded volume, at its place and equal to the same voxels of the whole volume. Output 1:
+ * the latent image of the base field without the offsets, for vtkVAEDecode, which has the same
+ * Latent Offsets. It stays the same object while they change, so that filters downstream do not
+ * execute again.
  */
 #ifndef vtkVAELatentExplorer_h
 #define vtkVAELatentExplorer_h
@@ -36,8 +36,9 @@ public:
 
   ///@{
   /**
-   * What is added to all cells: for each latent channel, in standard deviations of it over the
-   * training volume (the model's aggregated posterior). Channels beyond the last are not moved.
+   * Offsets added to all cells, one for each latent channel, in standard deviations of the channel
+   * over the training volume (the model's aggregated posterior). Channels without one are not
+   * moved.
    */
   void SetNumberOfLatentOffsets(int n);
   void SetLatentOffset(int channel, double standardDeviations);
@@ -58,7 +59,7 @@ public:
 
   ///@{
   /**
-   * Voxels along x, y, z of what the base field decodes to, where no volume gives them. Default
+   * Voxels of the decoded volume along x, y, z, if Base is no volume. Default
    * 128 x 128 x 128.
    */
   vtkSetVector3Macro(Dimensions, int);
@@ -76,7 +77,7 @@ public:
 
   ///@{
   /**
-   * What the panel draws, of each latent channel of the model: mean and standard deviation of the
+   * What the panel draws for each latent channel of the model: mean and standard deviation of the
    * aggregated posterior, mean standard deviation of q(z|x), and 257 quantiles of the posterior
    * means at equally spaced normal scores from -4 to 4, one channel after the other. Empty without
    * a model.

@@ -19,12 +19,11 @@ class vtkInformation;
 namespace vtkVAELatentImage
 {
 
-/// Arrays of the latent image, of its cells: one cell is the box of stride voxels that it stands
-/// for.
+/// Cell arrays of the latent image. One cell is the box of stride voxels that it encodes.
 constexpr const char* MeanName = "latent_mean";
 constexpr const char* LogVarianceName = "latent_log_variance";
 constexpr const char* CellName =
-  "latent_cell"; ///< its number, so that Threshold's cells know theirs
+  "latent_cell"; ///< number of the cell, which locates the cells that Threshold keeps
 
 /// The grid of a volume, of its points or cells.
 struct Grid
@@ -57,16 +56,16 @@ void Write(vtkImageData* image, const vae::Latent& latent, const Grid& grid,
 /// cells, else stride voxels for each cell.
 Grid Decoded(const Grid& latent, const Grid* volume, const vae::ModelInfo& info);
 
-/// What to decode: an image, whose grid gives the volume's, or cells of one that Threshold or
-/// Extract Selection has left over, the others taking the mean of each channel.
+/// The field to decode: an image, whose grid gives the volume's, or the cells of one that Threshold
+/// or Extract Selection has kept; missing cells are the mean of each channel.
 /// \throws std::invalid_argument if it is neither, or has not the model's channels
 std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const vae::Model& model);
 
 /// Bytes of the arrays of a decoded volume.
 double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool probability);
 
-/// Bytes that the latent field of so many voxels takes while it is made: twice, as it is and as it
-/// is handed out.
+/// Bytes that the latent field of so many voxels takes while it is made: it exists twice, in the
+/// model and in the output.
 double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info);
 
 /// New arrays for a decoded volume: named and typed as the training data, and X_probability on
@@ -91,11 +90,11 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor);
 
-/// A latent field to start from. It is made once as long as what it depends on is the same.
+/// A latent field to start from. It is made again only if something it depends on has changed.
 class Start
 {
 public:
-  /// \param grid of the volume that it is for; that of `volume` where the source is Volume
+  /// \param grid of the decoded volume; that of `volume` if the source is Volume
   /// \param margin cells wider on each side, as in vae::Model::sample; 0 for Volume
   const vae::Latent& Get(const std::shared_ptr<const vae::Model>& model, vae::LatentSource source,
     std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,

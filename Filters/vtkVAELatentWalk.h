@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
  * @class   vtkVAELatentWalk
- * @brief   what the decoder makes on a path through latent space
+ * @brief   decode along a path through latent space
  *
- * Port 0: a vtkVAEModel. Ports 1 and 2: image data, where Start or End is a volume. Output: image
- * data at time t, 0 to Steps - 1; s = t / (Steps - 1), and with z_0 the field that Start gives, z_1
- * that of End, m and sigma mean and standard deviation of each latent channel over the training
+ * Port 0: a vtkVAEModel. Ports 1 and 2: image data, if Start or End is a volume. Output: image
+ * data at time t, 0 to Steps - 1; s = t / (Steps - 1), and with z_0 the field of Start, z_1 that
+ * of End, m and sigma mean and standard deviation of each latent channel over the training
  * volume:
  *
  * - Traverse: z = z_0 + (2 s - 1) Range sigma_c in all cells of channel c;
@@ -79,7 +79,7 @@ public:
 
   ///@{
   /**
-   * Voxels along x, y, z where no volume gives them. Default 64 x 64 x 64.
+   * Voxels along x, y, z, if neither Start nor End is a volume. Default 64 x 64 x 64.
    */
   vtkSetVector3Macro(Dimensions, int);
   vtkGetVector3Macro(Dimensions, int);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /**
  * @class   vtkVAEMicrostructureStatistics
- * @brief   the measures by which a reconstructed microstructure is judged
+ * @brief   measures of a microstructure, and their comparison with a reference
  *
  * Input 0: image data; one phase of one of its arrays is measured. Input 1, optional: image data to
  * compare with, measured in the same way. Outputs: tables made for line charts (GetPortName), the

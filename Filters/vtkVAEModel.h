@@ -54,7 +54,7 @@ public:
 
   ///@{
   /**
-   * A training is under way that has no model yet: filters downstream wait, without an error.
+   * A training is running that has no model yet: filters downstream wait, without an error.
    */
   void SetPending(bool pending) { this->Pending = pending; }
   bool GetPending() const { return this->Pending; }

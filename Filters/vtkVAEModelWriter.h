@@ -4,7 +4,7 @@
  * @class   vtkVAEModelWriter
  * @brief   write a model to a file (*.safetensors)
  *
- * The file appears whole or not at all. Python reads it with the safetensors package.
+ * The file is written completely or not at all. Python reads it with the safetensors package.
  */
 #ifndef vtkVAEModelWriter_h
 #define vtkVAEModelWriter_h

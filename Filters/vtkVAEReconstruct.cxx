@@ -94,11 +94,11 @@ void vtkVAEReconstruct::Check() const
 //----------------------------------------------------------------------------
 int vtkVAEReconstruct::FillInputPortInformation(int port, vtkInformation* info)
 {
-  // Of port 0 image data is required; other grids are told so in our words, by ImageOf.
+  // Port 0 requires image data; ImageOf reports other grids in our own words.
   info->Set(vtkAlgorithm::INPUT_REQUIRED_DATA_TYPE(), port == 0 ? "vtkDataSet" : "vtkTable");
   if (port == 1)
   {
-    // Optional, so that a missing model is told in our words.
+    // Optional, so that our own message reports a missing model.
     info->Set(vtkAlgorithm::INPUT_IS_OPTIONAL(), 1);
   }
   return 1;

@@ -6,16 +6,16 @@
  *
  * Input: image data (3-D, or 2-D with one dimension of 1) with point or cell arrays of any
  * numeric type, composite data whose leaves are images, or a series of time steps. Second,
- * optional input: a VAE model to go on from. Output: a vtkVAEModel, one row an epoch.
+ * optional input: a VAE model to start from. Output: a vtkVAEModel, one row for each epoch.
  *
  * The training runs blocking, in RequestData, or live, in a thread of its own: RequestData then
  * returns at once, and GetNeedsUpdate(), which ParaView's client calls at intervals (the LiveSource
  * hint), says when a newer model is there and marks the filter modified.
  *
  * If ModelFile names a model that was trained on the same data with the same settings, it is
- * loaded instead of being trained again. While training runs it is written there at intervals,
- * and at the end: to a temporary file first, so that an older one stays whole until then. What is
- * no model, or one of other data, is only replaced if OverwriteModelFile says so.
+ * loaded instead of being trained again. A running training writes the model there at intervals
+ * and at the end, to a temporary file first, so that the older file is kept until then. A file
+ * that is no model, or a model of other data, is replaced only if OverwriteModelFile is on.
  *
  * Defaults and ranges are those of vae::TrainOptions and vae::SessionOptions.
  */
@@ -44,7 +44,7 @@ public:
   vtkDataArraySelection* GetAdditionalArrays();
 
   /**
-   * A model to go on from; none by default.
+   * A model to start from; none by default.
    */
   void SetInitialModelConnection(vtkAlgorithmOutput* model) { this->SetInputConnection(1, model); }
 
@@ -150,8 +150,8 @@ public:
 
   ///@{
   /**
-   * A parameter of the objective, by the name in its file under Model/Torch/Objectives; those of
-   * other objectives are kept and do not matter.
+   * A parameter of the objective, by the name with which the objective registers it. Parameters of
+   * other objectives are kept and ignored.
    */
   void SetObjectiveParameter(const char* name, double value);
   double GetObjectiveParameter(const char* name);
@@ -159,9 +159,9 @@ public:
 
   ///@{
   /**
-   * Drive a training: start it (again, with the settings of now, at the next update), stop it and
-   * keep the best model, go on after a stop, wait for its end. Stop returns at once; the State is
-   * "Stopping" until the model is there.
+   * Control a training: start it (again, with the current settings, at the next update), stop it
+   * and keep the best model, resume it after a stop, wait for its end. Stop returns at once; the
+   * State is "Stopping" until the model is ready.
    */
   void Train();
   void Stop();
@@ -175,14 +175,14 @@ public:
   void MeasureDevice();
 
   /**
-   * What a client asks at intervals: has a newer model come since the last update? If so the
+   * A client calls this at intervals: is there a newer model than at the last update? If so the
    * filter is Modified().
    */
   bool GetNeedsUpdate();
 
   ///@{
   /**
-   * Where the training stands. Losses are nats a voxel, times seconds.
+   * The state of the training. Losses are in nats a voxel, times in seconds.
    */
   std::string GetStatus();  ///< a sentence
   std::string GetWarning(); ///< a sentence, or empty
@@ -210,8 +210,8 @@ public:
 
   ///@{
   /**
-   * What the settings of now will take: see vae::Plan. Channels and dimensions are those of the
-   * input, where it is there.
+   * Time and memory that the current settings need: see vae::Plan. Channels and dimensions are
+   * those of the input, if there is one.
    */
   int GetParameters();
   int GetReceptiveField();    ///< voxels
