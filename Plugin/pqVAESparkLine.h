@@ -7,7 +7,7 @@
 #include <QWidget>
 
 /**
- * A small line without axes: where a loss goes. The last value is marked.
+ * A small line chart of a loss without axes. The last value is marked.
  */
 class pqVAESparkLine : public QWidget
 {

@@ -10,8 +10,8 @@ class pqPipelineSource;
 
 /**
  * What the window does for trainings. The line chart that opens with one shows the losses over the
- * epochs, and the learning rate on an axis of its own; what a user or a state file then sets is
- * left alone. A training that is deleted stops, although other panels (Find Data, Multi-block
+ * epochs, and the learning rate on its own axis. What a user or a state file sets later is
+ * not changed. A training that is deleted stops, although other panels (Find Data, Multi-block
  * Inspector) may still hold it.
  */
 class pqVAETrainingBehavior : public QObject

@@ -14,9 +14,9 @@ class QPushButton;
 class pqVAESparkLine;
 
 /**
- * Where a training stands, and its buttons: Train, Stop, Resume, Save Model. It shows what the
- * information properties of VAE Train say, twice a second; before training, what the settings in
- * the panel, applied or not, will take.
+ * The state of a training, and its buttons: Train, Stop, Resume, Save Model. It shows the
+ * information properties of VAE Train twice a second. Before a training it shows the time and
+ * memory that the settings in the panel, applied or not, will need.
  */
 class pqVAETrainingWidget : public pqPropertyGroupWidget
 {
