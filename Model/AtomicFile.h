@@ -12,14 +12,13 @@ namespace vae
 {
 
 /// A file that replaces another, whole or not at all: it is written under another name beside it
-/// and takes its place in one step. Whatever ends the program on the way, the old file or the new
-/// one is there, and so it is with several writers of one file (threads, processes, hosts), the
-/// last of whom wins. The new file has the mode and the owner of the old one, and a symbolic link
-/// stays one.
+/// and renamed in one step. Whatever ends the program, either the old file or the new one exists.
+/// The same holds for several writers of one file (threads, processes, hosts); the last one wins.
+/// The new file has the mode and the owner of the old one, and a symbolic link stays one.
 class AtomicFile
 {
 public:
-  /// Also removes what writers of the same file have left that ended on the way.
+  /// Also removes temporary files of writers of the same file that were killed.
   /// \throws std::runtime_error naming the file and the system's reason, like the calls below
   explicit AtomicFile(const std::string& path);
   /// Without commit() nothing is left.
@@ -29,9 +28,9 @@ public:
 
   void write(const void* data, std::size_t size);
 
-  /// \param mayReplace looks at what is there now and throws where that must stay; no other
-  ///        AtomicFile can come between its look and the replacement
-  /// \param patience for another writer that is just doing the same
+  /// \param mayReplace checks the present file and throws if it must be kept; no other AtomicFile
+  ///        can write between the check and the replacement
+  /// \param patience how long to wait for another writer of the same file
   void commit(const std::function<void()>& mayReplace = {},
     std::chrono::milliseconds patience = std::chrono::seconds(10));
 

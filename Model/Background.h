@@ -10,9 +10,9 @@
 namespace vae
 {
 
-/// A thread for work inside LibTorch. It is stopped and joined before the process leaves LibTorch's
-/// destructors behind, also where its owner is never destroyed (a script that just ends). All calls
-/// may come from any thread; only start() may not come from the work itself.
+/// A thread for work inside LibTorch. It is stopped and joined before LibTorch's destructors run at
+/// exit, even if its owner is never destroyed (a script that just ends). All calls may come from
+/// any thread, except that the work itself must not call start().
 class Background
 {
 public:
@@ -24,9 +24,8 @@ public:
   Background(const Background&) = delete;
   void operator=(const Background&) = delete;
 
-  /// Run `work` in the thread, after what it was doing has been stopped. Whatever it throws comes
-  /// to `failed` in words, in the same thread; so does, at once, that the system has no thread
-  /// left.
+  /// Stop the present work and run `work` in the thread. If it throws, `failed` is called in the
+  /// same thread with the message; if the system cannot start a thread, it is called at once.
   void start(const Work& work, const Failure& failed);
   void stop(); ///< ask for it
   void wait(); ///< until there is nothing more to do; in the work itself it returns at once

@@ -10,9 +10,9 @@
 #include <type_traits>
 #include <vector>
 
-// Whether values that users, scripts and state files set can be used, and the only copy of their
-// ranges. What cannot throws std::invalid_argument: one sentence that names the value by its label,
-// and what is allowed. Ranges of Property domains in the XML bind no script.
+// Checks of values that users, scripts and state files set, and the only copy of their ranges. A
+// wrong value throws std::invalid_argument: one sentence with its label, the value and what is
+// allowed. Ranges of property domains in the XML do not bind scripts.
 namespace vae
 {
 

@@ -7,7 +7,7 @@
 namespace vae
 {
 
-/// What is trained on, looked at once.
+/// The training data, read and summarised once.
 struct DataSet
 {
   DataSet(std::vector<Volume> volumes); // NOLINT(google-explicit-constructor)
@@ -17,12 +17,12 @@ struct DataSet
   std::string hash;
 };
 
-/// A training that is to be. Whether it is fresh, goes on or fine-tunes is decided here, for all.
+/// A training before it starts. Here alone is decided whether it is fresh, resumed or fine-tuned.
 struct TrainingStart
 {
   /// \param options as Backend::complete gives them
-  /// \param initial a model to go on from, or null
-  /// \param again train although the initial model is the result already
+  /// \param initial a model to start from, or null
+  /// \param again train even if the initial model is already the result
   TrainingStart(std::shared_ptr<const DataSet> data, const TrainOptions& options,
     std::shared_ptr<const Model> initial = nullptr, bool again = false);
 

@@ -8,7 +8,7 @@
 namespace vae
 {
 
-/// There is not enough memory: one sentence that says for what, and what needs less.
+/// There is not enough memory: one sentence that says for what, and how to need less.
 struct OutOfMemory : std::runtime_error
 {
   using std::runtime_error::runtime_error;

@@ -4,14 +4,14 @@
 
 #include "Options.h"
 
-// What a training will take, before anything is trained: closed forms, no LibTorch.
+// Memory and work of a training before it starts: closed forms, no LibTorch.
 namespace vae
 {
 
 struct Plan
 {
   std::int64_t parameters = 0;
-  int receptiveField = 0;        ///< voxels along an axis that one latent cell sees
+  int receptiveField = 0;        ///< voxels along an axis that influence one latent cell
   double operationsPerVoxel = 0; ///< floating-point operations of a step, a voxel of a patch
   /// Bytes: weights, gradients and what is cast to them, the optimiser's two moments; weights and
   /// moments as after the last good epoch; the best weights.

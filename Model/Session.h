@@ -23,7 +23,7 @@ public:
   ~Session();
 
   /// Train in the caller's thread, on all cores, to the end. `report` comes after every step and
-  /// says whether to go on. \throws what Backend::train throws; nothing else
+  /// says whether to continue. \throws what Backend::train throws; nothing else
   void run(const std::function<bool(const Status&)>& report);
 
   /// CPU threads of a training beside a window: one core is left to it, where there are more.

@@ -9,7 +9,7 @@ namespace vae
 
 enum class State
 {
-  Idle = 0,      ///< nothing has been asked for
+  Idle = 0,      ///< no training was requested
   Preparing = 1, ///< looks at the data, opens LibTorch
   Training = 2,
   Stopping = 3, ///< finishes its step, keeps the best model, writes the file
@@ -22,12 +22,12 @@ const char* name(State state); ///< "Training"
 
 std::string minutes(double seconds); ///< "2:05"
 
-/// Where a session stands: plain values, copied out under a lock.
+/// The state of a session: plain values, copied under a lock.
 struct Status
 {
   State state = State::Idle;
   std::string message; ///< one sentence
-  std::string warning; ///< what is wrong and what cures it; may be empty
+  std::string warning; ///< what is wrong and how to cure it; may be empty
   StepRecord step;
   EpochRecord epoch;      ///< the last row of the history
   double secondsLeft = 0; ///< NaN if nobody knows
@@ -38,7 +38,7 @@ struct Status
   bool resumable = false;
 };
 
-/// What is known of a training that goes on, or is over: where its history ends.
+/// The state of a resumed or ended training, from the end of its history.
 void showHistory(Status& status, const ModelInfo& info);
 
 /// Of a training under way, the status's message.

@@ -9,7 +9,8 @@
 namespace vae
 {
 
-/// Seconds that a training has taken. They pass from Apply to its end, and not while it is stopped.
+/// Seconds that a training has taken, from Apply to its end, without the time in which it was
+/// stopped.
 class Stopwatch
 {
 public:
@@ -17,7 +18,7 @@ public:
 
   explicit Stopwatch(Now now = steady) : Time(std::move(now)) {}
 
-  void start() ///< if it stands
+  void start() ///< if it does not run
   {
     this->Before = this->seconds();
     this->Since = this->Time();

@@ -32,7 +32,7 @@ struct Costs
 Costs costsOf(
   const TrainOptions& options, std::int64_t voxels, double speed, std::int64_t priorSteps = 0);
 
-/// Seconds of a time budget that are kept for what is measured at the end.
+/// Seconds of a time budget that are reserved for the measurements at the end.
 double closingTime(const TrainOptions& options, const Costs& costs);
 
 /// Steps that a learned prior makes in so many seconds.

@@ -31,13 +31,13 @@ struct ModelRequest
   /// measures, as far as the time budget allows; Nothing: none. What is not all measured is a
   /// checkpoint, unless it was stopped.
   std::int64_t statisticsVoxels = 0;
-  bool trainingState = false; ///< with what a training needs to go on exactly
+  bool trainingState = false; ///< with the state from which a training resumes exactly
   bool stopped = false;       ///< by the user, should it not have ended by itself
 
   static constexpr std::int64_t Nothing = -1;
 };
 
-/// One training: a plain object that its driver steps. Same options, data, thread count and
+/// One training: a plain object whose caller makes the steps. Same options, data, thread count and
 /// machine give the same weights when the limit is `epochs` (a time budget depends on speed: it is
 /// the time of all, from Apply to the file); a thread count that is left open (0) may differ from
 /// one training to the next.
