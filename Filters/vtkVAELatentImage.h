@@ -64,8 +64,8 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
 /// Bytes of the arrays of a decoded volume.
 double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool probability);
 
-/// Bytes that the latent field of so many voxels takes while it is made: it exists twice, in the
-/// model and in the output.
+/// Bytes that the latent field of so many voxels takes while it is made: twice, as it is and as it
+/// is handed out.
 double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info);
 
 /// New arrays for a decoded volume: named and typed as the training data, and X_probability on
@@ -90,11 +90,11 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor);
 
-/// A latent field to start from. It is made again only if something it depends on has changed.
+/// A latent field to start from. It is made once as long as what it depends on is the same.
 class Start
 {
 public:
-  /// \param grid of the decoded volume; that of `volume` if the source is Volume
+  /// \param grid of the volume that it is for; that of `volume` where the source is Volume
   /// \param margin cells wider on each side, as in vae::Model::sample; 0 for Volume
   const vae::Latent& Get(const std::shared_ptr<const vae::Model>& model, vae::LatentSource source,
     std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,

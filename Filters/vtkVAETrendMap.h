@@ -7,8 +7,8 @@
 
 #include <span>
 
-/// A map of wanted local values, interpolated to the grid of a volume: linear between the map's
-/// values, constant beyond its border. Private to this module.
+/// A map of what is wanted where, seen from the grid of a volume: linear between the map's values,
+/// beyond its border the border's. Private to this module.
 class vtkVAETrendMap
 {
 public:
