@@ -9,14 +9,14 @@
 namespace vae
 {
 
-/// How unlike the training volume a place is: of each voxel, and of each latent cell.
+/// Anomaly scores: how much each voxel and each latent cell differs from the training volume.
 struct AnomalyScores
 {
   at::Tensor voxels, cells; ///< any shape
 };
 
-/// Scores have no unit that a user could judge, so they are compared with those of the training
-/// volume: the percentile there.
+/// Anomaly scores have no unit, so they are reported as percentiles of the training volume's
+/// scores.
 class AnomalyScale
 {
 public:

@@ -9,20 +9,19 @@
 namespace vae
 {
 
-/// What is known of a volume, seen from its latent field.
+/// Known voxels of a volume, and the latent cells that they constrain.
 class Conditioning
 {
 public:
-  /// \param known its mask, which it has, is not 0 where its values are known
+  /// \param known has a mask that is not 0 where its values are known
   Conditioning(const ModelInfo& info, const Frame& frame, const Volume& known);
 
   /// Fraction of the voxels of each latent cell that are known, [z, y, x].
   const at::Tensor& fractions() const { return this->Fractions; }
 
-  /// Move latent vectors of cells that are known in part, and on both sides of where the known
-  /// ends, so that the decoder gives what is known there, and the rest goes on from it: gradient
-  /// descent on -log p(x|z) of the known voxels, with a penalty on the distance from where each
-  /// began, in posterior standard deviations.
+  /// Optimise the latent vectors within one cell of the mask's boundary so that the decoder
+  /// reproduces the known voxels: gradient descent on -log p(x|z) of the known voxels, with a
+  /// penalty on the distance from the initial vectors, in posterior standard deviations.
   /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
   /// \param width of the posterior of each channel, [channels]
   /// \param threshold see Latent::threshold

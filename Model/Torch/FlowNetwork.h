@@ -10,7 +10,7 @@ namespace vae
 /// Axes of a tensor, slowest first, along which a field's end meets its beginning.
 using Wrapped = std::vector<bool>;
 
-/// A residual block that knows the time: its second normalisation is scaled and shifted by it
+/// A residual block conditioned on the time, which scales and shifts its second normalisation
 /// (Perez et al. 2018, feature-wise linear modulation).
 class FlowBlockImpl : public torch::nn::Module
 {
@@ -25,10 +25,10 @@ public:
 TORCH_MODULE(FlowBlock);
 
 /// The velocity of a flow from noise (t = 0) to latent fields (t = 1): a small U-Net of two levels
-/// over latent cells. It sees what the field has to go with: the local mean of the data, and the
-/// latent vectors of the cells where they are known (as in Saharia et al. 2022, Palette: a network
-/// that was trained to fill needs no guidance to do it). Its only norms are over the channels of a
-/// cell, so that a field of any size looks to it like the crops that it was trained on.
+/// over latent cells. It is conditioned on the local mean of the data and on the known latent
+/// vectors (as Palette, Saharia et al. 2022: a network that was trained to fill needs no guidance).
+/// It normalises over the channels of a cell only, so a field of any size is like the crops of the
+/// training.
 class FlowNetwork : public torch::nn::Module
 {
 public:
@@ -44,7 +44,7 @@ public:
   at::Tensor forward(
     const at::Tensor& x, const at::Tensor& given, const at::Tensor& time, const Wrapped& wrapped);
 
-  /// What a field has to go with, side by side.
+  /// The conditions of a field as channels.
   /// \param trend [batch, 1, cells...]: local mean, normalised
   /// \param latents [batch, latent channels, cells...]
   /// \param known [batch, 1, cells...]: 1 where the latents are known, 0 where not

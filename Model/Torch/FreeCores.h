@@ -5,8 +5,9 @@
 namespace vae
 {
 
-/// Lets so many threads compute for a hundredth of a second and counts those that nothing kept from
-/// it; at least 1. They are LibTorch's own, which would else wait, spinning, on the same cores.
+/// Number of free cores: so many threads compute for a hundredth of a second, and those that were
+/// not interrupted count; at least 1. They are LibTorch's own threads, which would otherwise spin
+/// on the same cores.
 int freeCores(int threads);
 
 /// What freeCores() has found within the last second, or finds now.

@@ -10,12 +10,12 @@ namespace vae
 /// Which part of each latent cell lies in a volume's mask, [1, z, y, x]; undefined without a mask.
 at::Tensor insideMask(const Volume& volume, const Frame& frame);
 
-/// Cells that lie in a volume's mask: the largest cube of them, grown where there is room. Without
-/// a mask all cells, in an empty one none.
+/// A box of cells inside a volume's mask: the largest cube, grown where there is room. Without a
+/// mask it is all cells, with an empty mask none.
 Box maskedBox(const Volume& volume, const Frame& frame);
 
-/// The part of a volume that statistics of neighbouring voxels can be of: all of it, or maskedBox()
-/// of it. What is outside of a mask (air around a core) is not what was learned.
+/// The part of a volume for statistics of neighbouring voxels: all of it, or its maskedBox().
+/// Voxels outside a mask (air around a core) are no data.
 class MaskedPart
 {
 public:

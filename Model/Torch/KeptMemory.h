@@ -8,10 +8,9 @@
 namespace vae
 {
 
-/// Memory of tensors on the CPU that are made and freed over and over, as those of a training's
-/// steps, or layer after layer: what is freed serves the next tensor of the same size. It would
-/// else go back to the system, which clears each page before it hands it out again, and that took a
-/// sixth of a training's step.
+/// Keeps the memory of CPU tensors that are created and freed again and again, in the steps of a
+/// training or in layer after layer: freed memory serves the next tensor of the same size. Without
+/// it the memory returns to the system, which clears every page before it hands it out again.
 class KeptMemory
 {
 public:
@@ -22,7 +21,7 @@ public:
 
   /// Bytes that are free.
   std::size_t kept() const;
-  /// Bytes that were used at once, at most, since memory was last given back.
+  /// Most bytes in use at once since memory was last given back.
   std::size_t most() const;
 
   static bool inUse(); ///< whether this thread's tensors are of any kept memory
@@ -34,8 +33,8 @@ public:
 
   struct Pool; ///< what blocks know of it
 
-  /// Tensors that this thread makes in the length of a scope are of this memory. They may be freed
-  /// anywhere, at any time.
+  /// Tensors that this thread creates during the scope use this memory. Any thread may free them at
+  /// any time.
   class Use
   {
   public:

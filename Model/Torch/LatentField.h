@@ -27,35 +27,36 @@ public:
   static LatentField fit(
     const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
 
-  /// What a field decodes to, seen from afar.
+  /// Local means of the volume that a field decodes to.
   struct Observed
   {
     at::Tensor means;     ///< of each cell, [1, z, y, x]
-    double threshold = 0; ///< of the log odds of the first phase, where its fraction is the data's
+    double threshold = 0; ///< of the log odds of the first phase that gives the data's fraction
   };
-  /// Change the covariance, by a factor for each wave number, until what samples decode to has the
-  /// covariance of what is wanted (iterative translation approximation, Shields et al. 2011), and
-  /// the amplitude of its normal scores, until it has the variance: a decoder is no linear filter,
-  /// and makes fragments of a field that has only the right covariance. Samples are few, so steps
-  /// become smaller and smaller and their noise averages out (Robbins and Monro 1951).
-  /// \param wanted the means of the data in each cell, [1, z, y, x]
-  /// \param observe for samples of [channels, size...]; called twice a round, and once more
+  /// Fit the field until the local means of decoded samples have the data's statistics: a factor
+  /// for each wave number is fitted to their covariance (iterative translation approximation,
+  /// Shields et al. 2011), and the amplitude of the normal scores to their variance. A decoder is
+  /// not a linear filter, so a field with the latents' own covariance decodes to fragments. The
+  /// samples are few, so steps become smaller and their noise averages out (Robbins and Monro
+  /// 1951).
+  /// \param wanted local means of the data, [1, z, y, x]
+  /// \param observe decodes a sample [channels, size...]; called twice a round, and once more
   void match(const at::Tensor& wanted, const std::function<Observed(const at::Tensor&)>& observe,
     const std::array<std::int64_t, 3>& size, at::Generator generator, int rounds = MatchRounds);
   static constexpr int MatchRounds = 24;
 
-  /// The field goes into something that passes on waves in part, and adds others: change the
-  /// covariance, where waves are passed on, so that what comes out has the one it has now.
-  /// \param pairs [2, z, y, x] each: what went in, with that covariance, and what came out
+  /// The field is the input of a system with a gain for each wave and with noise of its own: change
+  /// the covariance so that the output has the present one, where waves pass.
+  /// \param pairs [2, z, y, x] each: an input with the present covariance, and its output
   void compensate(const std::vector<at::Tensor>& pairs);
 
-  /// Where samples decode to the data's fraction of the first phase, as match() found it.
+  /// Threshold of the log odds for the data's fraction of the first phase, from match().
   double threshold() const { return this->Threshold; }
 
   std::vector<LatentStatistics> statistics() const; ///< of each channel
 
-  /// A field of [channels, size...]. `temperature` scales deviations from the median. Along a
-  /// periodic axis its end meets its beginning.
+  /// A field [channels, size...]. `temperature` scales deviations from the median. Along a periodic
+  /// axis its end fits its beginning.
   at::Tensor sample(const std::array<std::int64_t, 3>& size, at::Generator generator,
     double temperature, const std::array<bool, 3>& periodic = {}) const;
 
@@ -72,8 +73,8 @@ public:
   at::Tensor sample(const std::array<std::int64_t, 3>& size, const Group& group, double temperature,
     const std::array<bool, 3>& periodic = {}) const;
 
-  /// The same where nothing is known, and the values [channels, size...] of `known` where `where`,
-  /// [size...], is true: a free sample is corrected by the simple kriging of its misfit there
+  /// A sample with the values of `known`, [channels, size...], where `where`, [size...], is true: a
+  /// free sample is corrected by simple kriging of its misfit there
   /// (conditional simulation: Chiles and Delfiner, section 7.3.1), on normal scores.
   at::Tensor sampleGiven(const at::Tensor& known, const at::Tensor& where, at::Generator generator,
     double temperature) const;

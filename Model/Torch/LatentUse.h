@@ -8,9 +8,9 @@
 namespace vae
 {
 
-/// How much the latents say, from the posteriors of one batch: fills activeLatents, klOfLatents,
-/// mutualInformation and mmd of a row. Without distributions (an autoencoder) only the first and
-/// the last have a meaning; the others are not a number.
+/// How much information the latents hold, from the posteriors of one batch: fills activeLatents,
+/// klOfLatents, mutualInformation and mmd of a row. Without distributions (an autoencoder) only the
+/// first and the last have a meaning; the others are not a number.
 void measureLatents(const Posterior& q, bool stochastic, EpochRecord& row);
 
 } // namespace vae

@@ -18,44 +18,44 @@ struct FieldRequest
   double temperature = 1;             ///< factor on the noise
   std::array<bool, 3> periodic{};
   at::Tensor trend; ///< [1, size...] in normalised data, or undefined
-  /// Of the local mean, where no trend is given: one of these samples, whose box is of the field,
-  /// or just one of its own.
+  /// Without a trend: the group from which the local mean is drawn, with a box of this field.
+  /// Empty: the local mean is drawn by itself.
   std::optional<LatentField::Group> local;
   ///@{
-  /// The data's mean in each cell as localMean() has it, [1, size...], is given where `localWhere`,
-  /// [size...], is true, and the rest of it drawn around that; or undefined.
+  /// Known local means, as localMean() computes them, [1, size...], where `localWhere`, [size...],
+  /// is true; the others are drawn to fit them. Undefined: none is known.
   at::Tensor localKnown;
   at::Tensor localWhere;
   ///@}
-  at::Tensor known; ///< [channels, size...]: a field that is given where `where`, or undefined
+  at::Tensor known; ///< [channels, size...]: latent vectors known at `where`, or undefined
   at::Tensor where; ///< [size...], bool
 };
 
 /// A second generative model, of latent fields instead of voxels (two stages: Dai and Wipf 2019):
 /// a velocity v(x, t) that carries noise at t = 0 to latent fields at t = 1 (flow matching, Lipman
-/// et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). It tells where a field that is part noise
-/// goes to and comes from; each step towards it draws some of the noise anew (ancestral sampling:
-/// Song et al. 2021, DDIM, Eq. 16 with eta = 1).
-/// Because crops that fit a small network know nothing of waves that are longer, the local mean of
-/// the data is drawn first, as a random field, and v depends on it, smoothed; a user can give it
-/// instead.
+/// et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). From v both ends of the path follow; each
+/// step draws part of the noise again (ancestral sampling: Song et al. 2021, DDIM, Eq. 16 with
+/// eta = 1).
+/// The network is trained on crops, which do not contain longer waves. So the local mean of the
+/// data is drawn first, as a random field, or given by the user, and v is conditioned on it,
+/// smoothed.
 class LearnedPrior
 {
 public:
   LearnedPrior(int dimensions, int latentChannels, int width);
 
-  /// [channels, size...], float32 on the CPU. Where the field is known it stays so, and the rest is
-  /// drawn to fit it.
-  /// \param local if not null: the data's mean in each cell that it was drawn for, [1, size...]
+  /// A field [channels, size...], float32 on the CPU. Known latent vectors are kept, the others are
+  /// drawn to fit them.
+  /// \param local if not null: receives the local mean that was used, [1, size...]
   at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
     const Monitor& monitor, at::Tensor* local = nullptr) const;
 
   /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
-  /// values, or of where a phase is not that of the lowest label.
+  /// values, or the fraction of all phases but that of the lowest label.
   static at::Tensor localMean(const Volume& volume, const ModelInfo& info);
 
-  /// Data a local mean is made of, averaged over each cell, [1, z, y, x]: smoothed over about six
-  /// cells. Where the field ends the average is over what there is.
+  /// Smooth per-cell values, [1, z, y, x], over about six cells. At the border the average is over
+  /// the cells that exist.
   static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
 
   std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
@@ -67,10 +67,10 @@ public:
 
   std::shared_ptr<FlowNetwork> Net;
   at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
-  /// The mean of the data in each cell, one channel, as it is, and as the network is to be told it,
-  /// so that what it makes of that is as it is: drawn with the same noise. Smoothed after it is
-  /// drawn, since of a field that is drawn smooth the network would sharpen what little the drawing
-  /// got wrong.
+  /// Random fields of the local mean (one channel): the data's own, and the one that the network is
+  /// conditioned on, which is compensated for the flow's gain at long wavelengths. Both are drawn
+  /// from the same noise. They are smoothed after drawing, because the network undoes part of the
+  /// smoothing and would sharpen errors of a field that was drawn smooth.
   LatentField Local, Told;
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
 

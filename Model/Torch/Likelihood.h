@@ -18,14 +18,14 @@ class Observation
 public:
   virtual ~Observation() = default;
 
-  /// What the encoder reads for data x.
+  /// The encoder's input for data x.
   virtual at::Tensor input(const at::Tensor& x) const { return x; }
 
   /// -log p(x|z), nats, summed over the voxels of each patch: [batch]. `training` lets an analytic
   /// scale follow the errors of this batch.
   virtual at::Tensor loss(const at::Tensor& decoded, const at::Tensor& x, bool training) = 0;
 
-  /// -log p(x|z) of each value, nats, above the least that it could be for any x.
+  /// -log p(x|z) of each value, nats, above its minimum over all x.
   virtual at::Tensor excess(const at::Tensor& decoded, const at::Tensor& x) const = 0;
 
   /// E[x|z], as x is folded: grey values, or (phases) the index of the likeliest one.

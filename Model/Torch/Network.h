@@ -52,8 +52,8 @@ public:
   virtual int encodeHalo() const = 0;
   virtual int decodeHalo() const = 0;
   ///@}
-  /// Those beyond which a latent vector hardly has one on a voxel: within decodeHalo(), two, and 16
-  /// voxels.
+  /// Cells beyond which a latent vector has no noticeable influence on a voxel: two cells or 16
+  /// voxels, at most decodeHalo().
   int context() const;
 
   /// Each latent vector replaced by the nearest of the codebook, where there is one (van den Oord,

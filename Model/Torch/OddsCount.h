@@ -7,7 +7,7 @@
 namespace vae
 {
 
-/// Log odds of a phase in many voxels, counted, so that they need not be kept.
+/// Histogram of the log odds of a phase in many voxels, which then need not be kept.
 class OddsCount
 {
 public:

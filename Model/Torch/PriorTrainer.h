@@ -19,15 +19,15 @@ namespace vae
 /// in another order: linear between cells, and beyond the border as it is there.
 at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame);
 
-/// Where crops of latent fields are taken for known: in some nowhere, so that whole fields can be
-/// drawn, in the others all but a random box (a hole, a half), or only a random box (a borehole, a
+/// Random masks of known cells for training crops: in most crops none, so that whole fields can be
+/// drawn; in the others all but a random box (a hole, a half), or only a random box (a borehole, a
 /// slice, a partial scan).
 /// \param size [batch, z, y, x]
 /// \return [batch, 1, z, y, x], 1 where known
 at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random);
 
-/// Trains a LearnedPrior on what a trained network encodes the training volumes to. It draws big
-/// patches once, in the symmetries of the grid, and crops of their latent fields at each step.
+/// Trains a LearnedPrior on the latent fields of the training volumes. It encodes large patches
+/// once, in the symmetries of the grid, and draws crops of their latent fields at each step.
 class PriorTrainer
 {
 public:

@@ -4,15 +4,16 @@
 
 #include <exception>
 
-// The CPU's memory, asked for before it is needed: libraries below LibTorch end the process, wait
-// without end or go on with what is not there where an allocation or a thread of their own fails.
+// Checks for CPU memory before it is needed. Libraries below LibTorch end the process, hang, or use
+// memory that is not there if one of their allocations or threads fails.
 namespace vae
 {
 
-/// Whether that is what it says: a std::bad_alloc, an OutOfMemory, or LibTorch's words for it.
+/// Whether an exception reports a lack of memory: std::bad_alloc, OutOfMemory, or LibTorch's
+/// message.
 bool isOutOfMemory(const std::exception& e);
 
-/// Whether so many bytes can be had now, without keeping or touching them.
+/// Whether so many bytes can be allocated now; they are not kept or touched.
 bool canMap(double bytes);
 
 /// The same, but memory that is kept for tensors is given back if that helps.

@@ -6,12 +6,12 @@
 #include "Blocks.h"
 #include "Likelihood.h"
 
-// A decoder gives p(x|z), voxel by voxel. The likeliest value everywhere is too smooth, a draw for
-// each voxel by itself is salt and pepper: what the latent vector does not tell is still alike in
-// neighbouring voxels. A texture draws x from p(x|z) with normal noise of unit variance that is
-// white noise smoothed by a Gaussian, with a little that is not (a Gaussian copula: each voxel's
-// own distribution stays what the decoder says, Observation::drawn). Its width is the one that
-// gives the training data's roughness back; of phases, both together give their Euler number too.
+// A decoder gives p(x|z) for each voxel. The likeliest value everywhere is too smooth; independent
+// draws look like salt and pepper, because details that the latent vector lacks are still
+// correlated between neighbours. A texture draws x from p(x|z) with normal noise of unit variance:
+// white noise smoothed by a Gaussian, with a white part (a Gaussian copula, which keeps each
+// voxel's own distribution, Observation::drawn). The width is fitted to the training data's
+// roughness; for phases both are fitted to roughness and Euler number.
 namespace vae
 {
 
@@ -26,16 +26,16 @@ struct NoiseShape
 at::Tensor textureNoise(const Box& cells, const Frame& frame, const NoiseShape& shape,
   std::int64_t channels, const Texture& texture, const at::Device& device = at::kCPU);
 
-/// The width with which values drawn from `decoded` differ from one voxel to the next as `x` does:
-/// phases in as many pairs, grey values by the same mean square. Both are folded, of a box of
-/// `frame`'s cells. 0 where even the likeliest values are rougher than x.
+/// The width with which values drawn from `decoded` are as rough as `x`: as many neighbours of
+/// different phases, or the same mean square difference of grey values. Both are folded, of a box
+/// of `frame`'s cells. 0 where even the likeliest values are rougher than x.
 double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
   const Observation& seen, bool phases);
 
-/// Numbers of the surface of phases.
+/// Measures of the surface of phases.
 struct SurfaceMeasure
 {
-  double faces = 0; ///< pairs of neighbouring voxels that differ, of all of them: variogram()
+  double faces = 0; ///< fraction of neighbouring voxels that differ: variogram()
   double euler = 0; ///< of the first phase, eulerDensity()
 };
 

@@ -11,19 +11,19 @@
 namespace vae
 {
 
-/// How many threads the steps of a training take, by how long its steps have taken. OpenMP's
-/// threads wait for each other many times a step: where another program keeps one of their cores
-/// busy all of them wait for the one that has lost it, and a step takes up to twenty times as long.
-/// One thread less leaves that core alone.
+/// Chooses the number of threads of a training from the times of its steps. OpenMP's threads wait
+/// for each other many times a step. If another program keeps one of their cores busy, all of them
+/// wait for the thread on that core, and a step takes many times as long. One thread less leaves
+/// that core alone.
 ///
-/// It begins with as many threads as cores are free. Now and then, and at once where steps suddenly
-/// take a multiple of what they took, it tries a few steps with other numbers and stays with what
-/// is clearly faster. What trials cost is a small share of the time, so that the dearer one was,
-/// the later comes the next. It has no clock of its own.
+/// It begins with as many threads as cores are free. Now and then, and at once if steps suddenly
+/// take several times as long, it tries a few steps with other numbers and keeps the faster one.
+/// Trials get a small share of the time: the more one has cost, the later is the next. It has no
+/// clock of its own.
 class ThreadChoice
 {
 public:
-  /// How many of so many threads run all of the time, where they are asked to (freeCores()).
+  /// Of so many threads, how many have a core of their own (freeCores()).
   using Free = std::function<int(int threads)>;
 
   /// \param free is asked before the first step, too
@@ -35,7 +35,7 @@ public:
   /// How long the step with threads() took, and how much work it was, in any unit.
   void took(double seconds, double work = 1);
 
-  /// What comes next is work of another kind: times are not to be compared.
+  /// The next steps are another kind of work, whose times must not be compared with the last ones.
   void workChanged();
 
 private:

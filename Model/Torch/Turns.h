@@ -7,13 +7,12 @@
 namespace vae
 {
 
-/// How patches of volumes may be turned, and why. Symmetry::Automatic looks at them: axes are
-/// exchanged where their spacing is equal and values change as quickly along them (their
-/// variograms, over lags of 1 to 16 voxels, differ by less than a tenth, or than what eighths of
-/// the volume scatter by), and patches are mirrored along each axis for itself where values change
-/// as quickly along both diagonals of each pair of axes, else along all axes at once, which keeps
-/// any variogram.
-/// \param info has the network's dimensions, the channels and the option; told turns and why
+/// Chooses the symmetries for patches, and says why. Symmetry::Automatic measures the volumes. Axes
+/// are exchanged if their spacing is equal and their variograms over lags of 1 to 16 voxels differ
+/// by less than a tenth, or less than those of eighths of the volume. Patches are mirrored along
+/// each axis separately if the variograms of both diagonals of each pair of axes agree, else along
+/// all axes at once, which keeps any variogram.
+/// \param info has the network's dimensions, the channels and the option; receives turns and reason
 void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info);
 
 } // namespace vae

@@ -91,8 +91,8 @@ at::Tensor added(at::Tensor x, const at::Tensor& y);
 ///@}
 
 /// x + conv(silu(conv(silu(norm(x))))), identity at the start of training. Its convolutions learn
-/// the more slowly the more inputs they have (Yang et al. 2021, Tensor Programs V): Adam moves each
-/// weight as far, whose effects add up, and steps went over the edge.
+/// the more slowly the more inputs they have (Yang et al. 2021, Tensor Programs V): Adam moves all
+/// weights equally far, their effects add up, and large steps would diverge.
 class ResidualImpl : public torch::nn::Module
 {
 public:
