@@ -26,7 +26,7 @@ enum class Likelihood
 /// Where the width of a Gaussian or Laplace likelihood comes from.
 enum class Scale
 {
-  Analytic = 0, ///< the best for the errors of now (sigma-VAE, Rybkin et al. 2021, Eq. 8)
+  Analytic = 0, ///< the best for the current errors (sigma-VAE, Rybkin et al. 2021, Eq. 8)
   Learned = 1,  ///< a parameter, by gradients
   Fixed = 2     ///< FixedScale
 };
@@ -231,7 +231,7 @@ struct GenerateOptions
 /// many voxels as are wanted have it, those with the largest log odds.
 enum class FractionMode
 {
-  Off = 0,            ///< the likelier phase, whatever comes of it
+  Off = 0,            ///< the likelier phase in each voxel; the fraction is not forced
   TrainingData = 1,   ///< the training data's own fraction
   TargetFraction = 2, ///< FractionOptions::targetFraction
   TrendMap = 3        ///< the mean of a map, locally as the map says

@@ -487,7 +487,7 @@ void Session::finish(bool stopped, bool live, const std::function<bool(const Sta
   const std::string warning = info.warning;
   if (!broken.empty())
   {
-    this->Training.reset(); // in the middle of a step: Resume goes on from the model
+    this->Training.reset(); // in the middle of a step: Resume continues from the model
   }
   const std::lock_guard lock(this->Mutex);
   this->Now.state = stopped ? State::Stopped : State::Finished;

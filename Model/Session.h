@@ -68,7 +68,7 @@ private:
   std::shared_ptr<const Model> measured(const ModelRequest& request, bool stopped,
     const std::function<bool(const Status&)>& report, const std::stop_token& stop);
   void publish(std::shared_ptr<const Model> model);
-  void refresh(); ///< hand out the model of now
+  void refresh(); ///< publish the current model
   void checkpoint();
   void launch(bool resuming);
   void fail(const std::string& reason);
@@ -93,7 +93,7 @@ private:
   std::vector<double> Losses;
   std::string Error, Fingerprint;
   std::string Written;    ///< the file that holds the newest model
-  bool Abandoned = false; ///< nobody will look at the model any more
+  bool Abandoned = false; ///< the model is no longer needed
 
   Background Worker;
 };

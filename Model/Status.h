@@ -30,7 +30,7 @@ struct Status
   std::string warning; ///< what is wrong and how to cure it; may be empty
   StepRecord step;
   EpochRecord epoch;      ///< the last row of the history
-  double secondsLeft = 0; ///< NaN if nobody knows
+  double secondsLeft = 0; ///< NaN if not known
   std::string device;     ///< where, and why there
   std::string likelihood; ///< which, and why
   std::int64_t parameters = 0;

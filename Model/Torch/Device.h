@@ -20,7 +20,7 @@ struct Place
   at::Device device = at::kCPU;
   at::ScalarType compute = at::kFloat; ///< of the convolutions
   int threads = 1;
-  bool open = false; ///< nobody has asked for a number of threads: it is the most
+  bool open = false; ///< Threads is 0: the number is the most
   std::string reason;
 };
 
@@ -75,14 +75,14 @@ public:
   RunScope(const RunScope&) = delete;
   void operator=(const RunScope&) = delete;
 
-  /// To be called before each part of work that takes long. Where nobody has asked for a number of
-  /// threads: as many as cores are free (freeCoresLately()).
+  /// To be called before each part of work that takes long. If Threads is 0, uses as many threads
+  /// as cores are free (freeCoresLately()).
   void adapt();
 
 private:
   std::optional<KeptMemory::Use> Kept;
   int Threads;
-  int Most; ///< threads, where nobody has asked for a number; else 0
+  int Most; ///< most threads, if Threads is 0; else 0
   bool OnCpu, Gradients;
   bool Before; ///< the gradient mode
 };

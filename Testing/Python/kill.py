@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """pvpython that trains and saves every second, killed at 20 random moments: the file loads each
-time, and the training goes on from it. model.Kill.* does the same, faster, without ParaView."""
+time, and the training continues from it. model.Kill.* does the same, faster, without ParaView."""
 import os
 import random
 import subprocess

@@ -85,7 +85,7 @@ public:
 TORCH_MODULE(CellNorm);
 
 ///@{
-/// Of a tensor that nobody else needs: in its place, unless a gradient wants to know what it was.
+/// Of a tensor that is not used again: in place, unless a gradient needs the old values.
 at::Tensor activated(at::Tensor x);
 at::Tensor added(at::Tensor x, const at::Tensor& y);
 ///@}
