@@ -63,8 +63,9 @@ void vtkVAEMicrostructureStatistics::PrintSelf(ostream& os, vtkIndent indent)
 //----------------------------------------------------------------------------
 const char* vtkVAEMicrostructureStatistics::GetPortName(int port)
 {
-  return port == MeasuresPort ? "Measures"
-                              : vae::statistics::nameOf(static_cast<vae::statistics::Curves>(port));
+  return port == MeasuresPort
+    ? "Measures"
+    : vae::statistics::infoOf(static_cast<vae::statistics::Curves>(port)).name;
 }
 
 //----------------------------------------------------------------------------
@@ -123,9 +124,9 @@ int vtkVAEMicrostructureStatistics::RequestUpdateExtent(
 namespace
 {
 
-using vae::statistics::Comparison;
-using vae::statistics::Judged;
+using vae::statistics::ComparisonReport;
 using vae::statistics::Mask;
+using vae::statistics::MeasureComparison;
 using vae::statistics::Report;
 
 /// The volume, its summary and its phase.
@@ -166,16 +167,16 @@ void AddField(vtkFieldData* data, const std::string& name, double value)
 }
 
 /// One row a number, then one a curve; with a reference the comparison beside each.
-void FillMeasures(vtkTable* table, const Judged& judged, bool compared)
+void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compared)
 {
   vtkNew<vtkStringArray> names, groups;
   names->SetName("Measure");
   groups->SetName("Group");
-  std::vector<Comparison> rows;
+  std::vector<MeasureComparison> rows;
   const double none = std::numeric_limits<double>::quiet_NaN();
   const auto blank = [none](const std::string& name)
   {
-    Comparison c;
+    MeasureComparison c;
     c.name = name;
     c.value = c.mean = c.stddev = c.reference = c.referenceMean = c.referenceStddev = none;
     c.relativeError = c.hellinger = c.score = none;
@@ -184,59 +185,59 @@ void FillMeasures(vtkTable* table, const Judged& judged, bool compared)
   if (compared)
   {
     rows.push_back(blank("All Measures"));
-    rows[0].score = judged.score;
+    rows[0].score = measured.score;
   }
-  for (const vae::statistics::Scalar& s : judged.report.scalars)
+  for (const vae::statistics::Scalar& s : measured.report.scalars)
   {
-    const auto found = std::find_if(judged.comparisons.begin(), judged.comparisons.end(),
-      [&](const Comparison& c) { return c.name == s.name; });
-    if (found != judged.comparisons.end())
+    const auto found = std::find_if(measured.comparisons.begin(), measured.comparisons.end(),
+      [&](const MeasureComparison& c) { return c.name == s.name; });
+    if (found != measured.comparisons.end())
     {
       rows.push_back(*found);
       continue;
     }
     rows.push_back(blank(s.name));
     rows.back().value = s.value;
-    for (const vae::statistics::Scalar& r : judged.reference.scalars)
+    for (const vae::statistics::Scalar& r : measured.reference.scalars)
     {
       rows.back().reference = r.name == s.name ? r.value : rows.back().reference;
     }
   }
-  for (const Comparison& c : judged.comparisons)
+  for (const MeasureComparison& c : measured.comparisons)
   {
-    if (std::none_of(judged.report.scalars.begin(), judged.report.scalars.end(),
+    if (std::none_of(measured.report.scalars.begin(), measured.report.scalars.end(),
           [&](const vae::statistics::Scalar& s) { return s.name == c.name; }))
     {
       rows.push_back(c);
     }
   }
-  for (const Comparison& c : rows)
+  for (const MeasureComparison& c : rows)
   {
     names->InsertNextValue(c.name.c_str());
     groups->InsertNextValue(c.measure.c_str());
   }
   table->AddColumn(names);
-  const auto add = [&](const char* name, double Comparison::* member)
+  const auto add = [&](const char* name, double MeasureComparison::* member)
   {
     std::vector<double> values;
-    for (const Comparison& c : rows)
+    for (const MeasureComparison& c : rows)
     {
       values.push_back(c.*member);
     }
     AddColumn(table, name, values);
   };
-  add("Value", &Comparison::value);
+  add("Value", &MeasureComparison::value);
   if (compared)
   {
     table->AddColumn(groups);
-    add("Blocks Mean", &Comparison::mean);
-    add("Blocks Standard Deviation", &Comparison::stddev);
-    add("Reference", &Comparison::reference);
-    add("Reference Blocks Mean", &Comparison::referenceMean);
-    add("Reference Blocks Standard Deviation", &Comparison::referenceStddev);
-    add("Relative Error", &Comparison::relativeError);
-    add("Hellinger Distance", &Comparison::hellinger);
-    add("Score", &Comparison::score);
+    add("Blocks Mean", &MeasureComparison::mean);
+    add("Blocks Standard Deviation", &MeasureComparison::stddev);
+    add("Reference", &MeasureComparison::reference);
+    add("Reference Blocks Mean", &MeasureComparison::referenceMean);
+    add("Reference Blocks Standard Deviation", &MeasureComparison::referenceStddev);
+    add("Relative Error", &MeasureComparison::relativeError);
+    add("Hellinger Distance", &MeasureComparison::hellinger);
+    add("Score", &MeasureComparison::score);
   }
 }
 
@@ -297,11 +298,11 @@ int vtkVAEMicrostructureStatistics::RequestData(
     const auto few = source.Summary.values.size(); // 0: more than can be phases
     const bool grey = options.thresholds > 0 && (few == 0 || few > 2);
     vtkVAEBridge::Progress progress(this, 0, grey ? 0.8 : 1), more(this, 0.8, 1);
-    Judged judged = vae::statistics::judge(
+    ComparisonReport measured = vae::statistics::measureAgainst(
       own, reference ? &other : nullptr, options, radial, progress.Monitor());
     if (grey)
     {
-      judged.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =
+      measured.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =
         vae::statistics::measureThresholds(source.Volume, source.Summary, options,
           vae::statistics::Work(options.threads, more.Monitor()));
     }
@@ -311,21 +312,21 @@ int vtkVAEMicrostructureStatistics::RequestData(
       vtkTable* output = vtkTable::GetData(outputVector, port);
       if (port < MeasuresPort)
       {
-        for (const auto& column : judged.report.tables[static_cast<std::size_t>(port)].columns)
+        for (const auto& column : measured.report.tables[static_cast<std::size_t>(port)].columns)
         {
           AddColumn(output, column.name, column.values);
         }
       }
       else
       {
-        FillMeasures(output, judged, reference != nullptr);
+        FillMeasures(output, measured, reference != nullptr);
       }
       vtkFieldData* data = output->GetFieldData();
       vtkNew<vtkStringArray> phase;
       phase->SetName("Phase");
       phase->InsertNextValue(source.Choice.text.c_str());
       data->AddArray(phase);
-      for (const auto& s : judged.report.scalars)
+      for (const auto& s : measured.report.scalars)
       {
         AddField(data, s.name, s.value);
       }
@@ -339,15 +340,15 @@ int vtkVAEMicrostructureStatistics::RequestData(
       }
       if (reference)
       {
-        AddField(data, "Score", judged.score);
-        for (const Comparison& c : judged.comparisons)
+        AddField(data, "Score", measured.score);
+        for (const MeasureComparison& c : measured.comparisons)
         {
           AddField(data, "Score of " + c.name, c.score);
         }
       }
     }
 
-    const Report& r = judged.report;
+    const Report& r = measured.report;
     this->Summary = source.Choice.text + "\n" + Line("Porosity", r["Porosity"]) +
       Line("Specific surface (Crofton 13)", r["Specific Surface (Crofton 13)"]) +
       Line("Euler number (26, closed border)", r["Euler Number (26, Closed Border)"]);
@@ -355,8 +356,8 @@ int vtkVAEMicrostructureStatistics::RequestData(
     {
       char text[96];
       std::snprintf(text, sizeof text, " (%lld blocks against %lld; 1: like the reference)",
-        static_cast<long long>(judged.blocks), static_cast<long long>(judged.referenceBlocks));
-      this->Summary += Line("Score", judged.score, text);
+        static_cast<long long>(measured.blocks), static_cast<long long>(measured.referenceBlocks));
+      this->Summary += Line("Score", measured.score, text);
     }
     for (const auto& s : r.scalars)
     {

@@ -3,24 +3,12 @@
 #include "Mask.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
+#include <map>
 #include <numeric>
 
 namespace vae::statistics
 {
-namespace
-{
-
-std::string number(double v)
-{
-  char text[32];
-  std::snprintf(text, sizeof text, "%.10g", v);
-  return text;
-}
-
-} // namespace
-
 PhaseChoice choosePhase(
   const Channel& channel, const ChannelSummary& summary, Phase phase, double value)
 {
@@ -35,21 +23,21 @@ PhaseChoice choosePhase(
           channel.array + "' has " +
           (summary.values.size() == 1
               ? "only one"
-              : "more (" + number(summary.minimum) + " to " + number(summary.maximum) + ")") +
+              : "more (" + inWords(summary.minimum) + " to " + inWords(summary.maximum) + ")") +
           "; choose Label, Below or At Or Above and set Value");
       }
       choice.phase = Phase::Label;
       choice.value = summary.values[0];
-      choice.text += " = " + number(choice.value);
+      choice.text += " = " + inWords(choice.value);
       break;
     case Phase::Label:
-      choice.text += " = " + number(value);
+      choice.text += " = " + inWords(value);
       break;
     case Phase::Below:
-      choice.text += " < " + number(value);
+      choice.text += " < " + inWords(value);
       break;
     case Phase::AtOrAbove:
-      choice.text += " >= " + number(value);
+      choice.text += " >= " + inWords(value);
       break;
   }
   return choice;
@@ -95,6 +83,53 @@ Mask maskOf(const Volume& volume, const PhaseChoice& choice, const Work& work)
     });
   });
   return mask;
+}
+
+std::vector<std::pair<double, double>> phaseFractions(const Volume& volume, const Work& work)
+{
+  constexpr std::size_t Most = 64;
+  const Channel& channel = volume.channels.at(0);
+  std::mutex mutex;
+  std::map<double, std::int64_t> numbers;
+  std::atomic<bool> many{ false };
+  dispatch(channel.type, [&](auto t)
+  {
+    using T = decltype(t);
+    const T* data = static_cast<const T*>(channel.data);
+    work.forRanges(voxels(volume.dims), [&](std::int64_t begin, std::int64_t end, int)
+    {
+      std::map<T, std::int64_t> mine;
+      T last{};
+      std::int64_t* number = nullptr;
+      for (std::int64_t i = begin; i < end && !many; ++i)
+      {
+        const T v = data[i * channel.stride];
+        if (v != v)
+        {
+          continue;
+        }
+        if (!number || v != last)
+        {
+          number = &mine[v];
+          last = v;
+          many = many || mine.size() > Most;
+        }
+        ++*number;
+      }
+      const std::lock_guard lock(mutex);
+      for (const auto& [value, n] : mine)
+      {
+        numbers[static_cast<double>(value)] += n;
+      }
+    });
+  });
+  std::vector<std::pair<double, double>> fractions;
+  for (const auto& [value, n] : numbers)
+  {
+    fractions.emplace_back(
+      value, static_cast<double>(n) / static_cast<double>(voxels(volume.dims)));
+  }
+  return many || fractions.size() > Most ? decltype(fractions){} : fractions;
 }
 
 Mask boxOf(const Mask& mask, const Dims& origin, const Dims& dims)

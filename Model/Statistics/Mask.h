@@ -44,6 +44,9 @@ PhaseChoice choosePhase(
 /// The voxels of the chosen phase. NaN belongs to no phase.
 Mask maskOf(const Volume& volume, const PhaseChoice& choice, const Work& work = Work());
 
+/// Fraction of the volume of each value, of data with up to 64 different ones; empty otherwise.
+std::vector<std::pair<double, double>> phaseFractions(const Volume& volume, const Work& work);
+
 /// A box of a mask. \param origin, dims inside the mask
 Mask boxOf(const Mask& mask, const Dims& origin, const Dims& dims);
 

@@ -9,16 +9,27 @@
 namespace vae::statistics
 {
 
-/// Lengths are in the unit of the spacing.
+/// What a number is in: the unit of the spacing to this power.
+enum class Unit
+{
+  PerVolume = -3,
+  PerArea = -2,
+  PerLength = -1,
+  None = 0,
+  Length = 1,
+  Area = 2
+};
+
 struct Column
 {
   std::string name;
-  std::vector<double> values;
+  std::vector<double> values = {};
   /// What the curve is where a volume has no value: 0 for a density, 1 for a cumulative
   /// distribution, NaN for what is then unknown.
   double beyond;
-  /// Curves of one measure are judged together; empty: not judged.
-  std::string measure;
+  /// Curves of one measure are compared together; empty: not compared.
+  std::string measure = {};
+  Unit unit = Unit::None;
 };
 
 /// A table for a line chart: the first column is the abscissa.
@@ -43,15 +54,23 @@ enum class Curves
   Number
 };
 inline constexpr std::size_t CurvesNumber = static_cast<std::size_t>(Curves::Number);
-const char* nameOf(Curves curves);
+
+struct TableInfo
+{
+  const char* name;
+  const char* abscissa; ///< name of the first column
+  Unit unit;            ///< of the abscissa
+};
+const TableInfo& infoOf(Curves curves);
 
 struct Scalar
 {
   std::string name; ///< with the estimator where there is more than one
   double value;
-  /// Numbers of one measure, by different estimators or along different axes, are judged together;
-  /// empty: not judged, because it depends on the size of the volume.
+  /// Numbers of one measure, by different estimators or along different axes, are compared
+  /// together; empty: not compared, because it depends on the size of the volume.
   std::string measure;
+  Unit unit = Unit::None;
 };
 
 struct Report
@@ -69,7 +88,7 @@ using Radial =
 /// \throws std::invalid_argument naming the option that does not fit, its value and its range
 void check(const StatisticsOptions& options, const Dims& dims);
 
-/// Measure one phase. \throws std::invalid_argument, Stopped
+/// Measure one phase by all families (Family.h). \throws std::invalid_argument, Stopped
 Report measure(
   const Mask& mask, const StatisticsOptions& options, const Radial& radial, const Monitor& monitor);
 
@@ -78,11 +97,8 @@ Report measure(
 Table measureThresholds(const Volume& volume, const ChannelSummary& summary,
   const StatisticsOptions& options, const Work& work);
 
-/// Fraction of the volume of each value, of data with up to 64 different ones; empty otherwise.
-std::vector<std::pair<double, double>> phaseFractions(const Volume& volume, const Work& work);
-
 /// One measure of two volumes. What has no meaning is NaN.
-struct Comparison
+struct MeasureComparison
 {
   std::string name;
   std::string measure;                    ///< that it belongs to
@@ -100,19 +116,19 @@ struct Comparison
   double score = 0;
 };
 
-struct Judged
+struct ComparisonReport
 {
   Report report;    ///< of the volume: columns and, beside each, those of the blocks (" mean",
                     ///< " low", " high": mean -+ standard deviation) and of the reference
   Report reference; ///< of the reference alone
-  std::vector<Comparison> comparisons; ///< empty without a reference
-  double score = 0;                    ///< mean of the measures' scores, each a mean of its own
+  std::vector<MeasureComparison> comparisons; ///< empty without a reference
+  double score = 0; ///< mean of the measures' scores, each a mean of its own
   std::int64_t blocks = 0, referenceBlocks = 0;
 };
 
 /// Measure a volume, its blocks of options.blockSize voxels, and a reference in the same way.
 /// \param reference may be null
-Judged judge(const Mask& mask, const Mask* reference, const StatisticsOptions& options,
-  const Radial& radial, const Monitor& monitor);
+ComparisonReport measureAgainst(const Mask& mask, const Mask* reference,
+  const StatisticsOptions& options, const Radial& radial, const Monitor& monitor);
 
 } // namespace vae::statistics

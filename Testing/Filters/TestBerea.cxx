@@ -191,12 +191,12 @@ TEST_F(Berea, SlopeFit)
   StatisticsOptions options;
   options.maximumLag = 5;
   options.poreSize = options.radial = options.cluster = options.localPercolation = false;
-  Judged judged = judge(Pore, nullptr, options, {}, {});
-  EXPECT_NEAR(judged.report["Mean Chord (S2 Slope over Lags 0-4)"], 10.1518335, 5e-8);
-  EXPECT_NEAR(judged.report["Specific Surface (S2 Slope over Lags 0-4)"], .0774059314, 5e-11);
-  EXPECT_NEAR(judged.report["Porosity"], 0.19645303125, 1e-15);
-  judged = judge(Solid, nullptr, options, {}, {});
-  EXPECT_NEAR(judged.report["Mean Chord (S2 Slope over Lags 0-4)"], 41.462196, 5e-7);
+  ComparisonReport measured = measureAgainst(Pore, nullptr, options, {}, {});
+  EXPECT_NEAR(measured.report["Mean Chord (S2 Slope over Lags 0-4)"], 10.1518335, 5e-8);
+  EXPECT_NEAR(measured.report["Specific Surface (S2 Slope over Lags 0-4)"], .0774059314, 5e-11);
+  EXPECT_NEAR(measured.report["Porosity"], 0.19645303125, 1e-15);
+  measured = measureAgainst(Solid, nullptr, options, {}, {});
+  EXPECT_NEAR(measured.report["Mean Chord (S2 Slope over Lags 0-4)"], 41.462196, 5e-7);
 }
 
 TEST_F(Berea, EffectivePorosityOfAllBlocks)
