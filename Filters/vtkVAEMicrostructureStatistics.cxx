@@ -20,7 +20,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 #include <limits>
 
 vtkStandardNewMacro(vtkVAEMicrostructureStatistics);
@@ -241,10 +241,53 @@ void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compar
   }
 }
 
-std::string Line(const char* name, double value, const char* more = "")
+/// What every output says of the whole: the phase and all numbers.
+void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport& measured)
 {
-  char text[160];
-  std::snprintf(text, sizeof text, "%s %.6g%s\n", name, value, more);
+  vtkNew<vtkStringArray> phase;
+  phase->SetName("Phase");
+  phase->InsertNextValue(source.Choice.text.c_str());
+  data->AddArray(phase);
+  for (const vae::statistics::Scalar& s : measured.report.scalars)
+  {
+    AddField(data, s.name, s.value);
+  }
+}
+
+void AddScores(vtkFieldData* data, const ComparisonReport& measured)
+{
+  AddField(data, "Score", measured.score);
+  for (const MeasureComparison& c : measured.comparisons)
+  {
+    AddField(data, "Score of " + c.name, c.score);
+  }
+}
+
+std::string Line(const std::string& name, double value)
+{
+  return std::format("\n{} {:.6g}", name, value);
+}
+
+std::string InWords(const Source& source, const ComparisonReport& measured, bool compared)
+{
+  const Report& r = measured.report;
+  std::string text = source.Choice.text + Line("Porosity", r["Porosity"]) +
+    Line("Specific surface (Crofton 13)", r["Specific Surface (Crofton 13)"]) +
+    Line("Euler number (26, closed border)", r["Euler Number (26, Closed Border)"]);
+  if (compared)
+  {
+    text += Line("Score", measured.score) +
+      std::format(" ({} blocks against {}; 1: like the reference)", measured.blocks,
+        measured.referenceBlocks);
+  }
+  for (const vae::statistics::Scalar& s : r.scalars)
+  {
+    if (s.name.starts_with("Effective Porosity") || s.name.starts_with("Components") ||
+      s.name.starts_with("Tortuosity Factor"))
+    {
+      text += Line(s.name, s.value);
+    }
+  }
   return text;
 }
 
@@ -310,6 +353,7 @@ int vtkVAEMicrostructureStatistics::RequestData(
     for (int port = 0; port <= MeasuresPort; ++port)
     {
       vtkTable* output = vtkTable::GetData(outputVector, port);
+      AddFields(output->GetFieldData(), source, measured);
       if (port < MeasuresPort)
       {
         for (const auto& column : measured.report.tables[static_cast<std::size_t>(port)].columns)
@@ -320,54 +364,19 @@ int vtkVAEMicrostructureStatistics::RequestData(
       else
       {
         FillMeasures(output, measured, reference != nullptr);
-      }
-      vtkFieldData* data = output->GetFieldData();
-      vtkNew<vtkStringArray> phase;
-      phase->SetName("Phase");
-      phase->InsertNextValue(source.Choice.text.c_str());
-      data->AddArray(phase);
-      for (const auto& s : measured.report.scalars)
-      {
-        AddField(data, s.name, s.value);
-      }
-      for (const auto& [value, fraction] : port == MeasuresPort
-          ? vae::statistics::phaseFractions(source.Volume, vae::statistics::Work(options.threads))
-          : std::vector<std::pair<double, double>>{})
-      {
-        char name[64];
-        std::snprintf(name, sizeof name, "Phase Fraction of %.10g", value);
-        AddField(data, name, fraction);
+        for (const auto& [value, fraction] :
+          vae::statistics::phaseFractions(source.Volume, vae::statistics::Work(options.threads)))
+        {
+          AddField(
+            output->GetFieldData(), std::format("Phase Fraction of {:.10g}", value), fraction);
+        }
       }
       if (reference)
       {
-        AddField(data, "Score", measured.score);
-        for (const MeasureComparison& c : measured.comparisons)
-        {
-          AddField(data, "Score of " + c.name, c.score);
-        }
+        AddScores(output->GetFieldData(), measured);
       }
     }
-
-    const Report& r = measured.report;
-    this->Summary = source.Choice.text + "\n" + Line("Porosity", r["Porosity"]) +
-      Line("Specific surface (Crofton 13)", r["Specific Surface (Crofton 13)"]) +
-      Line("Euler number (26, closed border)", r["Euler Number (26, Closed Border)"]);
-    if (reference)
-    {
-      char text[96];
-      std::snprintf(text, sizeof text, " (%lld blocks against %lld; 1: like the reference)",
-        static_cast<long long>(measured.blocks), static_cast<long long>(measured.referenceBlocks));
-      this->Summary += Line("Score", measured.score, text);
-    }
-    for (const auto& s : r.scalars)
-    {
-      if (s.name.rfind("Effective Porosity", 0) == 0 || s.name.rfind("Components", 0) == 0 ||
-        s.name.rfind("Tortuosity Factor", 0) == 0)
-      {
-        this->Summary += Line(s.name.c_str(), s.value);
-      }
-    }
-    this->Summary.pop_back();
+    this->Summary = InWords(source, measured, reference != nullptr);
     return 1;
   }
   vtkVAECatchMacro

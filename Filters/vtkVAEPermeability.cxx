@@ -24,8 +24,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <limits>
+#include <format>
+#include <initializer_list>
 
 vtkStandardNewMacro(vtkVAEPermeability);
 
@@ -132,135 +132,81 @@ int vtkVAEPermeability::RequestUpdateExtent(
   return 1;
 }
 
-//----------------------------------------------------------------------------
-int vtkVAEPermeability::RequestData(
-  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+namespace
 {
-  vtkImageData* input = vtkImageData::GetData(inputVector[0]);
-  vtkImageData* output = vtkImageData::GetData(outputVector, 0);
-  vtkTable* table = vtkTable::GetData(outputVector, 1);
-  try
+
+using vae::statistics::Diffusion;
+using vae::statistics::Flow;
+using vae::statistics::Mask;
+using vae::statistics::Work;
+
+/// The phase of an input, and where its results go.
+struct Source
+{
+  Mask Phase;
+  std::string Choice; ///< in words
+  bool CellData = false;
+};
+
+/// Field arrays with a row for each direction, and a table with two curves for each.
+class Results
+{
+public:
+  /// \param metres square of the metres in a unit of the spacing
+  Results(const Mask& mask, double metres)
+    : Voxel(std::pow(mask.spacing[0] * mask.spacing[1] * mask.spacing[2], 2. / 3))
+    , Metres(metres)
   {
-    using namespace vae::statistics;
-    const vae::PermeabilityOptions& options = this->Internal->Options;
-    bool cellData = false;
-    vtkDataArray* array = vtkVAEBridge::ScalarsOf(this,
-      vtkVAEBridge::NamesRows(this) ? nullptr : this->GetInputArrayToProcess(0, input), input,
-      cellData);
-    vtkVAEBridge::RequireOneComponent(array, "Array");
-    const vae::Volume volume = vtkVAEBridge::VolumeOf(input, { array }, cellData);
-    check(options, volume.dims);
-    const vae::ChannelSummary summary =
-      vae::summarise(volume.channels[0], vae::voxels(volume.dims));
-    const PhaseChoice choice =
-      choosePhase(volume.channels[0], summary, options.phase, options.value);
-    const Mask mask = maskOf(volume, choice);
+    this->Directions->SetName("Direction");
+  }
 
-    std::vector<int> axes;
-    if (options.direction == vae::FlowDirection::All)
-    {
-      axes = axesOf(mask.dims);
-    }
-    else
-    {
-      axes.push_back(static_cast<int>(options.direction));
-    }
-    output->ShallowCopy(input);
-    vtkDataSetAttributes* attributes =
-      cellData ? static_cast<vtkDataSetAttributes*>(output->GetCellData()) : output->GetPointData();
-    const double voxel = std::pow(mask.spacing[0] * mask.spacing[1] * mask.spacing[2], 2. / 3);
-    const double metres = options.spacingInMetres * options.spacingInMetres;
-    struct Curve
-    {
-      std::string Name;
-      std::vector<double> Values;
-    };
-    std::vector<Curve> curves;
-    vtkNew<vtkStringArray> directions;
-    directions->SetName("Direction");
-    const auto field = [](const char* name, int components = 1)
-    {
-      auto a = vtkSmartPointer<vtkDoubleArray>::New();
-      a->SetName(name);
-      a->SetNumberOfComponents(components);
-      return a;
-    };
-    const auto inVoxels = field("Permeability [voxel^2]"), inMetres = field("Permeability [m^2]"),
-               inMillidarcy = field("Permeability [mD]"),
-               tensor = field("Permeability Tensor [m^2]", 3),
-               hydraulic = field("Hydraulic Tortuosity"), converged = field("Converged"),
-               factor = field("Tortuosity Factor"), formation = field("Formation Factor");
-    this->Summary = choice.text;
-    for (std::size_t i = 0; i < axes.size(); ++i)
-    {
-      const int axis = axes[i];
-      const auto a = static_cast<std::size_t>(axis);
-      const std::string name(1, "xyz"[axis]);
-      const double n = static_cast<double>(axes.size()), from = static_cast<double>(i) / n,
-                   to = static_cast<double>(i + 1) / n;
-      const double split = options.tortuosity ? from + 0.9 * (to - from) : to;
-      vtkVAEBridge::Progress progress(this, from, split), last(this, split, to);
-      const Flow flow = solveFlow(mask, axis, options, Work(options.threads, progress.Monitor()),
-        [&](int iteration, double k, double residual)
-      {
-        char text[160];
-        std::snprintf(text, sizeof text,
-          "Permeability %s: iteration %d, %.4g voxel^2, residual %.1e", name.c_str(), iteration,
-          k / voxel, residual);
-        this->SetProgressText(text);
-        vtkLogF(TRACE, "%s", text);
-      });
-      if (!flow.converged)
-      {
-        vtkWarningMacro(<< "The flow along " << name << " has not converged in "
-                        << options.maximumIterations << " iterations (residual "
-                        << flow.residual.back() << "); raise Maximum Iterations or Tolerance.");
-      }
-      const double k = flow.permeability[a];
-      directions->InsertNextValue(name.c_str());
-      inVoxels->InsertNextValue(k / voxel);
-      inMetres->InsertNextValue(k * metres);
-      inMillidarcy->InsertNextValue(k * metres / Millidarcy);
-      tensor->InsertNextTuple3(flow.permeability[0] * metres, flow.permeability[1] * metres,
-        flow.permeability[2] * metres);
-      hydraulic->InsertNextValue(flow.tortuosity);
-      converged->InsertNextValue(flow.converged);
-      if (options.tortuosity)
-      {
-        const Diffusion d = diffuse(mask, axis, Work(options.threads, last.Monitor()));
-        factor->InsertNextValue(d.tortuosity);
-        formation->InsertNextValue(d.formationFactor);
-      }
-      char text[160];
-      std::snprintf(text, sizeof text, "\n%s: %.5g voxel^2, %.4g m^2, %.4g mD", name.c_str(),
-        k / voxel, k * metres, k * metres / Millidarcy);
-      this->Summary += text;
+  double InVoxels(double permeability) const { return permeability / this->Voxel; }
 
-      vtkNew<vtkFloatArray> velocity, pressure;
-      velocity->SetName(("velocity_along_" + name).c_str());
-      velocity->SetNumberOfComponents(3);
-      velocity->SetNumberOfTuples(mask.count());
-      std::copy(flow.velocity.begin(), flow.velocity.end(), velocity->GetPointer(0));
-      pressure->SetName(("pressure_along_" + name).c_str());
-      pressure->SetNumberOfTuples(mask.count());
-      std::copy(flow.pressure.begin(), flow.pressure.end(), pressure->GetPointer(0));
-      attributes->AddArray(velocity);
-      attributes->AddArray(pressure);
-      if (i == 0)
-      {
-        attributes->SetActiveVectors(velocity->GetName());
-      }
-      std::vector<double> history = flow.history;
-      for (double& v : history)
-      {
-        v /= voxel;
-      }
-      curves.push_back({ "Permeability " + name + " [voxel^2]", history });
-      curves.push_back({ "Residual " + name, flow.residual });
+  /// \return the permeability in words
+  std::string Add(int axis, const Flow& flow)
+  {
+    const std::string name(1, "xyz"[axis]);
+    const double k = flow.permeability[static_cast<std::size_t>(axis)];
+    const double inMetres = k * this->Metres, inMillidarcy = inMetres / vae::statistics::Millidarcy;
+    this->Directions->InsertNextValue(name.c_str());
+    this->Field("Permeability [voxel^2]", { this->InVoxels(k) });
+    this->Field("Permeability [m^2]", { inMetres });
+    this->Field("Permeability [mD]", { inMillidarcy });
+    this->Field("Permeability Tensor [m^2]",
+      { flow.permeability[0] * this->Metres, flow.permeability[1] * this->Metres,
+        flow.permeability[2] * this->Metres });
+    this->Field("Hydraulic Tortuosity", { flow.tortuosity });
+    this->Field("Converged", { flow.converged ? 1. : 0. });
+    std::vector<double> history;
+    for (const double v : flow.history)
+    {
+      history.push_back(this->InVoxels(v));
     }
+    this->Curves.push_back({ "Permeability " + name + " [voxel^2]", history });
+    this->Curves.push_back({ "Residual " + name, flow.residual });
+    return std::format(
+      "{}: {:.5g} voxel^2, {:.4g} m^2, {:.4g} mD", name, this->InVoxels(k), inMetres, inMillidarcy);
+  }
 
+  void Add(const Diffusion& d)
+  {
+    this->Field("Tortuosity Factor", { d.tortuosity });
+    this->Field("Formation Factor", { d.formationFactor });
+  }
+
+  void AddTo(vtkFieldData* data) const
+  {
+    data->AddArray(this->Directions);
+    for (const auto& a : this->Fields)
+    {
+      data->AddArray(a);
+    }
+  }
+
+  void AddTo(vtkTable* table)
+  {
     std::size_t longest = 0;
-    for (const Curve& c : curves)
+    for (const Curve& c : this->Curves)
     {
       longest = std::max(longest, c.Values.size());
     }
@@ -269,8 +215,8 @@ int vtkVAEPermeability::RequestData(
     {
       iterations.push_back(static_cast<double>(i));
     }
-    curves.insert(curves.begin(), { "Iteration", iterations });
-    for (Curve& c : curves)
+    this->Curves.insert(this->Curves.begin(), { "Iteration", iterations });
+    for (Curve& c : this->Curves)
     {
       // A direction that was done earlier stays at its last value.
       c.Values.resize(longest, c.Values.back());
@@ -280,18 +226,129 @@ int vtkVAEPermeability::RequestData(
       std::copy(c.Values.begin(), c.Values.end(), column->GetPointer(0));
       table->AddColumn(column);
     }
-    for (vtkFieldData* data : { output->GetFieldData(), table->GetFieldData() })
+  }
+
+private:
+  struct Curve
+  {
+    std::string Name;
+    std::vector<double> Values;
+  };
+
+  void Field(const char* name, std::initializer_list<double> row)
+  {
+    auto field = std::find_if(this->Fields.begin(), this->Fields.end(),
+      [&](const auto& a) { return std::string(a->GetName()) == name; });
+    if (field == this->Fields.end())
     {
-      data->AddArray(directions);
-      for (const auto& a : { inVoxels, inMetres, inMillidarcy, tensor, hydraulic, converged })
+      auto a = vtkSmartPointer<vtkDoubleArray>::New();
+      a->SetName(name);
+      a->SetNumberOfComponents(static_cast<int>(row.size()));
+      field = this->Fields.insert(field, a);
+    }
+    (*field)->InsertNextTuple(std::data(row));
+  }
+
+  const double Voxel, Metres;
+  vtkNew<vtkStringArray> Directions;
+  std::vector<vtkSmartPointer<vtkDoubleArray>> Fields;
+  std::vector<Curve> Curves;
+};
+
+/// velocity_along_x and pressure_along_x.
+void AddFlow(vtkDataSetAttributes* attributes, int axis, const Flow& flow, bool active)
+{
+  const auto add = [&](const char* what, const std::vector<float>& values, int components)
+  {
+    vtkNew<vtkFloatArray> array;
+    array->SetName(std::format("{}_along_{}", what, "xyz"[axis]).c_str());
+    array->SetNumberOfComponents(components);
+    array->SetNumberOfTuples(static_cast<vtkIdType>(flow.pressure.size()));
+    std::copy(values.begin(), values.end(), array->GetPointer(0));
+    attributes->AddArray(array);
+    if (active && components == 3)
+    {
+      attributes->SetActiveVectors(array->GetName());
+    }
+  };
+  add("velocity", flow.velocity, 3);
+  add("pressure", flow.pressure, 1);
+}
+
+Source SourceOf(vtkAlgorithm* self, vtkDataArray* named, vtkImageData* input,
+  const vae::PermeabilityOptions& options)
+{
+  Source source;
+  vtkDataArray* array = vtkVAEBridge::ScalarsOf(self, named, input, source.CellData);
+  vtkVAEBridge::RequireOneComponent(array, "Array");
+  const vae::Volume volume = vtkVAEBridge::VolumeOf(input, { array }, source.CellData);
+  vae::statistics::check(options, volume.dims);
+  const vae::ChannelSummary summary = vae::summarise(volume.channels[0], vae::voxels(volume.dims));
+  const vae::statistics::PhaseChoice choice =
+    vae::statistics::choosePhase(volume.channels[0], summary, options.phase, options.value);
+  source.Phase = vae::statistics::maskOf(volume, choice);
+  source.Choice = choice.text;
+  return source;
+}
+
+} // namespace
+
+//----------------------------------------------------------------------------
+int vtkVAEPermeability::RequestData(
+  vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
+{
+  vtkImageData* input = vtkImageData::GetData(inputVector[0]);
+  vtkImageData* output = vtkImageData::GetData(outputVector, 0);
+  vtkTable* table = vtkTable::GetData(outputVector, 1);
+  try
+  {
+    const vae::PermeabilityOptions& options = this->Internal->Options;
+    const Source source = SourceOf(this,
+      vtkVAEBridge::NamesRows(this) ? nullptr : this->GetInputArrayToProcess(0, input), input,
+      options);
+    const Mask& mask = source.Phase;
+    const std::vector<int> axes = options.direction == vae::FlowDirection::All
+      ? vae::statistics::axesOf(mask.dims)
+      : std::vector<int>{ static_cast<int>(options.direction) };
+    output->ShallowCopy(input);
+    vtkDataSetAttributes* attributes = source.CellData
+      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
+      : output->GetPointData();
+    Results results(mask, options.spacingInMetres * options.spacingInMetres);
+    this->Summary = source.Choice;
+    for (std::size_t i = 0; i < axes.size(); ++i)
+    {
+      const char name = "xyz"[axes[i]];
+      const double n = static_cast<double>(axes.size()), from = static_cast<double>(i) / n,
+                   to = static_cast<double>(i + 1) / n;
+      const double split = options.tortuosity ? from + 0.9 * (to - from) : to;
+      vtkVAEBridge::Progress progress(this, from, split), last(this, split, to);
+      const Flow flow = vae::statistics::solveFlow(mask, axes[i], options,
+        Work(options.threads, progress.Monitor()), [&](int iteration, double k, double residual)
       {
-        data->AddArray(a);
+        const std::string text =
+          std::format("Permeability {}: iteration {}, {:.4g} voxel^2, residual {:.1e}", name,
+            iteration, results.InVoxels(k), residual);
+        this->SetProgressText(text.c_str());
+        vtkLogF(TRACE, "%s", text.c_str());
+      });
+      if (!flow.converged)
+      {
+        vtkWarningMacro(<< "The flow along " << name << " has not converged in "
+                        << options.maximumIterations << " iterations (residual "
+                        << flow.residual.back() << "); raise Maximum Iterations or Tolerance.");
       }
+      this->Summary += "\n" + results.Add(axes[i], flow);
       if (options.tortuosity)
       {
-        data->AddArray(factor);
-        data->AddArray(formation);
+        results.Add(vae::statistics::diffuse(mask, axes[i], Work(options.threads, last.Monitor())));
       }
+      AddFlow(attributes, axes[i], flow, i == 0);
+    }
+    results.AddTo(table);
+    for (vtkFieldData* data : { output->GetFieldData(), table->GetFieldData() })
+    {
+      results.AddTo(data);
     }
     return 1;
   }

@@ -58,6 +58,166 @@ void unite(std::vector<std::int32_t>& parent, std::int32_t a, std::int32_t b)
   }
 }
 
+/// The runs of each row, and where those of a row begin.
+void findRuns(
+  Components& c, const Mask& mask, const Dims& origin, const Dims& dims, const Work& work)
+{
+  const auto [nx, ny, nz] = dims;
+  // The runs of each slice, then one list.
+  std::vector<std::vector<Components::Run>> slices(static_cast<std::size_t>(nz));
+  c.firstRun.assign(static_cast<std::size_t>(ny * nz) + 1, 0);
+  work.forEach(nz, [&](std::int64_t z)
+  {
+    auto& runs = slices[static_cast<std::size_t>(z)];
+    for (std::int64_t y = 0; y < ny; ++y)
+    {
+      const std::uint8_t* row = mask.row(origin[1] + y, origin[2] + z) + origin[0];
+      const std::size_t before = runs.size();
+      const auto n = static_cast<std::int32_t>(nx);
+      for (std::int32_t x = endOfRun(row, 0, n, false); x < n;)
+      {
+        const std::int32_t end = endOfRun(row, x, n, true);
+        runs.push_back({ x, end, 0 });
+        x = endOfRun(row, end, n, false);
+      }
+      c.firstRun[static_cast<std::size_t>(z * ny + y) + 1] =
+        static_cast<std::int64_t>(runs.size() - before);
+    }
+  });
+  for (std::size_t i = 1; i < c.firstRun.size(); ++i)
+  {
+    c.firstRun[i] += c.firstRun[i - 1];
+  }
+  if (c.firstRun.back() > std::numeric_limits<std::int32_t>::max())
+  {
+    throw std::invalid_argument("The phase has " + std::to_string(c.firstRun.back()) +
+      " runs of voxels; components are found for up to 2147483647");
+  }
+  c.runs.reserve(static_cast<std::size_t>(c.firstRun.back()));
+  for (auto& s : slices)
+  {
+    c.runs.insert(c.runs.end(), s.begin(), s.end());
+    std::vector<Components::Run>().swap(s);
+  }
+}
+
+/// A row that touches row (y, z), among those before it, and how far in x their runs may be off.
+struct Neighbour
+{
+  int dy, dz, reach;
+};
+
+std::vector<Neighbour> neighboursOf(Connectivity connectivity)
+{
+  switch (connectivity)
+  {
+    case Connectivity::Faces:
+      return { { -1, 0, 0 }, { 0, -1, 0 } };
+    case Connectivity::Edges:
+      return { { -1, 0, 1 }, { 0, -1, 1 }, { -1, -1, 0 }, { 1, -1, 0 } };
+    case Connectivity::Corners:
+      return { { -1, 0, 1 }, { 0, -1, 1 }, { -1, -1, 1 }, { 1, -1, 1 } };
+  }
+  return {};
+}
+
+/// Unite the runs of two rows that touch.
+void uniteRows(std::vector<std::int32_t>& parent, const Components& c, std::size_t row,
+  std::size_t other, int reach)
+{
+  std::int64_t i = c.firstRun[row], j = c.firstRun[other];
+  const std::int64_t iEnd = c.firstRun[row + 1], jEnd = c.firstRun[other + 1];
+  while (i < iEnd && j < jEnd)
+  {
+    const Components::Run& a = c.runs[static_cast<std::size_t>(i)];
+    const Components::Run& b = c.runs[static_cast<std::size_t>(j)];
+    if (a.begin < b.end + reach && b.begin < a.end + reach)
+    {
+      unite(parent, static_cast<std::int32_t>(i), static_cast<std::int32_t>(j));
+    }
+    if (a.end < b.end)
+    {
+      ++i;
+    }
+    else
+    {
+      ++j;
+    }
+  }
+}
+
+/// \return for each run another one of its component, or itself
+std::vector<std::int32_t> uniteRuns(
+  const Components& c, Connectivity connectivity, const Dims& dims, const Work& work)
+{
+  const auto [nx, ny, nz] = dims;
+  std::vector<std::int32_t> parent(c.runs.size());
+  for (std::size_t i = 0; i < parent.size(); ++i)
+  {
+    parent[i] = static_cast<std::int32_t>(i);
+  }
+  const std::vector<Neighbour> neighbours = neighboursOf(connectivity);
+  for (std::int64_t z = 0; z < nz; ++z)
+  {
+    for (std::int64_t y = 0; y < ny; ++y)
+    {
+      const auto row = static_cast<std::size_t>(z * ny + y);
+      for (const Neighbour& n : neighbours)
+      {
+        const std::int64_t oy = y + n.dy, oz = z + n.dz;
+        if (oy < 0 || oy >= ny || oz < 0)
+        {
+          continue;
+        }
+        const auto other = static_cast<std::size_t>(oz * ny + oy);
+        uniteRows(parent, c, row, other, n.reach);
+      }
+    }
+    if ((z & 15) == 0)
+    {
+      work.report(static_cast<double>(z) / static_cast<double>(nz));
+    }
+  }
+  return parent;
+}
+
+/// Number the components, and measure them.
+void labelRuns(Components& c, std::vector<std::int32_t> parent, const Dims& dims)
+{
+  const auto [nx, ny, nz] = dims;
+  // Roots come before the runs that point at them.
+  std::vector<std::int32_t> label(parent.size());
+  for (std::int64_t z = 0; z < nz; ++z)
+  {
+    for (std::int64_t y = 0; y < ny; ++y)
+    {
+      const auto row = static_cast<std::size_t>(z * ny + y);
+      for (std::int64_t k = c.firstRun[row]; k < c.firstRun[row + 1]; ++k)
+      {
+        const auto i = static_cast<std::size_t>(k);
+        const std::int32_t root = find(parent, static_cast<std::int32_t>(k));
+        if (root == static_cast<std::int32_t>(k))
+        {
+          label[i] = static_cast<std::int32_t>(c.sizes.size());
+          c.sizes.push_back(0);
+          c.touches.push_back(0);
+        }
+        else
+        {
+          label[i] = label[static_cast<std::size_t>(root)];
+        }
+        Components::Run& run = c.runs[i];
+        run.label = label[i];
+        const auto l = static_cast<std::size_t>(label[i]);
+        c.sizes[l] += run.end - run.begin;
+        c.touches[l] = static_cast<std::uint8_t>(c.touches[l] | (run.begin == 0 ? 1 : 0) |
+          (run.end == nx ? 2 : 0) | (y == 0 ? 4 : 0) | (y == ny - 1 ? 8 : 0) | (z == 0 ? 16 : 0) |
+          (z == nz - 1 ? 32 : 0));
+      }
+    }
+  }
+}
+
 } // namespace
 
 std::int64_t Components::largest() const
@@ -91,139 +251,9 @@ Components findComponents(const Mask& mask, Connectivity connectivity, const Wor
 Components findComponents(const Mask& mask, Connectivity connectivity, const Dims& origin,
   const Dims& dims, const Work& work)
 {
-  const auto [nx, ny, nz] = dims;
   Components c;
-  // The runs of each slice, then one list.
-  std::vector<std::vector<Components::Run>> slices(static_cast<std::size_t>(nz));
-  c.firstRun.assign(static_cast<std::size_t>(ny * nz) + 1, 0);
-  work.part(0, 0.6).forEach(nz, [&](std::int64_t z)
-  {
-    auto& runs = slices[static_cast<std::size_t>(z)];
-    for (std::int64_t y = 0; y < ny; ++y)
-    {
-      const std::uint8_t* row = mask.row(origin[1] + y, origin[2] + z) + origin[0];
-      const std::size_t before = runs.size();
-      const auto n = static_cast<std::int32_t>(nx);
-      for (std::int32_t x = endOfRun(row, 0, n, false); x < n;)
-      {
-        const std::int32_t end = endOfRun(row, x, n, true);
-        runs.push_back({ x, end, 0 });
-        x = endOfRun(row, end, n, false);
-      }
-      c.firstRun[static_cast<std::size_t>(z * ny + y) + 1] =
-        static_cast<std::int64_t>(runs.size() - before);
-    }
-  });
-  for (std::size_t i = 1; i < c.firstRun.size(); ++i)
-  {
-    c.firstRun[i] += c.firstRun[i - 1];
-  }
-  if (c.firstRun.back() > std::numeric_limits<std::int32_t>::max())
-  {
-    throw std::invalid_argument("The phase has " + std::to_string(c.firstRun.back()) +
-      " runs of voxels; components are found for up to 2147483647");
-  }
-  c.runs.reserve(static_cast<std::size_t>(c.firstRun.back()));
-  for (auto& s : slices)
-  {
-    c.runs.insert(c.runs.end(), s.begin(), s.end());
-    std::vector<Components::Run>().swap(s);
-  }
-
-  std::vector<std::int32_t> parent(c.runs.size());
-  for (std::size_t i = 0; i < parent.size(); ++i)
-  {
-    parent[i] = static_cast<std::int32_t>(i);
-  }
-  // Rows that touch row (y, z), among those before it, and how far in x their runs may be off.
-  struct Neighbour
-  {
-    int dy, dz, reach;
-  };
-  std::vector<Neighbour> neighbours;
-  switch (connectivity)
-  {
-    case Connectivity::Faces:
-      neighbours = { { -1, 0, 0 }, { 0, -1, 0 } };
-      break;
-    case Connectivity::Edges:
-      neighbours = { { -1, 0, 1 }, { 0, -1, 1 }, { -1, -1, 0 }, { 1, -1, 0 } };
-      break;
-    case Connectivity::Corners:
-      neighbours = { { -1, 0, 1 }, { 0, -1, 1 }, { -1, -1, 1 }, { 1, -1, 1 } };
-      break;
-  }
-  for (std::int64_t z = 0; z < nz; ++z)
-  {
-    for (std::int64_t y = 0; y < ny; ++y)
-    {
-      const auto row = static_cast<std::size_t>(z * ny + y);
-      for (const Neighbour& n : neighbours)
-      {
-        const std::int64_t oy = y + n.dy, oz = z + n.dz;
-        if (oy < 0 || oy >= ny || oz < 0)
-        {
-          continue;
-        }
-        const auto other = static_cast<std::size_t>(oz * ny + oy);
-        std::int64_t i = c.firstRun[row], j = c.firstRun[other];
-        const std::int64_t iEnd = c.firstRun[row + 1], jEnd = c.firstRun[other + 1];
-        while (i < iEnd && j < jEnd)
-        {
-          const Components::Run& a = c.runs[static_cast<std::size_t>(i)];
-          const Components::Run& b = c.runs[static_cast<std::size_t>(j)];
-          if (a.begin < b.end + n.reach && b.begin < a.end + n.reach)
-          {
-            unite(parent, static_cast<std::int32_t>(i), static_cast<std::int32_t>(j));
-          }
-          if (a.end < b.end)
-          {
-            ++i;
-          }
-          else
-          {
-            ++j;
-          }
-        }
-      }
-    }
-    if ((z & 15) == 0)
-    {
-      work.part(0.6, 0.9).report(static_cast<double>(z) / static_cast<double>(nz));
-    }
-  }
-
-  // Roots come before the runs that point at them.
-  std::vector<std::int32_t> label(parent.size());
-  for (std::int64_t z = 0; z < nz; ++z)
-  {
-    for (std::int64_t y = 0; y < ny; ++y)
-    {
-      const auto row = static_cast<std::size_t>(z * ny + y);
-      for (std::int64_t k = c.firstRun[row]; k < c.firstRun[row + 1]; ++k)
-      {
-        const auto i = static_cast<std::size_t>(k);
-        const std::int32_t root = find(parent, static_cast<std::int32_t>(k));
-        if (root == static_cast<std::int32_t>(k))
-        {
-          label[i] = static_cast<std::int32_t>(c.sizes.size());
-          c.sizes.push_back(0);
-          c.touches.push_back(0);
-        }
-        else
-        {
-          label[i] = label[static_cast<std::size_t>(root)];
-        }
-        Components::Run& run = c.runs[i];
-        run.label = label[i];
-        const auto l = static_cast<std::size_t>(label[i]);
-        c.sizes[l] += run.end - run.begin;
-        c.touches[l] = static_cast<std::uint8_t>(c.touches[l] | (run.begin == 0 ? 1 : 0) |
-          (run.end == nx ? 2 : 0) | (y == 0 ? 4 : 0) | (y == ny - 1 ? 8 : 0) | (z == 0 ? 16 : 0) |
-          (z == nz - 1 ? 32 : 0));
-      }
-    }
-  }
+  findRuns(c, mask, origin, dims, work.part(0, 0.6));
+  labelRuns(c, uniteRuns(c, connectivity, dims, work.part(0.6, 0.9)), dims);
   work.report(1);
   return c;
 }

@@ -80,6 +80,184 @@ private:
   std::vector<float> Copy;
 };
 
+/// About the centre of a voxel.
+struct Ball
+{
+  std::int32_t x, y, z;
+  float squared; ///< radius
+};
+
+/// A row of a ball's voxels.
+struct Row
+{
+  std::int32_t y, z, reach; ///< offsets; voxels to each side of the centre
+};
+
+/// The rows of a ball of this square of the radius, cut to the volume's dimensions.
+void rowsOf(float s, const Mask& mask, std::vector<Row>& rows)
+{
+  const auto [nx, ny, nz] = mask.dims;
+  const Spacing& h = mask.spacing;
+  rows.clear();
+  // Strictly nearer than r, whatever the rounding of the squares in float32.
+  const double inside = std::min(static_cast<double>(s), 1e12) * (1 - 1e-6);
+  const auto reachZ =
+    static_cast<std::int32_t>(std::min<double>(std::sqrt(inside) / h[2], static_cast<double>(nz)));
+  for (std::int32_t z = -reachZ; z <= reachZ; ++z)
+  {
+    const double restY = inside - square(z * h[2]);
+    const auto reachY = static_cast<std::int32_t>(
+      std::min<double>(std::sqrt(std::max(0., restY)) / h[1], static_cast<double>(ny)));
+    for (std::int32_t y = -reachY; y <= reachY; ++y)
+    {
+      const double restX = restY - square(y * h[1]);
+      if (restX >= 0)
+      {
+        rows.push_back({ y, z,
+          static_cast<std::int32_t>(
+            std::min<double>(std::sqrt(restX) / h[0], static_cast<double>(nx))) });
+      }
+    }
+  }
+}
+
+/// Finds balls that lie inside the ball of a neighbouring voxel, and so add nothing. Of small balls
+/// (on cubic voxels) it is known which square of the radius the neighbour needs to contain all
+/// their voxels; of others, that the radius is larger by the distance.
+class Hidden
+{
+public:
+  Hidden(const Mask& mask, const std::vector<float>& squared)
+    : Of(mask)
+    , Squared(squared)
+    , Cubic(mask.spacing[0] == mask.spacing[1] && mask.spacing[1] == mask.spacing[2])
+  {
+    const Spacing& h = mask.spacing;
+    for (int k = -1; k <= 1; ++k)
+    {
+      for (int j = -1; j <= 1; ++j)
+      {
+        for (int i = -1; i <= 1; ++i)
+        {
+          if (i != 0 || j != 0 || k != 0)
+          {
+            this->Offsets.push_back({ i, j, k, static_cast<std::size_t>(i * i + j * j + k * k),
+              std::hypot(i * h[0], j * h[1], k * h[2]) });
+          }
+        }
+      }
+    }
+    if (this->Cubic)
+    {
+      this->knowSmallBalls();
+    }
+  }
+
+  /// Whether the ball about voxel (x, y, z) is hidden by another one.
+  bool operator()(std::int64_t x, std::int64_t y, std::int64_t z) const
+  {
+    const auto [nx, ny, nz] = this->Of.dims;
+    const Spacing& h = this->Of.spacing;
+    const float s = this->Squared[static_cast<std::size_t>((z * ny + y) * nx + x)];
+    const double r = std::sqrt(static_cast<double>(s));
+    const double voxels = static_cast<double>(s) / (h[0] * h[0]);
+    const bool small = this->Cubic && voxels < Known + 0.5;
+    const auto number = static_cast<std::size_t>(small ? voxels + 0.5 : 0);
+    for (const Offset& o : this->Offsets)
+    {
+      const std::int64_t a = x + o.x, b = y + o.y, c = z + o.z;
+      if (a < 0 || a >= nx || b < 0 || b >= ny || c < 0 || c >= nz)
+      {
+        continue;
+      }
+      const float t = this->Squared[static_cast<std::size_t>((c * ny + b) * nx + a)];
+      if (t <= s)
+      {
+        continue;
+      }
+      const double reach = r + o.length;
+      if (small ? t > this->Needed[number][o.away]
+                : static_cast<double>(t) >= reach * reach * (1 - 1e-6))
+      {
+        return true;
+      }
+    }
+    return false;
+  }
+
+private:
+  void knowSmallBalls()
+  {
+    const Spacing& h = this->Of.spacing;
+    std::vector<Row> some;
+    for (int k = 0; k <= Known; ++k)
+    {
+      this->Needed.push_back({});
+      rowsOf(static_cast<float>(k * h[0] * h[0]), this->Of, some);
+      for (int away = 1; away <= 3; ++away)
+      {
+        // The neighbour at (1, 0, 0), (1, 1, 0) or (1, 1, 1); all others by symmetry.
+        int farthest = 0;
+        for (const Row& row : some)
+        {
+          const int x = row.reach + 1, y = std::abs(row.y) + (away > 1),
+                    z = std::abs(row.z) + (away > 2);
+          farthest = std::max(farthest, x * x + y * y + z * z);
+        }
+        this->Needed.back()[static_cast<std::size_t>(away)] =
+          static_cast<float>(farthest * h[0] * h[0] * (1 + 1e-6));
+      }
+    }
+  }
+
+  static constexpr int Known = 400;
+  struct Offset
+  {
+    int x, y, z;
+    std::size_t away; ///< squared, in voxels
+    double length;
+  };
+  const Mask& Of;
+  const std::vector<float>& Squared;
+  const bool Cubic;
+  std::vector<Offset> Offsets;
+  /// [square of the radius][squared distance of the neighbour]
+  std::vector<std::array<float, 4>> Needed;
+};
+
+/// Those that no neighbour hides, from small to large.
+std::vector<Ball> ballsOf(const Mask& mask, const std::vector<float>& squared, const Work& work)
+{
+  const auto [nx, ny, nz] = mask.dims;
+  const Hidden hidden(mask, squared);
+  std::vector<std::vector<Ball>> found(static_cast<std::size_t>(nz));
+  work.forEach(nz, [&](std::int64_t z)
+  {
+    auto& balls = found[static_cast<std::size_t>(z)];
+    for (std::int64_t y = 0; y < ny; ++y)
+    {
+      for (std::int64_t x = 0; x < nx; ++x)
+      {
+        const float s = squared[static_cast<std::size_t>((z * ny + y) * nx + x)];
+        if (s != 0 && !hidden(x, y, z))
+        {
+          balls.push_back({ static_cast<std::int32_t>(x), static_cast<std::int32_t>(y),
+            static_cast<std::int32_t>(z), s });
+        }
+      }
+    }
+  });
+  std::vector<Ball> balls;
+  for (auto& b : found)
+  {
+    balls.insert(balls.end(), b.begin(), b.end());
+    std::vector<Ball>().swap(b);
+  }
+  std::sort(balls.begin(), balls.end(), [](const Ball& a, const Ball& b)
+  { return std::tie(a.squared, a.z, a.y, a.x) < std::tie(b.squared, b.z, b.y, b.x); });
+  return balls;
+}
+
 } // namespace
 
 std::vector<float> squaredDistances(const Mask& mask, const Work& work)
@@ -162,149 +340,8 @@ std::vector<float> localThickness(
   const Mask& mask, const std::vector<float>& squared, const Work& work)
 {
   const auto [nx, ny, nz] = mask.dims;
-  const Spacing& h = mask.spacing;
-  struct Ball
-  {
-    std::int32_t x, y, z;
-    float squared;
-  };
-  // The rows of a ball: those of the same radius have the same ones.
-  struct Row
-  {
-    std::int32_t y, z, reach; ///< offsets; voxels to each side of the centre
-  };
-  const auto rowsOf = [&](float s, std::vector<Row>& rows)
-  {
-    rows.clear();
-    // Strictly nearer than r, whatever the rounding of the squares in float32.
-    const double inside = std::min(static_cast<double>(s), 1e12) * (1 - 1e-6);
-    const auto reachZ = static_cast<std::int32_t>(
-      std::min<double>(std::sqrt(inside) / h[2], static_cast<double>(nz)));
-    for (std::int32_t z = -reachZ; z <= reachZ; ++z)
-    {
-      const double restY = inside - square(z * h[2]);
-      const auto reachY = static_cast<std::int32_t>(
-        std::min<double>(std::sqrt(std::max(0., restY)) / h[1], static_cast<double>(ny)));
-      for (std::int32_t y = -reachY; y <= reachY; ++y)
-      {
-        const double restX = restY - square(y * h[1]);
-        if (restX >= 0)
-        {
-          rows.push_back({ y, z,
-            static_cast<std::int32_t>(
-              std::min<double>(std::sqrt(restX) / h[0], static_cast<double>(nx))) });
-        }
-      }
-    }
-  };
-  // A ball that lies inside that of a neighbouring voxel adds nothing. Of small balls (on cubic
-  // voxels) it is known which square of the radius the neighbour needs to contain all their
-  // voxels: [square of the radius][squared distance of the neighbour]; of others, that the radius
-  // is larger by the distance.
-  const bool cubic = h[0] == h[1] && h[1] == h[2];
-  constexpr int Known = 400;
-  std::vector<std::array<float, 4>> needed;
-  if (cubic)
-  {
-    std::vector<Row> some;
-    for (int k = 0; k <= Known; ++k)
-    {
-      needed.push_back({});
-      rowsOf(static_cast<float>(k * h[0] * h[0]), some);
-      for (int away = 1; away <= 3; ++away)
-      {
-        // The neighbour at (1, 0, 0), (1, 1, 0) or (1, 1, 1); all others by symmetry.
-        int farthest = 0;
-        for (const Row& row : some)
-        {
-          const int x = row.reach + 1, y = std::abs(row.y) + (away > 1),
-                    z = std::abs(row.z) + (away > 2);
-          farthest = std::max(farthest, x * x + y * y + z * z);
-        }
-        needed.back()[static_cast<std::size_t>(away)] =
-          static_cast<float>(farthest * h[0] * h[0] * (1 + 1e-6));
-      }
-    }
-  }
-  std::vector<std::vector<Ball>> found(static_cast<std::size_t>(nz));
-  struct Offset
-  {
-    int x, y, z;
-    std::size_t away; // squared, in voxels
-    double length;
-  };
-  std::vector<Offset> offsets;
-  for (int k = -1; k <= 1; ++k)
-  {
-    for (int j = -1; j <= 1; ++j)
-    {
-      for (int i = -1; i <= 1; ++i)
-      {
-        if (i != 0 || j != 0 || k != 0)
-        {
-          offsets.push_back({ i, j, k, static_cast<std::size_t>(i * i + j * j + k * k),
-            std::hypot(i * h[0], j * h[1], k * h[2]) });
-        }
-      }
-    }
-  }
-  work.part(0, 0.3).forEach(nz, [&](std::int64_t z)
-  {
-    auto& balls = found[static_cast<std::size_t>(z)];
-    for (std::int64_t y = 0; y < ny; ++y)
-    {
-      for (std::int64_t x = 0; x < nx; ++x)
-      {
-        const std::int64_t i = (z * ny + y) * nx + x;
-        const float s = squared[static_cast<std::size_t>(i)];
-        if (s == 0)
-        {
-          continue;
-        }
-        const double r = std::sqrt(static_cast<double>(s));
-        const double voxels = static_cast<double>(s) / (h[0] * h[0]);
-        const bool small = cubic && voxels < Known + 0.5;
-        const auto number = static_cast<std::size_t>(small ? voxels + 0.5 : 0);
-        bool hidden = false;
-        for (const Offset& o : offsets)
-        {
-          const std::int64_t a = x + o.x, b = y + o.y, c = z + o.z;
-          if (a < 0 || a >= nx || b < 0 || b >= ny || c < 0 || c >= nz)
-          {
-            continue;
-          }
-          const float t = squared[static_cast<std::size_t>((c * ny + b) * nx + a)];
-          if (t <= s)
-          {
-            continue;
-          }
-          const double reach = r + o.length;
-          if (small ? t > needed[number][o.away]
-                    : static_cast<double>(t) >= reach * reach * (1 - 1e-6))
-          {
-            hidden = true;
-            break;
-          }
-        }
-        if (!hidden)
-        {
-          balls.push_back({ static_cast<std::int32_t>(x), static_cast<std::int32_t>(y),
-            static_cast<std::int32_t>(z), s });
-        }
-      }
-    }
-  });
-  std::vector<Ball> balls;
-  for (auto& b : found)
-  {
-    balls.insert(balls.end(), b.begin(), b.end());
-    std::vector<Ball>().swap(b);
-  }
-
   // From small to large, so that the last one that paints a voxel is the largest.
-  std::sort(balls.begin(), balls.end(), [](const Ball& a, const Ball& b)
-  { return std::tie(a.squared, a.z, a.y, a.x) < std::tie(b.squared, b.z, b.y, b.x); });
-
+  const std::vector<Ball> balls = ballsOf(mask, squared, work.part(0, 0.3));
   std::vector<float> radius(mask.data.size(), 0);
   // Each thread paints the rows of its own slices, so no two write to the same place.
   const std::int64_t slab = std::max<std::int64_t>(8, nz / (4 * work.threads()));
@@ -318,7 +355,7 @@ std::vector<float> localThickness(
       if (b.squared != current)
       {
         current = b.squared;
-        rowsOf(current, rows);
+        rowsOf(current, mask, rows);
       }
       const float r = std::sqrt(current);
       const std::int32_t deep = rows.empty() ? 0 : rows.back().z;
