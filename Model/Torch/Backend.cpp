@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "../Backend.h"
+#include "Backend.h"
 
-#include "../Check.h"
-#include "Correlation.h"
-#include "Device.h"
+#include "Check.h"
 #include "Interface.h"
-#include "Speed.h"
-#include "TorchModel.h"
-#include "TorchTrainer.h"
-#include "TrainingData.h"
+#include "Torch/Data/TrainingData.h"
+#include "Torch/Grid/Correlation.h"
+#include "Torch/Inference/TorchModel.h"
+#include "Torch/Runtime/Device.h"
+#include "Torch/Training/Speed.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <torch/version.h>
 

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // vae_bench CASE [EDGE ...]: one measurement of the library without ParaView, as JSON on a line.
-// On the device that VAE_BENCH_DEVICE names, the CPU unless told; with VAE_BENCH_PRECISION=float32 in
-// that instead of what suits the device, with VAE_BENCH_THREADS on as many. What bench.py puts beside
-// PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once; the
-// network is the default one, or the one of twice its width.
-#include "Memory.h"
+// On the device that VAE_BENCH_DEVICE names, the CPU unless told; with VAE_BENCH_PRECISION=float32
+// in that instead of what suits the device, with VAE_BENCH_THREADS on as many. What bench.py puts
+// beside PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once;
+// the network is the default one, or the one of twice its width.
 #include "Rock.h"
-#include "Torch/Device.h"
+#include "Source/Memory.h"
+#include "Torch/Inference/TorchModel.h"
 #include "Torch/Networks/Layers.h"
-#include "Torch/TorchModel.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Runtime/Device.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

@@ -5,7 +5,7 @@
 // gave before once there is room again.
 #include "FilterTest.h"
 
-#include "Memory.h"
+#include "Source/Memory.h"
 #include "vtkVAEDecode.h"
 #include "vtkVAEEncode.h"
 #include "vtkVAEFeatures.h"

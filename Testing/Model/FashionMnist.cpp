@@ -4,7 +4,7 @@
 // fashion_mnist TRAIN TEST dense|vector STEPS SEED: trains on raw bytes (0 or 1) of 28 x 28 images
 // with the plugin's trainer and prints the evidence lower bound of the test images, nats an image.
 // What Testing/Python/fashion_mnist.py compares with PyTorch.
-#include "Torch/TorchTrainer.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

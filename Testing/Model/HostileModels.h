@@ -3,7 +3,7 @@
 #pragma once
 
 #include "HostileFile.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "Torch/TorchModel.h"
+#include "Torch/Inference/TorchModel.h"
 #include "Volumes.h"
 
 #include <ATen/CPUGeneratorImpl.h>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/AdamW.h"
 #include "Torch/Networks/Layers.h"
+#include "Torch/Training/AdamW.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

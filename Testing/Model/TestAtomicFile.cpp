@@ -3,8 +3,8 @@
 //
 // What a save leaves when a system call fails, when its process is killed at one, and when others
 // save the same file meanwhile.
-#include "AtomicFile.h"
-#include "ModelFile.h"
+#include "Source/AtomicFile.h"
+#include "Source/ModelFile.h"
 #include "WholeFile.h"
 
 #include <gtest/gtest.h>

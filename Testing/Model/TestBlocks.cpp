@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Blocks.h"
+#include "Torch/Grid/Blocks.h"
 
 #include "Volumes.h"
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "RandomModel.h"
-#include "Torch/LatentField.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Priors/LatentField.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

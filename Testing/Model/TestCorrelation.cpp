@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Correlation.h"
+#include "Torch/Grid/Correlation.h"
 #include "Volumes.h"
 
 #include <ATen/Parallel.h>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Disentanglement.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <gtest/gtest.h>
 

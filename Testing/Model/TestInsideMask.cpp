@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A volume with a mask, as of a round core: what is outside of it is not data.
-#include "Torch/InsideMask.h"
-#include "Torch/TorchTrainer.h"
-#include "Torch/TrainingData.h"
+#include "Torch/Data/TrainingData.h"
+#include "Torch/Grid/InsideMask.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Device.h"
-#include "Torch/KeptMemory.h"
+#include "Torch/Runtime/Device.h"
+#include "Torch/Runtime/KeptMemory.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/LatentField.h"
+#include "Torch/Priors/LatentField.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "LatentMath.h"
-#include "Torch/LatentField.h"
+#include "Torch/Priors/LatentField.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/LearnedPrior.h"
-#include "Torch/PriorTrainer.h"
-#include "Torch/TorchModel.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Inference/TorchModel.h"
+#include "Torch/Priors/LearnedPrior.h"
+#include "Torch/Training/PriorTrainer.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

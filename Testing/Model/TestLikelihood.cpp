@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Images.h"
-#include "Torch/Likelihood.h"
+#include "Torch/Data/TrainingData.h"
+#include "Torch/Losses/Likelihood.h"
 #include "Torch/Networks/Networks.h"
-#include "Torch/TorchTrainer.h"
-#include "Torch/TrainingData.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Memory that runs out: any tensor, any large vector, the address space.
-#include "Memory.h"
 #include "Plan.h"
 #include "RandomModel.h"
-#include "Torch/Inference.h"
-#include "Torch/Room.h"
-#include "Torch/TorchTrainer.h"
+#include "Source/Memory.h"
+#include "Torch/Inference/Inference.h"
+#include "Torch/Runtime/Room.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 
 #include <c10/core/Allocator.h>

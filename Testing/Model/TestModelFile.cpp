@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "JsonText.h"
-#include "ModelFile.h"
 #include "ModelInfo.h"
 #include "Plan.h"
+#include "Source/JsonText.h"
+#include "Source/ModelFile.h"
 #include "WholeFile.h"
 
 #include <gtest/gtest.h>

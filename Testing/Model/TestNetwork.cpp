@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "RandomModel.h"
-#include "Torch/Network.h"
+#include "Torch/Inference/TorchModel.h"
 #include "Torch/Networks/Layers.h"
-#include "Torch/TorchModel.h"
+#include "Torch/Networks/Network.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Objective.h"
-#include "Torch/Schedule.h"
+#include "Torch/Losses/Objective.h"
+#include "Torch/Training/Schedule.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Images.h"
-#include "Torch/Discrepancy.h"
-#include "Torch/LatentUse.h"
-#include "Torch/Objective.h"
-#include "Torch/TorchTrainer.h"
-#include "Torch/TotalCorrelation.h"
+#include "Torch/Losses/Discrepancy.h"
+#include "Torch/Losses/LatentUse.h"
+#include "Torch/Losses/Objective.h"
+#include "Torch/Losses/TotalCorrelation.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 
 #include <ATen/CPUGeneratorImpl.h>

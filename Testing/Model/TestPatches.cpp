@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Patches.h"
-#include "Torch/TrainingData.h"
-#include "Torch/Turns.h"
+#include "Torch/Data/Patches.h"
+#include "Torch/Data/TrainingData.h"
+#include "Torch/Data/Turns.h"
 #include "Volumes.h"
 
 #include <ATen/Functions.h>

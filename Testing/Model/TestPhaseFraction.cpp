@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PhaseFraction.h"
-#include "Quantile.h"
+#include "Source/Quantile.h"
 #include "Volumes.h"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/LearnedPrior.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Priors/LearnedPrior.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 
 #include <ATen/CPUGeneratorImpl.h>

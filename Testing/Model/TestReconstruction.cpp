@@ -3,9 +3,9 @@
 //
 // What VAE Reconstruct gives beside the values: against second ways to compute it.
 #include "RandomModel.h"
-#include "Torch/Noise.h"
-#include "Torch/Reconstruction.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Grid/Noise.h"
+#include "Torch/Inference/Reconstruction.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Plan.h"
-#include "Torch/TorchTrainer.h"
-#include "Torch/TrainingData.h"
+#include "Torch/Data/TrainingData.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Device.h"
-#include "Torch/FreeCores.h"
+#include "Torch/Runtime/Device.h"
+#include "Torch/Runtime/FreeCores.h"
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>

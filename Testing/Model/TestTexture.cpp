@@ -3,10 +3,10 @@
 //
 // Values drawn from p(x|z) with noise that neighbouring voxels share.
 #include "RandomModel.h"
-#include "Torch/Noise.h"
-#include "Torch/Texture.h"
-#include "Torch/Tiles.h"
-#include "Torch/Variogram.h"
+#include "Torch/Grid/Noise.h"
+#include "Torch/Inference/Texture.h"
+#include "Torch/Inference/Tiles.h"
+#include "Torch/Losses/Variogram.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

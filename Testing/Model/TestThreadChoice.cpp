@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Machines that are imitated: what a step takes with so many threads, and how many cores are free.
-#include "Torch/ThreadChoice.h"
+#include "Torch/Runtime/ThreadChoice.h"
 
 #include <gtest/gtest.h>
 

@@ -3,8 +3,8 @@
 //
 // How a volume is cut, and what happens where memory runs out. That tiles equal the whole is in
 // TestNetwork.cpp.
-#include "Memory.h"
-#include "Torch/Tiles.h"
+#include "Source/Memory.h"
+#include "Torch/Inference/Tiles.h"
 
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
 // What a time budget is divided into, and what the end of a training measures in it. Clocks are
 // pretended: they go on by so much each time that they are asked.
 #include "TimePlan.h"
-#include "Torch/Closing.h"
-#include "Torch/TorchTrainer.h"
+#include "Torch/Calibration/Closing.h"
+#include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "Torch/TorchModel.h"
+#include "Torch/Inference/TorchModel.h"
 #include "Trainer.h"
 
 #include <filesystem>

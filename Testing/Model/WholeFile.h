@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "ModelFile.h"
+#include "Source/ModelFile.h"
 
 namespace test
 {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "../Network.h"
+#include "Network.h"
 
 #include <ATen/core/Generator.h>
 

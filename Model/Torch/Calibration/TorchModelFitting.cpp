@@ -1,0 +1,511 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What the end of a training measures: the priors, anomaly scores, texture.
+#include "Closing.h"
+#include "Torch/Inference/Inference.h"
+#include "Torch/Inference/Reconstruction.h"
+#include "Torch/Inference/Texture.h"
+#include "Torch/Inference/TorchModel.h"
+#include "Torch/Losses/Variogram.h"
+#include "Torch/Priors/OddsCount.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+namespace vae
+{
+namespace
+{
+
+///@{
+/// Of blocks in the middle: where time is short at first, with anomaly scores, with texture.
+constexpr std::int64_t FirstVoxels = 1 << 20, ScoredVoxels = 1 << 22, TexturedVoxels = 1 << 21;
+///@}
+/// Of decoding, that measuring it takes.
+constexpr double ScoringPasses = 2, TexturePasses = 9;
+
+/// A block of cells in the middle of a volume, of about so many voxels.
+Box middleOf(const Frame& frame, std::int64_t most)
+{
+  const double edge =
+    std::pow(static_cast<double>(most), 1. / frame.dimensions) / static_cast<double>(frame.cell[2]);
+  Box part{ {}, frame.cells() };
+  for (int a = 0; a < 3; ++a)
+  {
+    const auto n = std::clamp<std::int64_t>(std::lround(edge), 1, part.size[a]);
+    part.origin[a] = (part.size[a] - n) / 2;
+    part.size[a] = n;
+  }
+  return part;
+}
+
+/// What both hold; the same where the second holds the first.
+Box common(const Box& a, const Box& b)
+{
+  Box both = a;
+  for (int i = 0; i < 3; ++i)
+  {
+    both.origin[i] = std::max(a.origin[i], b.origin[i]);
+    both.size[i] = std::max<std::int64_t>(
+      1, std::min(a.origin[i] + a.size[i], b.origin[i] + b.size[i]) - both.origin[i]);
+  }
+  return both;
+}
+
+std::int64_t cellsOf(const Box& box) { return box.size[0] * box.size[1] * box.size[2]; }
+
+} // namespace
+
+/// Takes one measurement after the other, of a model of its own, and gives them to the model.
+class TorchModel::Measuring
+{
+public:
+  Measuring(TorchModel& model, const Volume& volume, const RunOptions& run)
+    : Mine(model)
+    , Data(volume)
+    , Run(run)
+    , Grid(volume.dims, volume.spacing, model.Info.network)
+  {
+  }
+
+  ///@{
+  /// In the order of their weight.
+  void field(Closing::Turn& turn);
+  void matchField(Closing::Turn& turn);
+  /// The flow makes a little more of long waves of the local mean than it should.
+  void matchLearned(Closing::Turn& turn);
+  void spread(Closing::Turn& turn);
+  void anomalies(Closing::Turn& turn);
+  void texture(Closing::Turn& turn);
+  /// What is rebuilt has other Euler numbers than what is drawn, so where there is a flow that has
+  /// learned something, what it draws is made to have the data's.
+  void textureOfDrawn(Closing::Turn& turn);
+  ///@}
+
+  /// The field of a part of the volume.
+  void encode(const Box& part, const Monitor& monitor);
+
+private:
+  /// The training volume's, LearnedPrior::localMean.
+  const at::Tensor& local();
+  /// A block in the middle of what is encoded, with about `most` voxels, or as many as can be
+  /// decoded `passes` times in the time that is left.
+  Box block(std::int64_t most, double passes, Closing::Turn& turn) const;
+  SurfaceMeasure surfaceOfData(const Index3& tile, const Monitor& monitor);
+
+  TorchModel& Mine;
+  const Volume& Data;
+  const RunOptions& Run;
+  Frame Grid;
+  Latent Cells;  ///< of the whole volume, but 0 where it is not encoded
+  Box Part;      ///< that is
+  Index3 Tile{}; ///< of the texture
+  at::Tensor Local;
+  double Pace = 0;             ///< seconds to decode a voxel, if time matters
+  std::mt19937_64 Random{ 0 }; ///< of samples of the learned prior
+};
+
+void TorchModel::Measuring::encode(const Box& part, const Monitor& monitor)
+{
+  Latent latent = this->Mine.encodePart(this->Data, this->Grid, part, this->Run, monitor);
+  const auto on = [&](std::vector<float>& values, const Index3& size)
+  { return at::from_blob(values.data(), { latent.channels, size[0], size[1], size[2] }); };
+  LatentField field =
+    LatentField::fit(on(latent.mean, part.size), on(latent.logVariance, part.size));
+  const Index3 cells = this->Grid.cells();
+  if (part.size != cells)
+  {
+    for (std::vector<float>* values : { &latent.mean, &latent.logVariance })
+    {
+      std::vector<float> all(
+        static_cast<std::size_t>(latent.channels * cells[0] * cells[1] * cells[2]));
+      slice(on(all, cells), part.origin, part.size).copy_(on(*values, part.size));
+      values->swap(all);
+    }
+  }
+  this->Mine.Field = std::move(field);
+  this->Cells = std::move(latent);
+  this->Part = part;
+}
+
+void TorchModel::Measuring::field(Closing::Turn& turn)
+{
+  const Box first = middleOf(this->Grid, FirstVoxels);
+  Box part{ {}, this->Grid.cells() };
+  const double all = cellsOf(part), few = cellsOf(first), before = turn.left();
+  bool begun = false;
+  try
+  {
+    if (turn.limited() && few < 0.5 * all)
+    {
+      this->encode(first, {});
+      begun = true;
+      const double fits = 0.8 * turn.left() * few / std::max(before - turn.left(), 1e-9);
+      if (fits < all)
+      {
+        turn.smaller();
+        part = middleOf(
+          this->Grid, static_cast<std::int64_t>(fits / few * static_cast<double>(FirstVoxels)));
+      }
+      if (cellsOf(part) <= few)
+      {
+        return;
+      }
+    }
+    this->encode(part, turn.monitor());
+  }
+  catch (const std::exception& e)
+  {
+    if (!begun)
+    {
+      this->encode(first, {});
+    }
+    turn.smaller(e);
+  }
+}
+
+const at::Tensor& TorchModel::Measuring::local()
+{
+  if (!this->Local.defined())
+  {
+    this->Local = LearnedPrior::localMean(this->Data, this->Mine.Info);
+  }
+  return this->Local;
+}
+
+Box TorchModel::Measuring::block(std::int64_t most, double passes, Closing::Turn& turn) const
+{
+  Box inside = this->Part; // away from what is not encoded
+  const Index3 cells = this->Grid.cells();
+  for (int a = 0; a < 3; ++a)
+  {
+    const std::int64_t border = inside.size[a] < cells[a]
+      ? std::min<std::int64_t>(this->Mine.Net->context(), (inside.size[a] - 1) / 3)
+      : 0;
+    inside.origin[a] += border;
+    inside.size[a] -= 2 * border;
+  }
+  Box wanted = common(middleOf(this->Grid, most), inside);
+  const Box voxels = toVoxels(wanted, this->Grid.cell);
+  if (turn.limited())
+  {
+    constexpr double fewest = 32 * 32 * 32;
+    const double fits = 0.8 * turn.left() / (passes * std::max(this->Pace, 1e-12));
+    if (fits < static_cast<double>(cellsOf(voxels)))
+    {
+      if (fits < fewest)
+      {
+        throw OutOfTime();
+      }
+      wanted = common(middleOf(this->Grid, static_cast<std::int64_t>(fits)), inside);
+      turn.smaller();
+    }
+  }
+  return wanted;
+}
+
+void TorchModel::Measuring::matchField(Closing::Turn& turn)
+{
+  const ModelInfo& info = this->Mine.Info;
+  const Frame& frame = this->Grid;
+  const Monitor monitor = turn.monitor();
+  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
+  // their covariance.
+  const bool phases = info.hasPhases();
+  const auto meansOf = [&](const at::Tensor& values)
+  { return fromNetworkShape(cellMeans(values, frame))[0].to(at::kCPU).contiguous(); };
+  std::int64_t looked = 0; // voxels
+  const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
+  {
+    report(monitor, 1);
+    Inference inference(info, this->Mine.Net, frame, this->Run);
+    LatentGrid grid{ field, {} };
+    Box inside{ {}, grid.high() };
+    for (int a = 3 - frame.dimensions; a < 3; ++a)
+    {
+      inside.origin[a] = inference.decodeHalo();
+      inside.size[a] -= 2 * inside.origin[a];
+    }
+    looked = cellsOf(toVoxels(inside, frame.cell));
+    const at::Tensor decoded = inference.decodeInTiles(grid, inside);
+    if (!phases)
+    {
+      return { meansOf(decoded), 0 };
+    }
+    const at::Tensor odds = inference.seen().logOdds(decoded, 0);
+    const double others = 1 - info.channels[0].fractions[0];
+    const auto below = std::clamp<std::int64_t>(
+      std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
+    const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
+    const at::Tensor found = odds.gt(threshold).to(at::kFloat);
+    return { meansOf(found), threshold.item<double>() };
+  };
+  LatentField field = this->Mine.Field.value();
+  const at::Tensor& wanted = this->local();
+  constexpr double most = 8000; // cells
+  const double edge = std::pow(most, 1. / frame.dimensions);
+  const auto sizeOf = [&](double n)
+  {
+    std::array<std::int64_t, 3> size{ 1, 1, 1 };
+    for (int a = 3 - frame.dimensions; a < 3; ++a)
+    {
+      size[static_cast<std::size_t>(a)] = std::lround(n) + 2 * this->Mine.Net->decodeHalo();
+    }
+    return size;
+  };
+  std::array<std::int64_t, 3> size = sizeOf(edge);
+  int rounds = LatentField::MatchRounds;
+  if (turn.limited())
+  {
+    constexpr double less = 0.7; // of the edge: a third of the cells
+    const double before = turn.left();
+    observe(field.sample(sizeOf(less * edge), at::make_generator<at::CPUGeneratorImpl>(1), 1));
+    const double look = std::max(before - turn.left(), 1e-9);
+    this->Pace = look / static_cast<double>(looked);
+    constexpr double fewest = 3, enough = 0.5 * LatentField::MatchRounds;
+    const auto fit = [&](double seconds) // rounds of two looks each, and a last look
+    { return (0.9 * turn.left() / seconds - 1) / 2; };
+    double rather = fit(look / std::pow(less, frame.dimensions));
+    if (rather < enough)
+    {
+      size = sizeOf(less * edge);
+      rather = fit(look);
+    }
+    if (rather < fewest)
+    {
+      throw OutOfTime();
+    }
+    if (rather < rounds || size != sizeOf(edge))
+    {
+      rounds = static_cast<int>(std::min<double>(rather, rounds));
+      turn.smaller();
+    }
+  }
+  field.match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0), rounds);
+  this->Mine.Field = std::move(field);
+}
+
+void TorchModel::Measuring::matchLearned(Closing::Turn& turn)
+{
+  // Where the local mean is that of a part of the volume, it is known what should come of it, and
+  // few samples tell the difference. They take time: a long training has more of them.
+  constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
+  const ModelInfo& info = this->Mine.Info;
+  const auto samples = std::clamp<std::int64_t>(info.priorSteps / stepsASample, 1, most);
+  const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
+  const bool phases = info.hasPhases();
+  const at::Tensor& local = this->local();
+  Inference inference(info, this->Mine.Net, this->Grid, this->Run);
+  std::vector<at::Tensor> pairs;
+  const double begin = turn.left();
+  for (std::int64_t i = 0; i < samples; ++i)
+  {
+    const Monitor monitor = turn.monitor();
+    report(monitor, 1);
+    if (turn.limited() && i > 0 && turn.left() < (begin - turn.left()) / static_cast<double>(i))
+    {
+      turn.smaller();
+      break;
+    }
+    Index3 origin{};
+    FieldRequest request;
+    for (int a = 0; a < 3; ++a)
+    {
+      const std::int64_t n = local.size(a + 1), size = std::min(n, edge);
+      origin[a] =
+        static_cast<std::int64_t>(this->Random() % static_cast<std::uint64_t>(n - size + 1));
+      request.size[a] = size;
+    }
+    request.trend = slice(local, origin, request.size).contiguous();
+    const LatentGrid field{ this->Mine.Learned->sample(request,
+                              at::make_generator<at::CPUGeneratorImpl>(this->Random()), place,
+                              monitor),
+      {} };
+    const at::Tensor& in = request.trend;
+    at::Tensor out = inference.decodeInTiles(field, { {}, request.size });
+    if (phases)
+    {
+      const at::Tensor odds = inference.seen().logOdds(out, 0);
+      OddsCount count;
+      count.add(odds);
+      out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
+    }
+    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, this->Grid))[0].to(at::kCPU) }));
+  }
+  auto matched = std::make_shared<LearnedPrior>(*this->Mine.Learned);
+  matched->Told.compensate(pairs);
+  this->Mine.Learned = std::move(matched);
+}
+
+void TorchModel::Measuring::spread(Closing::Turn& turn)
+{
+  const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
+  const c10::InferenceMode inference;
+  const LearnedPrior& prior = *this->Mine.Learned;
+  constexpr double cells = 1728; // of a field that nothing is asked of
+  FieldRequest request;
+  for (int a = 0; a < 3; ++a)
+  {
+    request.size[a] =
+      this->Grid.used(a) ? std::lround(std::pow(cells, 1. / this->Grid.dimensions)) : 1;
+  }
+  const at::Tensor field = prior.sample(
+    request, at::make_generator<at::CPUGeneratorImpl>(this->Random()), place, turn.monitor());
+  this->Mine.Info.priorSpread =
+    (field.flatten(1).var(1) / prior.Scale.square()).mean().item<double>();
+}
+
+void TorchModel::Measuring::anomalies(Closing::Turn& turn)
+{
+  // Enough for the distribution of a score.
+  const Box part = this->block(ScoredVoxels, ScoringPasses, turn);
+  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
+  Reconstruction reconstruction(
+    inference, this->Mine.Info, this->Data, this->Cells, {}, {}, nullptr);
+  AnomalyScale scale;
+  forEachTile(part.size, inference.decodeTile(part.size), turn.monitor(), [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    reconstruction.measure(box, scale);
+  });
+  scale.finish();
+  this->Mine.Anomalies = std::move(scale);
+}
+
+void TorchModel::Measuring::texture(Closing::Turn& turn)
+{
+  ModelInfo& info = this->Mine.Info;
+  const Box part = this->block(TexturedVoxels, TexturePasses, turn);
+  Inference inference(info, this->Mine.Net, this->Grid, this->Run);
+  const Index3 cells = this->Grid.cells();
+  const LatentGrid field{ at::from_blob(this->Cells.mean.data(),
+                            { this->Cells.channels, cells[0], cells[1], cells[2] }),
+    {} };
+  const at::Tensor decoded = inference.decodeInTiles(field, part),
+                   x = inference.read(this->Data, part);
+  std::vector<double> residuals;
+  if (!info.hasPhases())
+  {
+    const auto channels = static_cast<std::int64_t>(info.channels.size());
+    const at::Tensor d = (decoded - x).unflatten(1, { channels, -1 });
+    for (std::int64_t c = 0; c < channels; ++c)
+    {
+      residuals.push_back(std::sqrt(d.select(1, c).square().mean().item<double>()));
+    }
+  }
+  info.textureWidth = vae::fitTexture(decoded, x, this->Grid, inference.seen(), info.hasPhases());
+  info.textureWhite = 0;
+  for (std::size_t c = 0; c < residuals.size(); ++c)
+  {
+    info.channels[c].residual = residuals[c];
+  }
+  this->Tile = part.size;
+}
+
+SurfaceMeasure TorchModel::Measuring::surfaceOfData(const Index3& tile, const Monitor& monitor)
+{
+  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
+  SurfaceMeasure wanted;
+  double weight = 0;
+  const Box part = middleOf(this->Grid, 1 << 26);
+  forEachTile(part.size, tile, monitor, [&](Box box)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      box.origin[a] += part.origin[a];
+    }
+    const at::Tensor x = inference.read(this->Data, box);
+    // Before either is added: a tile that runs out of memory is tried again in halves.
+    const double faces = variogram(x, this->Grid, true, 1), euler = eulerDensity(x, this->Grid);
+    const auto voxels = static_cast<double>(x.numel());
+    wanted.faces += voxels * faces;
+    wanted.euler += voxels * euler;
+    weight += voxels;
+  });
+  wanted.faces /= weight;
+  wanted.euler /= weight;
+  return wanted;
+}
+
+void TorchModel::Measuring::textureOfDrawn(Closing::Turn& turn)
+{
+  const SurfaceMeasure wanted = this->surfaceOfData(this->Tile, turn.monitor());
+  // Two pairs with opposite normal scores of the local mean.
+  constexpr int pairs = 2;
+  Dims dims{ 1, 1, 1 };
+  for (int a = 0; a < 3; ++a)
+  {
+    dims[this->Grid.axis[a]] = std::min(this->Tile[a] * this->Grid.cell[a], this->Grid.size[a]);
+  }
+  GenerateOptions options;
+  options.prior = Prior::Learned;
+  options.seed = 1;
+  std::vector<at::Tensor> decoded;
+  for (options.realization = 0; options.realization < 2 * pairs; ++options.realization)
+  {
+    const Monitor monitor = turn.monitor();
+    const int margin = this->Mine.margin();
+    const Latent latent = this->Mine.sample(dims, margin, options, {}, this->Run, monitor);
+    this->Mine.decodeEach(latent, dims, margin, this->Run, turn.monitor(),
+      [&](Inference& runner, const Box&, const at::Tensor& d)
+    { decoded.push_back(runner.seen().withThreshold(d, latent.threshold)); });
+  }
+  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
+  const NoiseShape shape =
+    vae::fitTexture(decoded, wanted, this->Mine.Info.textureWidth, this->Grid, inference.seen());
+  this->Mine.Info.textureWidth = shape.width;
+  this->Mine.Info.textureWhite = shape.white;
+}
+
+void TorchModel::fitField(
+  const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor)
+{
+  const Frame frame(volume.dims, volume.spacing, this->Info.network);
+  const Box part = most > 0 ? middleOf(frame, most) : Box{ {}, frame.cells() };
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  Measuring(*this, volume, run).encode(part, monitor);
+}
+
+void TorchModel::measureAll(
+  const Volume& volume, const RunOptions& run, const Monitor& monitor, std::function<double()> left)
+{
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  Measuring measuring(*this, volume, run);
+  Closing closing(std::move(left), monitor, this->Learned ? 7 : 4);
+  const auto measure = [&](const char* what, double share, void (Measuring::*work)(Closing::Turn&))
+  { closing.measure(what, share, [&](Closing::Turn& turn) { (measuring.*work)(turn); }); };
+  measure("the latent field", 0.35, &Measuring::field);
+  if (this->Info.network.architecture == Architecture::Field && this->Field)
+  {
+    // What VAE Generate draws from, where no prior was learned.
+    measure("the match of the random field", this->Learned ? 0.5 : 0.7, &Measuring::matchField);
+    if (this->Learned)
+    {
+      measure("the match of the learned prior", 0.6, &Measuring::matchLearned);
+      measure("the spread of the learned prior", 0.6, &Measuring::spread);
+    }
+  }
+  measure("the scale of anomaly scores", 0.6, &Measuring::anomalies);
+  measure("the texture", 1, &Measuring::texture);
+  constexpr std::int64_t learned = 3000; // steps
+  if (this->Info.hasPhases() && this->Info.textureWidth > 0 && this->Learned &&
+    this->Info.priorSteps >= learned)
+  {
+    measure("the texture of what is drawn", 1, &Measuring::textureOfDrawn);
+  }
+  if (const std::string told = closing.told(); !told.empty())
+  {
+    this->Info.leftOut += (this->Info.leftOut.empty() ? "" : " ") + told;
+  }
+}
+
+} // namespace vae

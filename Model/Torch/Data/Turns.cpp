@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Turns.h"
+
+#include "Torch/Grid/Blocks.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Points = 4096; // of a block
+constexpr std::int64_t Lags[] = { 1, 2, 4, 8, 16 };
+constexpr double Negligible = 0.1; // of the logarithm of a ratio
+constexpr double Errors = 4;       // standard errors of a mean of few blocks
+constexpr std::size_t FewestBlocks = 4;
+
+/// The three axes, then two diagonals of each pair of axes.
+constexpr std::array<std::array<int, 3>, 9> Directions{ { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 },
+  { 1, 1, 0 }, { 1, -1, 0 }, { 1, 0, 1 }, { 1, 0, -1 }, { 0, 1, 1 }, { 0, 1, -1 } } };
+constexpr std::array<std::array<int, 2>, 3> Pairs{ { { 0, 1 }, { 0, 2 }, { 1, 2 } } };
+using Change = std::array<double, Directions.size()>; ///< along each direction, summed over lags
+
+/// Add how much values of a channel change from points of a block on.
+template <typename T>
+void addChange(const Channel& channel, const ChannelInfo& info, const Channel& mask,
+  const Frame& frame, const Box& block, std::int64_t longest, Change& sums)
+{
+  const T* data = static_cast<const T*>(channel.data);
+  const bool labels = info.phases.size() > 2;
+  const auto inMask = [&](std::int64_t at)
+  {
+    return !mask.data ||
+      dispatch(mask.type,
+        [&](auto t) { return static_cast<const decltype(t)*>(mask.data)[at * mask.stride] != 0; });
+  };
+  std::mt19937_64 random(1); // the same points for all directions
+  for (int i = 0; i < Points; ++i)
+  {
+    Index3 p;
+    std::int64_t at = 0;
+    for (int a = 0; a < 3; ++a)
+    {
+      p[a] = block.origin[a] +
+        static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(block.size[a]));
+      at += p[a] * frame.stride[a];
+    }
+    const auto here = static_cast<double>(data[at * channel.stride]);
+    if (!std::isfinite(here) || !inMask(at))
+    {
+      continue;
+    }
+    for (std::size_t d = 0; d < Directions.size(); ++d)
+    {
+      for (const std::int64_t lag : Lags)
+      {
+        for (const std::int64_t step : { lag, -lag }) // the other way where the volume ends
+        {
+          std::int64_t there = 0;
+          bool inside = lag <= longest;
+          for (int a = 0; a < 3; ++a)
+          {
+            const std::int64_t q = p[a] + step * Directions[d][static_cast<std::size_t>(a)];
+            inside = inside && q >= 0 && q < frame.size[a];
+            there += q * frame.stride[a];
+          }
+          if (inside)
+          {
+            const auto value = static_cast<double>(data[there * channel.stride]);
+            if (std::isfinite(value) && inMask(there))
+            {
+              const double change = (value - here) / info.scale;
+              sums[d] += labels ? change != 0 : change * change;
+            }
+            break;
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Of each block of each volume.
+std::vector<Change> changes(const std::vector<Volume>& volumes, const std::vector<Frame>& frames,
+  const std::vector<ChannelInfo>& channels)
+{
+  std::vector<Change> all;
+  for (std::size_t v = 0; v < volumes.size(); ++v)
+  {
+    const Frame& frame = frames[v];
+    std::int64_t longest = Lags[std::size(Lags) - 1];
+    for (int a = 0; a < 3; ++a)
+    {
+      longest = frame.used(a) ? std::min(longest, frame.size[a] / 4) : longest;
+    }
+    for (int part = 0; part < (frame.used(0) ? 8 : 4); ++part)
+    {
+      Box block;
+      for (int a = 0; a < 3; ++a)
+      {
+        const bool upper = part >> (2 - a) & 1;
+        const std::int64_t half = frame.used(a) ? frame.size[a] / 2 : 0;
+        block.origin[a] = upper ? half : 0;
+        block.size[a] = upper || half == 0 ? frame.size[a] - block.origin[a] : half;
+      }
+      Change sums{};
+      for (std::size_t c = 0; c < channels.size(); ++c)
+      {
+        dispatch(volumes[v].channels[c].type, [&](auto t)
+        {
+          addChange<decltype(t)>(
+            volumes[v].channels[c], channels[c], volumes[v].mask, frame, block, longest, sums);
+        });
+      }
+      all.push_back(sums);
+    }
+  }
+  return all;
+}
+
+/// How many times as much values change along one direction as along another; 1 where that is not
+/// to be told from chance.
+double ratio(const std::vector<Change>& blocks, std::size_t one, std::size_t other)
+{
+  double sum = 0, squares = 0;
+  std::size_t n = 0;
+  for (const Change& c : blocks)
+  {
+    if (c[one] > 0 && c[other] > 0)
+    {
+      const double log = std::log(c[one] / c[other]);
+      sum += log;
+      squares += log * log;
+      ++n;
+    }
+  }
+  if (n < FewestBlocks)
+  {
+    return 1;
+  }
+  const auto count = static_cast<double>(n);
+  const double mean = sum / count;
+  const double error = std::sqrt(std::max(0., squares / count - mean * mean) / (count - 1));
+  return std::abs(mean) > std::max(Negligible, Errors * error) ? std::exp(mean) : 1;
+}
+
+} // namespace
+
+void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
+{
+  const Symmetry symmetry = info.options.symmetry;
+  Turns& turns = info.turns;
+  turns.flips = symmetry != Symmetry::None;
+  const bool exchanges = symmetry == Symmetry::Cube || symmetry == Symmetry::Automatic;
+  turns.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
+  info.symmetryReason = "chosen by the user";
+  if (symmetry != Symmetry::Automatic)
+  {
+    return;
+  }
+  std::vector<Frame> frames;
+  for (const Volume& v : volumes)
+  {
+    frames.emplace_back(v.dims, v.spacing, info.network);
+  }
+  const Frame& frame = frames.front();
+  const std::vector<Change> blocks = changes(volumes, frames, info.channels);
+  std::string differ;
+  const auto say = [&](const char* text, auto... values)
+  {
+    char words[120];
+    std::snprintf(words, sizeof words, text, values...);
+    differ += (differ.empty() ? "" : "; ") + std::string(words);
+  };
+  const auto nameOf = [&](int a) { return "xyz"[frame.axis[static_cast<std::size_t>(a)]]; };
+  std::array<bool, 3> alike{ true, true, true }; ///< the pairs
+  for (std::size_t i = 0; i < Pairs.size(); ++i)
+  {
+    const auto [a, b] = Pairs[i];
+    if (!frame.used(a) || !frame.used(b))
+    {
+      continue;
+    }
+    const double axes = ratio(blocks, static_cast<std::size_t>(a), static_cast<std::size_t>(b)),
+                 diagonals = ratio(blocks, 3 + 2 * i, 4 + 2 * i);
+    if (axes != 1)
+    {
+      say("values change %.2f times as much along %c as along %c", axes, nameOf(a), nameOf(b));
+      alike[i] = false;
+    }
+    if (diagonals != 1)
+    {
+      say("%.2f times as much along one diagonal of %c and %c as along the other", diagonals,
+        nameOf(a), nameOf(b));
+      turns.together = true;
+    }
+  }
+  turns.kind[1] = alike[0] ? 0 : 1;
+  turns.kind[2] = alike[1] && (alike[2] || !alike[0]) ? 0 : alike[2] && !alike[0] ? 1 : 2;
+  if (turns.together) // tilted: an exchange would tilt it otherwise
+  {
+    turns.kind = { 0, 1, 2 };
+  }
+  info.symmetryReason = differ.empty() ? "values change equally along all axes" : differ;
+}
+
+} // namespace vae

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "Tiles.h"
+#include "Torch/Losses/Likelihood.h"
+#include "Torch/Networks/Network.h"
+
+#include <c10/core/InferenceMode.h>
+
+namespace vae
+{
+
+/// A field of latent vectors, [channels, z, y, x], whose first cell is `low`.
+struct LatentGrid
+{
+  at::Tensor values;
+  Index3 low{};
+
+  Index3 high() const;
+};
+
+/// A network at work on one volume's grid: on a device, in tiles that fit into the memory. As long
+/// as one lives, its thread is in inference mode and LibTorch has the threads asked for, or as many
+/// as cores are free.
+class Inference
+{
+public:
+  Inference(
+    const ModelInfo& info, const NetworkPtr& network, const Frame& frame, const RunOptions& run);
+
+  ///@{
+  /// Cells of a tile. `more`: bytes a voxel that are used beside the network's own.
+  Index3 encodeTile(const Index3& cells) const;
+  Index3 decodeTile(const Index3& cells, double more = 0) const;
+  ///@}
+
+  /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
+  Posterior encode(const Volume& volume, const Box& box);
+
+  /// What a box of cells decodes to, float32, folded, channels last, on the network's device.
+  at::Tensor decode(const LatentGrid& field, const Box& box);
+
+  /// The same of a box that may be larger than a tile, for what must be seen whole.
+  at::Tensor decodeInTiles(const LatentGrid& field, const Box& box);
+
+  /// The data of a box of cells, normalised and folded, on the network's device.
+  at::Tensor read(const Volume& volume, const Box& box) const;
+
+  ///@{
+  /// Write what was decoded as values and probabilities; or one of `channels` values a voxel, which
+  /// are folded alike. From a GPU it is written when it has arrived: while the GPU decodes what
+  /// comes next, or when flush() is called.
+  /// \param threshold Latent::threshold
+  void write(
+    const Box& box, const at::Tensor& decoded, const Outputs& outputs, double threshold = 0);
+  void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,
+    Decode what, const OutputChannel& to);
+  void flush();
+  ///@}
+
+  /// Tiles and memory, in words.
+  std::string plan() const;
+
+  const Frame& frame() const { return this->Grid; }
+  const at::Device& device() const { return this->Where.device; }
+  /// p(x|z), on the network's device.
+  const Observation& seen() const { return *this->Seen; }
+  int decodeHalo() const { return this->Net->decodeHalo(); }
+
+private:
+  /// \throws std::bad_alloc if there is no memory for a box of cells
+  void reserveFor(const Box& wide) const;
+  Index3 tile(const Index3& cells, int halo, double bytes) const;
+
+  GpuMemory Returned;
+  const ModelInfo& Info;
+  Place Where;
+  Frame Grid;
+  Budget Limit;
+  RunScope Scope;
+  c10::InferenceMode Mode;
+  NetworkPtr Net;
+  std::unique_ptr<Observation> Seen;
+
+  struct Arriving
+  {
+    Fetched values;
+    Box voxels;
+    OutputChannel to;
+  };
+  std::vector<Arriving> Under; ///< way
+};
+
+} // namespace vae

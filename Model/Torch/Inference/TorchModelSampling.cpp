@@ -1,0 +1,285 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// Drawing latent fields from a model's priors, freely or around what is known.
+#include "Torch/Priors/Conditioning.h"
+#include "Torch/Priors/OddsCount.h"
+#include "TorchModel.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <random>
+
+namespace vae
+{
+namespace
+{
+
+/// Realizations of a learned prior whose local means are drawn together.
+constexpr std::int64_t GroupSize = 10;
+
+/// A volume whose unknown voxels a latent field has filled, in arrays of its own.
+struct Filled
+{
+  Volume volume;
+  std::vector<std::vector<std::byte>> arrays;
+
+  Filled(const Volume& known, const Latent& latent, const Model& model, int margin,
+    const RunOptions& run)
+    : volume(known)
+    , arrays(known.channels.size())
+  {
+    const auto count = static_cast<std::size_t>(voxels(known.dims));
+    Outputs outputs;
+    for (std::size_t c = 0; c < known.channels.size(); ++c)
+    {
+      const Channel& from = known.channels[c];
+      this->arrays[c].resize(count * dispatch(from.type, [](auto t) { return sizeof t; }));
+      Channel& to = this->volume.channels[c];
+      to.data = this->arrays[c].data();
+      to.stride = 1;
+      OutputChannel& out = outputs.values.emplace_back();
+      out.data = this->arrays[c].data();
+      out.type = from.type;
+    }
+    this->volume.mask = {};
+    model.decode(latent, known.dims, margin, outputs, run);
+    overwrite(known, outputs.values);
+  }
+};
+
+} // namespace
+
+TorchModel::Draw TorchModel::plan(
+  const Dims& dims, int margin, const GenerateOptions& options) const
+{
+  Draw draw;
+  draw.prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
+  if (draw.prior == Prior::RandomField && !this->Field)
+  {
+    throw std::invalid_argument(
+      "Prior is 'random field', but this model holds no statistics of its latent field; train it "
+      "to the end, or choose 'normal'");
+  }
+  if (draw.prior == Prior::Learned && !this->Learned)
+  {
+    throw std::invalid_argument(
+      "Prior is 'learned', but this model holds none; train it to the "
+      "end, with the network Field, a Prior Share above 0 and a volume of at least 8 latent cells "
+      "along each axis, or choose 'random field'");
+  }
+  const Frame voxels(dims, this->Info.spacing, this->Info.network);
+  const Index3 cells = voxels.cells();
+  draw.latent.dims = voxels.cellsWithMargin(margin);
+  draw.latent.channels = this->Info.latentChannels();
+  FieldRequest& request = draw.request;
+  request.temperature = options.temperature;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const bool used = voxels.used(static_cast<int>(a));
+    const std::int64_t size = voxels.size[a], cell = voxels.cell[a];
+    request.periodic[a] = used && options.periodic[voxels.axis[a]];
+    if (request.periodic[a] && size % cell != 0)
+    {
+      throw std::invalid_argument("Dimensions is " + toString(dims) + "; along " +
+        "xyz"[voxels.axis[a]] + ", which is to be periodic, this model needs a multiple of " +
+        std::to_string(cell) + " voxels, the size of a latent cell");
+    }
+    draw.inside.origin[a] = used && !request.periodic[a] ? margin : 0;
+    request.size[a] = cells[a] + 2 * draw.inside.origin[a];
+  }
+  draw.inside.size = cells;
+  return draw;
+}
+
+at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
+  const Monitor& monitor, at::Tensor* local) const
+{
+  // Each realization is a stream of its own: neighbouring seeds share nothing.
+  const auto stream = [&](std::int64_t number, std::uint32_t purpose)
+  {
+    std::seed_seq mix{ static_cast<std::uint32_t>(options.seed),
+      static_cast<std::uint32_t>(options.seed >> 32), static_cast<std::uint32_t>(number), purpose };
+    std::array<std::uint32_t, 2> words;
+    mix.generate(words.begin(), words.end());
+    return at::make_generator<at::CPUGeneratorImpl>(
+      static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
+  };
+  const at::Generator generator = stream(options.realization, 0);
+  const FieldRequest& request = draw.request;
+  if (draw.prior == Prior::Learned)
+  {
+    const std::int64_t first = options.realization / GroupSize * GroupSize;
+    LatentField::Group group{ {}, static_cast<std::size_t>(options.realization - first),
+      draw.inside };
+    for (std::int64_t i = first; i < first + GroupSize; i += 2)
+    {
+      group.generators.push_back(stream(i / 2, 1));
+    }
+    FieldRequest grouped = request;
+    grouped.local = std::move(group);
+    return this->Learned->sample(
+      grouped, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
+  }
+  if (draw.prior == Prior::RandomField)
+  {
+    return request.known.defined()
+      ? this->Field->sampleGiven(request.known, request.where, generator, request.temperature)
+      : this->Field->sample(request.size, generator, request.temperature, request.periodic);
+  }
+  const at::Tensor free =
+    at::randn(
+      { draw.latent.channels, request.size[0], request.size[1], request.size[2] }, generator) *
+    request.temperature;
+  return request.known.defined() ? at::where(request.where, request.known, free) : free;
+}
+
+Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options,
+  const std::vector<float>& trend, const RunOptions& run, const Monitor& monitor) const
+{
+  Draw draw = this->plan(dims, margin, options);
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const c10::InferenceMode inference;
+  if (draw.prior == Prior::Learned && !trend.empty())
+  {
+    draw.request.trend = this->trendOf(trend, draw.request, margin);
+  }
+  at::Tensor local;
+  at::Tensor field = this->draw(draw, options, run, monitor, &local);
+  for (std::int64_t a = 0; a < 3; ++a) // a periodic field's margin is its other end
+  {
+    if (draw.request.periodic[static_cast<std::size_t>(a)])
+    {
+      const std::int64_t n = field.size(a + 1);
+      field = field.index_select(a + 1, at::arange(-margin, n + margin, at::kLong).remainder(n));
+    }
+  }
+  draw.latent.mean = valuesOf(field);
+  if (draw.prior == Prior::RandomField)
+  {
+    draw.latent.threshold = this->Field->threshold();
+  }
+  else if (draw.prior == Prior::Learned && this->Info.hasPhases())
+  {
+    // A flow that learned for minutes misses the fraction that it was asked for by a little.
+    const double first =
+      1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
+    OddsCount count;
+    Monitor quiet;
+    quiet.stop = monitor.stop;
+    this->decodeEach(draw.latent, dims, margin, run, quiet,
+      [&](Inference& runner, const Box&, const at::Tensor& decoded)
+    { count.add(runner.seen().logOdds(decoded, 0)); });
+    draw.latent.threshold = count.threshold(first);
+  }
+  return draw.latent;
+}
+
+Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+  const RunOptions& run, const Monitor& monitor) const
+{
+  checkKnown(known, this->Info);
+  const Frame frame(known.dims, known.spacing, this->Info.network);
+  const Conditioning given(this->Info, frame, known);
+  GenerateOptions free = options;
+  free.periodic = {};
+  Draw draw = this->plan(known.dims, margin, free);
+  FieldRequest& request = draw.request;
+  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const c10::NoGradGuard guard;
+  const Box& inside = draw.inside;
+  std::vector<float> widths;
+  for (const LatentStatistics& channel : this->latentStatistics())
+  {
+    widths.push_back(
+      static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
+  }
+  const NetworkPtr network = copyOf(*this->Net, this->Info.network); // gradients are kept in it
+  const Place place = choosePlace(run.device, run.precision, run.threads);
+  network->to(place.device);
+
+  if (draw.prior == Prior::RandomField)
+  {
+    draw.latent.threshold = this->Field->threshold();
+  }
+  else if (draw.prior == Prior::Learned)
+  {
+    // Drawn around what is known once and for all: taken from what fills a hole it would wander.
+    request.localKnown = at::zeros({ 1, request.size[0], request.size[1], request.size[2] });
+    request.localWhere =
+      at::zeros({ request.size[0], request.size[1], request.size[2] }, at::kBool);
+    slice(request.localKnown, inside.origin, inside.size)
+      .copy_(LearnedPrior::localMean(known, this->Info));
+    slice(request.localWhere, inside.origin, inside.size).copy_(given.fractions().ge(1.));
+  }
+
+  // The first round knows cells that are known wholly; the others also those whose rest has been
+  // filled. What is encoded beside a hole depends on what fills it.
+  constexpr int rounds = 3;
+  int part = 0;
+  const auto next = [&]
+  {
+    Monitor m = monitor;
+    const double from = part++ / (2. * rounds + 1), to = part / (2. * rounds + 1);
+    m.progress = [&monitor, from, to](double p)
+    {
+      if (monitor.progress)
+      {
+        monitor.progress(from + p * (to - from));
+      }
+    };
+    return m;
+  };
+  at::Tensor field = this->draw(draw, free, run, next()).clone();
+  for (int round = 0; round < rounds; ++round)
+  {
+    draw.latent.mean = valuesOf(field);
+    const Filled filled(known, draw.latent, *this, margin, run);
+    const Latent encoded = this->encode(filled.volume, run, {});
+    request.known = field.clone();
+    slice(request.known, inside.origin, inside.size)
+      .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
+        { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
+    request.where = at::zeros(field[0].sizes(), at::kBool);
+    slice(request.where, inside.origin, inside.size)
+      .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
+    field = this->draw(draw, free, run, next()).clone();
+    given.polish(field, margin, at::tensor(widths), draw.latent.threshold, *network, place, next());
+  }
+  draw.latent.mean = valuesOf(field);
+  return draw.latent;
+}
+
+at::Tensor TorchModel::trendOf(
+  const std::vector<float>& trend, const FieldRequest& request, int margin) const
+{
+  std::vector<std::int64_t> shape{ 1 };
+  std::int64_t count = 1;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    shape.push_back(request.size[a] + (request.periodic[a] ? 2 * margin : 0));
+    count *= shape.back();
+  }
+  if (count != static_cast<std::int64_t>(trend.size()))
+  {
+    throw std::invalid_argument("The trend has " + std::to_string(trend.size()) +
+      " values, the latent field " + std::to_string(count) + " cells");
+  }
+  at::Tensor t = at::from_blob(const_cast<float*>(trend.data()), shape);
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    if (request.periodic[a])
+    {
+      t = t.narrow(static_cast<std::int64_t>(a) + 1, margin, request.size[a]);
+    }
+  }
+  const ChannelInfo& c = this->Info.channels.front();
+  return this->Info.hasPhases() ? t.clone() : (t - c.offset) / c.scale;
+}
+
+} // namespace vae

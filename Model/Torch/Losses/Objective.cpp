@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "Objective.h"
+
+#include "Check.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+namespace vae
+{
+namespace
+{
+
+std::map<std::string, ObjectiveKind>& registry()
+{
+  static std::map<std::string, ObjectiveKind> all;
+  return all;
+}
+
+std::string labelOf(const std::string& name)
+{
+  std::string words;
+  for (std::size_t i = 0; i < name.size(); ++i)
+  {
+    const auto capital = [&](std::size_t k) { return name[k] >= 'A' && name[k] <= 'Z'; };
+    if (i > 0 && capital(i) && (!capital(i - 1) || (i + 1 < name.size() && !capital(i + 1))))
+    {
+      words += ' ';
+    }
+    words += name[i];
+  }
+  return words;
+}
+
+} // namespace
+
+const std::map<std::string, ObjectiveKind>& objectives() { return registry(); }
+
+RegisterObjective::RegisterObjective(ObjectiveKind kind)
+{
+  const std::string name = kind.name;
+  if (!registry().emplace(name, std::move(kind)).second)
+  {
+    throw std::logic_error("two objectives are named " + name);
+  }
+}
+
+void completeObjective(TrainOptions& options)
+{
+  const auto found = registry().find(options.objective);
+  if (found == registry().end())
+  {
+    std::string names;
+    for (const auto& [name, kind] : registry())
+    {
+      names += (names.empty() ? "" : ", ") + name;
+    }
+    throw std::invalid_argument(
+      "Objective is '" + options.objective + "'; it must be one of " + names);
+  }
+  Parameters all;
+  for (const Parameter& p : found->second.parameters)
+  {
+    const auto given = options.parameters.find(p.name);
+    const double v = given == options.parameters.end() ? p.value : given->second;
+    require(labelOf(p.name), v, p.low, p.high);
+    all[p.name] = v;
+  }
+  options.parameters = std::move(all);
+}
+
+std::unique_ptr<Objective> makeObjective(const TrainOptions& options)
+{
+  TrainOptions complete = options;
+  completeObjective(complete);
+  return registry().at(complete.objective).make(complete.parameters);
+}
+
+at::Tensor Objective::draw(const Posterior& q, Network&, const at::Generator& noise)
+{
+  return q.mean + noiseLike(q.mean, noise) * (0.5 * q.logVariance).exp();
+}
+
+at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise)
+{
+  return at::randn(t.sizes(), noise).contiguous(t.suggest_memory_format()).to(t.options());
+}
+
+at::Tensor klOfElements(const Posterior& q)
+{
+  return 0.5 * (q.mean.square() + q.logVariance.exp() - q.logVariance - 1);
+}
+
+at::Tensor klDivergence(const Posterior& q, double freeBits)
+{
+  const auto batch = static_cast<double>(q.mean.size(0));
+  if (freeBits == 0)
+  {
+    return klOfElements(q).sum() / batch;
+  }
+  const at::Tensor rows = rowsOf(klOfElements(q));
+  const double cells = static_cast<double>(rows.size(0)) / batch;
+  return cells * rows.mean(0).clamp_min(freeBits).sum();
+}
+
+at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance)
+{
+  return -0.5 *
+    ((z - mean).square() * (-logVariance).exp() + logVariance + std::log(2 * std::numbers::pi));
+}
+
+std::vector<at::Tensor> someRows(
+  const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise)
+{
+  std::vector<at::Tensor> rows;
+  at::Tensor chosen;
+  for (const at::Tensor& t : latents)
+  {
+    at::Tensor all = rowsOf(t);
+    if (all.size(0) > most)
+    {
+      chosen = chosen.defined()
+        ? chosen
+        : at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most).to(all.device());
+      all = all.index_select(0, chosen);
+    }
+    rows.push_back(all);
+  }
+  return rows;
+}
+
+} // namespace vae

@@ -1,0 +1,272 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "LearnedPrior.h"
+
+#include "Torch/Grid/Boxes.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Steps = 50;
+constexpr double SmoothingCells = 2.5;
+constexpr const char* LocalPrefix = "local.";
+constexpr const char* ToldPrefix = "told.";
+
+at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
+{
+  const at::Tensor i = at::arange(n, at::kFloat);
+  at::Tensor d = (i.unsqueeze(0) - i.unsqueeze(1)).abs();
+  if (periodic)
+  {
+    d = at::minimum(d, static_cast<double>(n) - d);
+  }
+  const at::Tensor w = at::exp(-0.5 * (d / SmoothingCells).square());
+  return w / w.sum(1, true);
+}
+
+} // namespace
+
+LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
+  : Net(std::make_shared<FlowNetwork>(dimensions, latentChannels, width))
+  , Mean(at::zeros({ latentChannels }))
+  , Scale(at::ones({ latentChannels }))
+  , TrendScale(at::tensor({ 0.f, 1.f }))
+  , Dimensions(dimensions)
+{
+}
+
+at::Tensor LearnedPrior::localMean(const Volume& volume, const ModelInfo& info)
+{
+  const Frame frame(volume.dims, volume.spacing, info.network);
+  const auto larger = [](const at::Tensor& x) { return x.gt(0.5).to(at::kFloat); };
+  const auto itself = [](const at::Tensor& x) { return x; };
+  return info.hasPhases() ? cellMeans(volume, frame, info.channels, larger)
+                          : cellMeans(volume, frame, info.channels, itself);
+}
+
+at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic)
+{
+  at::Tensor out = cells;
+  for (int a = 0; a < 3; ++a)
+  {
+    if (cells.size(a + 1) > 1)
+    {
+      out = at::matmul(out.movedim(a + 1, -1),
+        smoothingMatrix(cells.size(a + 1), periodic[static_cast<std::size_t>(a)]).t())
+              .movedim(-1, a + 1);
+    }
+  }
+  return out.contiguous();
+}
+
+at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
+  const Place& place, const Monitor& monitor, at::Tensor* local) const
+{
+  RunScope scope(place, false);
+  const c10::InferenceMode inference;
+  const auto channels = this->Mean.size(0);
+  // The network halves the field once.
+  std::array<std::int64_t, 3> even = request.size;
+  Wrapped wrapped;
+  for (int a = 3 - this->Dimensions; a < 3; ++a)
+  {
+    const auto axis = static_cast<std::size_t>(a);
+    wrapped.push_back(request.periodic[axis]);
+    if (wrapped.back() && even[axis] % 2 != 0)
+    {
+      throw std::invalid_argument("Along a periodic axis the learned prior needs an even number of "
+                                  "latent cells, it has " +
+        std::to_string(even[axis]));
+    }
+    even[axis] += even[axis] % 2;
+  }
+
+  at::Tensor trend;
+  if (request.trend.defined())
+  {
+    if (local)
+    {
+      *local = request.trend;
+    }
+    trend = smooth(request.trend, request.periodic);
+    for (int a = 0; a < 3; ++a) // the last cells once more
+    {
+      const auto n = trend.size(a + 1);
+      trend = trend.index_select(
+        a + 1, at::arange(even[static_cast<std::size_t>(a)], at::kLong).clamp_max(n - 1));
+    }
+  }
+  else
+  {
+    // Wider, so that the smoothing knows no border.
+    std::array<std::int64_t, 3> wide = even, margin{};
+    for (int a = 3 - this->Dimensions; a < 3; ++a)
+    {
+      const auto axis = static_cast<std::size_t>(a);
+      margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
+      wide[axis] += 2 * margin[axis];
+    }
+    std::optional<LatentField::Group> group = request.local;
+    at::Tensor known, where;
+    for (std::size_t a = 0; group && a < 3; ++a)
+    {
+      group->box.origin[a] += margin[a];
+    }
+    if (request.localKnown.defined())
+    {
+      known = at::zeros({ 1, wide[0], wide[1], wide[2] });
+      where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+      slice(known, margin, request.size).copy_(request.localKnown);
+      slice(where, margin, request.size).copy_(request.localWhere);
+    }
+    const auto draw = [&](const LatentField& field, const auto& noise)
+    {
+      return known.defined() ? field.sampleGiven(known, where, noise, request.temperature)
+                             : field.sample(wide, noise, request.temperature, request.periodic);
+    };
+    const auto drawn = [&](const LatentField& field, at::Generator noise)
+    { return group ? draw(field, *group) : draw(field, noise); };
+    if (local)
+    {
+      *local = slice(drawn(this->Local, generator.clone()), margin, request.size);
+    }
+    trend =
+      slice(smooth(drawn(this->Told, generator), request.periodic), margin, even).contiguous();
+  }
+  trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
+
+  const auto shaped = [&](const at::Tensor& t)
+  { return sent(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
+  const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
+  const std::array<std::int64_t, 4> field{ channels, even[0], even[1], even[2] };
+  at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
+  std::shared_ptr<FlowNetwork> net = this->Net;
+  if (!place.device.is_cpu())
+  {
+    // A copy of a module would share its tensors, and take the model's own along.
+    net = fromTensors(this->tensors(), this->Dimensions, static_cast<int>(channels))->Net;
+    net->to(place.device);
+  }
+  at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));
+  if (request.known.defined())
+  {
+    const auto grown = [&](const at::Tensor& t) // to the even size
+    {
+      at::Tensor out = at::zeros({ t.size(0), even[0], even[1], even[2] });
+      out.slice(1, 0, t.size(1)).slice(2, 0, t.size(2)).slice(3, 0, t.size(3)).copy_(t);
+      return shaped(out);
+    };
+    known = grown((request.known - each(this->Mean)) / each(this->Scale));
+    where = grown(request.where.to(at::kFloat).unsqueeze(0));
+  }
+  const auto format =
+    x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor given =
+    FlowNetwork::given(shaped(trend), known, where).to(place.compute).contiguous(format);
+  const auto velocity = [&](const at::Tensor& at, double t)
+  {
+    const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
+    return net->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
+      .to(at::kFloat);
+  };
+  for (int i = 0; i < Steps; ++i)
+  {
+    const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
+    report(monitor, t);
+    scope.adapt();
+    // What is known goes straight from its noise to itself.
+    const at::Tensor data = at::lerp(x + (1 - t) * velocity(x, t), known, where),
+                     noise = (x - t * data) / (1 - t);
+    // As much new noise as the reverse of a diffusion has between the two times.
+    const double ratio = t * (1 - after) / (after * (1 - t)),
+                 fresh = (1 - after) * std::sqrt(1 - ratio * ratio);
+    x = after * data + (1 - after) * ratio * noise;
+    if (fresh > 0)
+    {
+      x = x + shaped(at::randn(field, generator) * (fresh * request.temperature));
+    }
+  }
+  const at::Tensor all = fromNetworkShape(x).to(at::kCPU)[0];
+  return (slice(all, { 0, 0, 0 }, request.size) * each(this->Scale) + each(this->Mean))
+    .contiguous();
+}
+
+std::map<std::string, at::Tensor> LearnedPrior::tensors() const
+{
+  std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale },
+    { "trend_scale", this->TrendScale } };
+  for (const auto& p : this->Net->named_parameters())
+  {
+    all["network." + p.key()] = p.value();
+  }
+  for (const auto& [prefix, field] :
+    { std::pair(LocalPrefix, &this->Local), std::pair(ToldPrefix, &this->Told) })
+  {
+    for (const auto& [name, tensor] : field->tensors())
+    {
+      all[prefix + name] = tensor;
+    }
+  }
+  return all;
+}
+
+std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
+  const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels)
+{
+  const auto get = [&](const std::string& name)
+  {
+    const auto found = tensors.find(name);
+    if (found == tensors.end())
+    {
+      throw std::runtime_error("tensor \"" + name + "\" of the learned prior is missing");
+    }
+    return found->second;
+  };
+  const at::Tensor first = get("network.in.bias");
+  if (first.dim() != 1 || !possible(first.size(0)))
+  {
+    throw std::runtime_error("tensor \"network.in.bias\" of the learned prior has the wrong shape");
+  }
+  auto prior =
+    std::make_shared<LearnedPrior>(dimensions, latentChannels, static_cast<int>(first.size(0)));
+  const c10::NoGradGuard guard;
+  const auto load = [&](const std::string& name, const at::Tensor& to)
+  {
+    const at::Tensor from = get(name);
+    if (from.sizes() != to.sizes())
+    {
+      throw std::runtime_error("tensor \"" + name + "\" of the learned prior has the wrong shape");
+    }
+    at::Tensor(to).copy_(from);
+  };
+  for (const auto& p : prior->Net->named_parameters())
+  {
+    load("network." + p.key(), p.value());
+  }
+  load("mean", prior->Mean);
+  load("scale", prior->Scale);
+  load("trend_scale", prior->TrendScale);
+  if (!prior->Scale.ge(0).all().item<bool>() || !(prior->TrendScale[1].item<float>() > 0))
+  {
+    throw std::runtime_error("the learned prior has a scale that is not above 0");
+  }
+  const auto field = [&](const std::string& prefix)
+  {
+    return LatentField::fromTensors(
+      get(prefix + "quantiles"), get(prefix + "covariance"), {}, 1, 0, 1);
+  };
+  prior->Local = field(LocalPrefix);
+  prior->Told = field(ToldPrefix);
+  return prior;
+}
+
+} // namespace vae

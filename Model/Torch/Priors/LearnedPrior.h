@@ -1,0 +1,81 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "LatentField.h"
+#include "Model.h"
+#include "Torch/Grid/Blocks.h"
+#include "Torch/Networks/FlowNetwork.h"
+#include "Torch/Runtime/Device.h"
+
+namespace vae
+{
+
+/// A latent field to draw. Sizes and axes are slowest first (z, y, x).
+struct FieldRequest
+{
+  std::array<std::int64_t, 3> size{}; ///< cells
+  double temperature = 1;             ///< factor on the noise
+  std::array<bool, 3> periodic{};
+  at::Tensor trend; ///< [1, size...] in normalised data, or undefined
+  /// Without a trend: the group from which the local mean is drawn, with a box of this field.
+  /// Empty: the local mean is drawn by itself.
+  std::optional<LatentField::Group> local;
+  ///@{
+  /// Known local means, as localMean() computes them, [1, size...], where `localWhere`, [size...],
+  /// is true; the others are drawn to fit them. Undefined: none is known.
+  at::Tensor localKnown;
+  at::Tensor localWhere;
+  ///@}
+  at::Tensor known; ///< [channels, size...]: latent vectors known at `where`, or undefined
+  at::Tensor where; ///< [size...], bool
+};
+
+/// A second generative model, of latent fields instead of voxels (two stages: Dai and Wipf 2019):
+/// a velocity v(x, t) that carries noise at t = 0 to latent fields at t = 1 (flow matching, Lipman
+/// et al. 2023, Eq. 23; rectified flow, Liu et al. 2023). From v both ends of the path follow; each
+/// step draws part of the noise again (ancestral sampling: Song et al. 2021, DDIM, Eq. 16 with
+/// eta = 1).
+/// The network is trained on crops, which do not contain longer waves. So the local mean of the
+/// data is drawn first, as a random field, or given by the user, and v is conditioned on it,
+/// smoothed.
+class LearnedPrior
+{
+public:
+  LearnedPrior(int dimensions, int latentChannels, int width);
+
+  /// A field [channels, size...], float32 on the CPU. Known latent vectors are kept, the others are
+  /// drawn to fit them.
+  /// \param local if not null: receives the local mean that was used, [1, size...]
+  at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
+    const Monitor& monitor, at::Tensor* local = nullptr) const;
+
+  /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
+  /// values, or the fraction of all phases but that of the lowest label.
+  static at::Tensor localMean(const Volume& volume, const ModelInfo& info);
+
+  /// Smooth per-cell values, [1, z, y, x], over about six cells. At the border the average is over
+  /// the cells that exist.
+  static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
+
+  std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
+  /// Whether its network may have so many channels.
+  static bool possible(std::int64_t width) { return width >= 1 && width <= 4096; }
+  /// \throws std::runtime_error if a tensor is missing, or has the wrong shape or values
+  static std::shared_ptr<const LearnedPrior> fromTensors(
+    const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels);
+
+  std::shared_ptr<FlowNetwork> Net;
+  at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
+  /// Random fields of the local mean (one channel): the data's own, and the one that the network is
+  /// conditioned on, which is compensated for the flow's gain at long wavelengths. Both are drawn
+  /// from the same noise. They are smoothed after drawing, because the network undoes part of the
+  /// smoothing and would sharpen errors of a field that was drawn smooth.
+  LatentField Local, Told;
+  at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
+
+private:
+  int Dimensions;
+};
+
+} // namespace vae

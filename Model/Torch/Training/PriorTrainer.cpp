@@ -1,0 +1,349 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#include "PriorTrainer.h"
+
+#include "Torch/Grid/InsideMask.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <sstream>
+
+namespace vae
+{
+namespace
+{
+
+constexpr int Width = 64;
+constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
+constexpr double LargestDecay = 0.999;           // of the moving average of the weights
+constexpr double CellsAStep = 7000;              // in all crops of a step
+constexpr std::int64_t MostCrops = 64;           // in a step
+constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
+constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
+constexpr std::int64_t FewestCells = 4; // along each axis
+constexpr std::uint64_t KnownOneIn = 8; // crops of which a part is known
+
+} // namespace
+
+at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame)
+{
+  at::Tensor out = field[0];
+  for (int s = 0; s < 3; ++s)
+  {
+    const std::int64_t cells = field.size(s + 1), wanted = patch.box.size[s] / frame.cell[s];
+    const at::Tensor first = at::arange(wanted, at::kFloat) +
+      static_cast<double>(patch.box.origin[s]) / static_cast<double>(frame.cell[s]);
+    const at::Tensor distance =
+      first.clamp(0, cells - 1).unsqueeze(1) - at::arange(cells, at::kFloat).unsqueeze(0);
+    const at::Tensor weight = (1 - distance.abs()).clamp_min(0);
+    out = at::matmul(out.movedim(s, -1), weight.t()).movedim(-1, s);
+  }
+  const auto& [from, flip] = patch.orientation;
+  out = out.permute({ from[0], from[1], from[2] });
+  for (std::int64_t a = 0; a < 3; ++a)
+  {
+    out = flip[static_cast<std::size_t>(a)] ? out.flip({ a }) : out;
+  }
+  return out.unsqueeze(0).contiguous();
+}
+
+at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random)
+{
+  const auto below = [&](std::int64_t n)
+  { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
+  at::Tensor known = at::zeros({ size[0], 1, size[1], size[2], size[3] });
+  for (std::int64_t b = 0; b < size[0]; ++b)
+  {
+    if (random() % KnownOneIn != 0)
+    {
+      continue;
+    }
+    at::Tensor crop = known[b], box = crop;
+    for (std::int64_t a = 1; a < 4; ++a)
+    {
+      const std::int64_t n = crop.size(a);
+      if (below(3) != 0) // else all along this axis
+      {
+        const std::int64_t one = below(n), other = below(n);
+        box = box.narrow(a, std::min(one, other), std::abs(one - other) + 1);
+      }
+    }
+    const bool outside = below(2) == 0;
+    crop.fill_(outside ? 1 : 0);
+    box.fill_(outside ? 0 : 1);
+  }
+  return known;
+}
+
+bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
+{
+  const auto isLarge = [](const Frame& frame, const Index3& cells)
+  {
+    for (int a = 0; a < 3; ++a)
+    {
+      if (frame.used(a) && cells[a] < 2 * FewestCells)
+      {
+        return false;
+      }
+    }
+    return true;
+  };
+  // The smallest grid limits patches; of masks one with room is enough.
+  bool all = network.architecture == Architecture::Field, any = false;
+  for (const Volume& v : volumes)
+  {
+    const Frame frame(v.dims, v.spacing, network);
+    all = all && isLarge(frame, frame.cells());
+    any = any || (all && isLarge(frame, maskedBox(v, frame).size));
+  }
+  return all && any;
+}
+
+void PriorTrainer::tryStep(const ModelInfo& info, const Place& place)
+{
+  const RunScope scope(place, true);
+  const int dimensions = info.network.dimensions;
+  constexpr std::int64_t edge = Edges[1];
+  const std::int64_t depth = dimensions == 3 ? edge : 1;
+  const std::int64_t batch = std::lround(CellsAStep / static_cast<double>(depth * edge * edge));
+  const auto zeros = [&](std::int64_t channels)
+  {
+    return toNetworkShape(at::zeros({ batch, channels, depth, edge, edge }), dimensions)
+      .to(place.device, place.compute);
+  };
+  const auto network = std::make_shared<FlowNetwork>(dimensions, info.latentChannels(), Width);
+  network->to(place.device);
+  AdamW optimiser(network->parameters(), *network, WeightDecay, place.compute);
+  optimiser.begin();
+  network
+    ->forward(zeros(info.latentChannels()), zeros(info.latentChannels() + 2),
+      at::zeros({ batch }, at::TensorOptions(place.device)), {})
+    .to(at::kFloat)
+    .sum()
+    .backward();
+  optimiser.step(0, Clip);
+}
+
+PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
+  Network& network, const Observation& seen, const Place& place,
+  const std::function<bool(std::int64_t)>& more)
+  : Dimensions(info.network.dimensions)
+  , Learning(std::make_shared<FlowNetwork>(info.network.dimensions, info.latentChannels(), Width))
+  , Average(info.network.dimensions, info.latentChannels(), Width)
+  , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
+  , Noise(at::make_generator<at::CPUGeneratorImpl>(
+      static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
+  , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
+{
+  this->encode(volumes, info, network, seen, place, more);
+  this->Learning->initialise(this->Noise);
+  this->Learning->to(place.device);
+  this->Average.Net->to(place.device);
+  this->Optimiser = std::make_unique<AdamW>(
+    this->Learning->parameters(), *this->Learning, WeightDecay, place.compute);
+  this->AverageWeights = this->Optimiser->sideBySide(this->Average.Net->parameters());
+  this->AverageWeights.copy_(this->Optimiser->parameters());
+}
+
+void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
+  Network& network, const Observation& seen, const Place& place,
+  const std::function<bool(std::int64_t)>& more)
+{
+  const RunScope scope(place, false);
+  const c10::NoGradGuard guard;
+  TrainOptions options = info.options;
+  options.classBalance = 0;
+  std::optional<PatchSampler> patches;
+  for (std::int64_t cells = PatchCells; !patches; cells = std::max(cells / 2, FewestCells))
+  {
+    options.patchSize = static_cast<int>(cells) * info.network.stride();
+    try
+    {
+      patches.emplace(volumes, info, options);
+    }
+    catch (const std::invalid_argument&) // a mask with less room
+    {
+      if (cells == FewestCells)
+      {
+        throw;
+      }
+    }
+  }
+  const Index3 size = patches->size();
+  double each = 1;
+  for (const std::int64_t n : size)
+  {
+    each *= std::max(1., static_cast<double>(n) / info.network.stride());
+  }
+  // About as often as there are symmetries that differ for the network.
+  const auto wanted = static_cast<std::int64_t>(std::ceil(12 * patches->vectors() / each));
+  const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
+  const Frame frame(volumes.front().dims, volumes.front().spacing, info.network);
+  std::vector<at::Tensor> smoothed; // the local mean of each volume
+  for (const Volume& v : volumes)
+  {
+    const at::Tensor local = LearnedPrior::localMean(v, info);
+    if (const at::Tensor part = insideMask(v, { v.dims, v.spacing, info.network }); part.defined())
+    {
+      const at::Tensor whole = part.ge(1.).to(at::kFloat);
+      smoothed.push_back(
+        LearnedPrior::smooth(local * whole) / LearnedPrior::smooth(whole).clamp_min(1e-6));
+    }
+    else
+    {
+      smoothed.push_back(LearnedPrior::smooth(local));
+    }
+  }
+  {
+    const MaskedPart part(volumes, info.network);
+    const at::Tensor local = LearnedPrior::localMean(part.volume(), info),
+                     trend = LearnedPrior::smooth(local);
+    this->Average.Told = this->Average.Local = LatentField::fit(local);
+    this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
+  }
+  at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
+  double vectors = 0;
+  for (std::int64_t i = 0; i < count && (i == 0 || !more || more(i)); ++i)
+  {
+    const Patch patch = patches->draw(this->Random);
+    const at::Tensor x = patches->read({ patch });
+    const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
+    const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU)[0]; };
+    at::Tensor mean = stored(network.quantise(q.mean)), variance = stored(q.logVariance).exp();
+    at::Tensor trend = atPatch(smoothed[patch.volume], patch, frame);
+    for (std::int64_t a = 1; a < 4; ++a) // where the patch's border is seen
+    {
+      if (mean.size(a) >= PatchCells)
+      {
+        const auto trim = [&](at::Tensor& t) { t = t.narrow(a, Border, t.size(a) - 2 * Border); };
+        trim(mean);
+        trim(variance);
+        trim(trend);
+      }
+    }
+    sum += mean.flatten(1).sum(1);
+    squares += (mean.square() + variance).flatten(1).sum(1);
+    vectors += static_cast<double>(mean.numel() / mean.size(0));
+    this->Fields.push_back(mean);
+    this->Trends.push_back(trend);
+  }
+  // Unit variance of the aggregated posterior: channels that are not used stay near zero.
+  const at::Tensor mean = sum / vectors;
+  const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
+  this->Average.Mean = mean;
+  this->Average.Scale = scale;
+  for (std::size_t i = 0; i < this->Fields.size(); ++i)
+  {
+    this->Fields[i] =
+      ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) / scale.view({ -1, 1, 1, 1 })).contiguous();
+    this->Trends[i] = (this->Trends[i] - this->Average.TrendScale[0]) / this->Average.TrendScale[1];
+  }
+  for (int a = 0; a < 3; ++a)
+  {
+    this->Smallest[static_cast<std::size_t>(a)] = this->Fields.front().size(a + 1);
+  }
+}
+
+double PriorTrainer::step(double progress, const Place& place)
+{
+  const RunScope scope(place, true);
+  const auto below = [&](std::int64_t n)
+  { return static_cast<std::int64_t>(this->Random() % static_cast<std::uint64_t>(n)); };
+  const std::int64_t edge = Edges[static_cast<std::size_t>(this->Count) % std::size(Edges)];
+  std::array<std::int64_t, 3> size{};
+  double cells = 1;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const std::int64_t n = this->Smallest[a];
+    size[a] = n == 1 ? 1 : std::min(edge, n / 2 * 2);
+    cells *= static_cast<double>(size[a]);
+  }
+  const std::int64_t batch =
+    std::clamp<std::int64_t>(std::lround(CellsAStep / cells), 1, MostCrops);
+  std::vector<at::Tensor> fields, trends;
+  for (std::int64_t b = 0; b < batch; ++b)
+  {
+    const auto i = static_cast<std::size_t>(below(static_cast<std::int64_t>(this->Fields.size())));
+    at::Tensor field = this->Fields[i], trend = this->Trends[i];
+    for (std::int64_t a = 0; a < 3; ++a)
+    {
+      const std::int64_t n = size[static_cast<std::size_t>(a)],
+                         from = below(field.size(a + 1) - n + 1);
+      field = field.narrow(a + 1, from, n);
+      trend = trend.narrow(a + 1, from, n);
+    }
+    fields.push_back(field);
+    trends.push_back(trend);
+  }
+  const at::Tensor data = at::stack(fields);
+  const at::Tensor noise = at::randn(data.sizes(), this->Noise);
+  const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
+  const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
+  const auto shaped = [&](const at::Tensor& t)
+  { return sent(toNetworkShape(t, this->Dimensions), place.device); };
+  const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
+  const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
+  this->Optimiser->begin();
+  const at::Tensor velocity = this->Learning->forward(cast(at),
+    FlowNetwork::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
+    {});
+  const at::Tensor unknown = 1 - shaped(known);
+  const at::Tensor loss =
+    ((velocity.to(at::kFloat) - shaped(data - noise)).square() * unknown).sum() /
+    (unknown.sum().clamp_min(1) * static_cast<double>(data.size(1)));
+  loss.backward();
+  const double warm = std::min(1., static_cast<double>(this->Count + 1) / WarmUpSteps);
+  const double rate =
+    LearningRate * warm * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
+  this->Optimiser->step(rate, Clip);
+  ++this->Count;
+  this->LastVoxels = cells * static_cast<double>(batch) * this->VoxelsACell;
+  const auto n = static_cast<double>(this->Count);
+  const c10::NoGradGuard guard;
+  this->AverageWeights.lerp_(
+    this->Optimiser->parameters(), 1 - std::min(LargestDecay, n / (n + 10)));
+  return loss.item<double>();
+}
+
+std::shared_ptr<const LearnedPrior> PriorTrainer::prior() const
+{
+  std::map<std::string, at::Tensor> copies;
+  for (const auto& [name, tensor] : this->Average.tensors())
+  {
+    copies[name] = tensor.detach().to(at::kCPU);
+  }
+  return LearnedPrior::fromTensors(
+    copies, this->Dimensions, static_cast<int>(this->Average.Mean.size(0)));
+}
+
+std::vector<at::Tensor> PriorTrainer::tensors() const
+{
+  std::vector<at::Tensor> all = this->Learning->parameters();
+  for (const auto& more : { this->Average.Net->parameters(), this->Optimiser->state() })
+  {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
+}
+
+std::string PriorTrainer::random() const
+{
+  std::ostringstream text;
+  text << this->Random;
+  return text.str();
+}
+
+void PriorTrainer::restore(std::int64_t steps, const std::string& random, const at::Tensor& noise)
+{
+  this->Count = steps;
+  std::istringstream(random) >> this->Random;
+  this->Noise.set_state(noise);
+}
+
+} // namespace vae

@@ -1,0 +1,83 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "AdamW.h"
+#include "Torch/Data/Patches.h"
+#include "Torch/Inference/TorchModel.h"
+#include "Torch/Losses/Likelihood.h"
+#include "Torch/Networks/Network.h"
+#include "Torch/Priors/LearnedPrior.h"
+
+#include <functional>
+#include <random>
+
+namespace vae
+{
+
+/// A field of a volume's cells, [1, z, y, x], at the cells of a patch, which lie between them and
+/// in another order: linear between cells, and beyond the border as it is there.
+at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame);
+
+/// Random masks of known cells for training crops: in most crops none, so that whole fields can be
+/// drawn; in the others all but a random box (a hole, a half), or only a random box (a borehole, a
+/// slice, a partial scan).
+/// \param size [batch, z, y, x]
+/// \return [batch, 1, z, y, x], 1 where known
+at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random);
+
+/// Trains a LearnedPrior on the latent fields of the training volumes. It encodes large patches
+/// once, in the symmetries of the grid, and draws crops of their latent fields at each step.
+class PriorTrainer
+{
+public:
+  /// Whether there is anything to learn from: a field of some latent cells along each axis.
+  static bool suits(const std::vector<Volume>& volumes, const NetworkOptions& network);
+
+  /// What a step takes most of its time for, of a network that knows nothing.
+  static void tryStep(const ModelInfo& info, const Place& place);
+
+  /// \param network whose encoder makes the latent fields; it stays as it is
+  /// \param more asked before each patch, with the number of those so far, whether to encode it;
+  ///   empty: all. The first is encoded in any case.
+  PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+    const Observation& seen, const Place& place,
+    const std::function<bool(std::int64_t)>& more = {});
+
+  /// One optimiser step. \param progress of this training, 0..1
+  /// \return mean squared error of the velocity, about 2 for a network that knows nothing
+  double step(double progress, const Place& place);
+
+  std::int64_t steps() const { return this->Count; }
+  std::int64_t patches() const { return static_cast<std::int64_t>(this->Fields.size()); }
+  double voxelsAStep() const { return this->LastVoxels; } ///< that the last step's crops stand for
+
+  /// The moving average of the weights so far.
+  std::shared_ptr<const LearnedPrior> prior() const;
+
+  ///@{
+  /// What it needs to go on exactly: tensors and random generators.
+  std::vector<at::Tensor> tensors() const;
+  std::string random() const;
+  at::Tensor noise() const { return this->Noise.get_state(); }
+  void restore(std::int64_t steps, const std::string& random, const at::Tensor& noise);
+  ///@}
+
+private:
+  void encode(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+    const Observation& seen, const Place& place, const std::function<bool(std::int64_t)>& more);
+
+  int Dimensions;
+  std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
+  std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
+  std::shared_ptr<FlowNetwork> Learning;
+  LearnedPrior Average;      ///< a moving average of its weights
+  at::Tensor AverageWeights; ///< all of them
+  std::unique_ptr<AdamW> Optimiser;
+  std::mt19937_64 Random;
+  at::Generator Noise;
+  std::int64_t Count = 0;
+  double LastVoxels = 0, VoxelsACell = 1;
+};
+
+} // namespace vae
