@@ -22,27 +22,8 @@ double sumOver(std::int64_t count, const Work& work, F&& f)
     return f(0, count);
   }
   std::vector<double> sums(static_cast<std::size_t>(parts), 0);
-  const auto run = [&](std::int64_t p)
-  { sums[static_cast<std::size_t>(p)] = f(count * p / parts, count * (p + 1) / parts); };
-  {
-    std::vector<std::jthread> helpers;
-    std::int64_t p = 1;
-    try
-    {
-      for (; p < parts; ++p)
-      {
-        helpers.emplace_back(run, p);
-      }
-    }
-    catch (const std::exception&) // no room for one more
-    {
-      for (; p < parts; ++p)
-      {
-        run(p);
-      }
-    }
-    run(0);
-  }
+  work.share(static_cast<int>(parts), [&](std::int64_t p)
+  { sums[static_cast<std::size_t>(p)] = f(count * p / parts, count * (p + 1) / parts); });
   double sum = 0;
   for (const double s : sums)
   {

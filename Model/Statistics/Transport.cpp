@@ -147,7 +147,7 @@ public:
   /// \param work of which the stop is followed, and the threads are used
   StokesSolver(const StaggeredGrid& grid, const Work& work)
     : Grid(grid)
-    , Loop(Work(work.threads(), work.quiet()))
+    , Loop(work.quiet())
     , Force(vectorOf(this->faces()))
     , U(vectorOf(this->faces()))
     , P(vectorOf(this->cells()))

@@ -4,11 +4,10 @@
 
 #include "../Check.h"
 #include "../Model.h"
+#include "Team.h"
 
-#include <atomic>
 #include <exception>
-#include <mutex>
-#include <thread>
+#include <memory>
 #include <type_traits>
 
 namespace vae::statistics
@@ -20,30 +19,35 @@ class Work
 {
 public:
   /// \param threads see threadsOf
-  explicit Work(int threads = 0, Monitor monitor = {}, double from = 0, double to = 1)
+  explicit Work(int threads = 0, Monitor monitor = {})
     : Threads(threadsOf(threads))
     , Follow(std::move(monitor))
-    , From(from)
-    , To(to)
   {
   }
 
   /// The same for a part of the job, from one fraction of it to another.
   Work part(double from, double to) const
   {
-    return Work(this->Threads, this->Follow, this->From + from * (this->To - this->From),
-      this->From + to * (this->To - this->From));
+    Work work(*this);
+    work.From = this->From + from * (this->To - this->From);
+    work.To = this->From + to * (this->To - this->From);
+    return work;
+  }
+
+  /// The same without a report.
+  Work quiet() const
+  {
+    Work work(*this);
+    work.Follow.progress = {};
+    return work;
   }
 
   /// The same on one thread and without a report, for a job that is one of many.
-  Work alone() const { return Work(1, this->quiet()); }
-
-  /// Stops, but does not report.
-  Monitor quiet() const
+  Work alone() const
   {
-    Monitor monitor;
-    monitor.stop = this->Follow.stop;
-    return monitor;
+    Work work = this->quiet();
+    work.Threads = 1;
+    return work;
   }
 
   int threads() const { return this->Threads; }
@@ -62,6 +66,14 @@ public:
   }
   std::stop_token token() const { return this->Follow.stop; }
   bool stopping() const { return this->Follow.stop.stop_requested(); }
+
+  /// f(i) for i of [0, number), each once, f(0) on this thread. For short loops: nothing is
+  /// reported, no stop is seen, and f must not throw.
+  template <typename F>
+  void share(int number, F&& f) const
+  {
+    this->Helpers->run(number, std::ref(f));
+  }
 
   /// f(i), or f(i, thread), for i of [0, count), in any order, on threads() threads.
   /// \throws what f throws, or Stopped
@@ -105,21 +117,7 @@ public:
         problem = problem ? problem : std::current_exception();
       }
     };
-    {
-      std::vector<std::jthread> helpers;
-      const int wanted = static_cast<int>(std::min<std::int64_t>(this->Threads, count));
-      try
-      {
-        for (int t = 1; t < wanted; ++t)
-        {
-          helpers.emplace_back(run, t);
-        }
-      }
-      catch (const std::exception&) // no room for one more: the others do its work
-      {
-      }
-      run(0);
-    }
+    this->share(static_cast<int>(std::min<std::int64_t>(this->Threads, count)), run);
     if (problem)
     {
       std::rethrow_exception(problem);
@@ -139,7 +137,8 @@ public:
 private:
   int Threads;
   Monitor Follow;
-  double From, To;
+  double From = 0, To = 1;
+  std::shared_ptr<Team> Helpers = std::make_shared<Team>(); ///< of all parts of a job
 };
 
 } // namespace vae::statistics

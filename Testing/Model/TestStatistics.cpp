@@ -8,9 +8,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <thread>
 
 using namespace vae;
 using namespace vae::statistics;
@@ -628,7 +631,7 @@ TEST(Statistics, WorkStopsAndPassesExceptionsOn)
       stop.request_stop();
     }
   };
-  const Work work(2, monitor, 0.2, 0.6);
+  const Work work = Work(2, monitor).part(0.2, 0.6);
   EXPECT_THROW(work.forEach(100000, [](std::int64_t) {}), Stopped);
   ASSERT_FALSE(seen.empty());
   EXPECT_GE(seen.front(), 0.2);
@@ -642,4 +645,60 @@ TEST(Statistics, WorkStopsAndPassesExceptionsOn)
     }
   }),
     std::domain_error);
+}
+
+TEST(Statistics, SharedWorkIsDoneOnceAndWithinItself)
+{
+  const Work work(4);
+  const std::thread::id self = std::this_thread::get_id();
+  std::thread::id first;
+  for (int loop = 0; loop < 200; ++loop)
+  {
+    // Each of four calls, and each of three within the second one: a loop in a loop does not wait
+    // for the threads that it is on.
+    std::array<std::atomic<int>, 4> outer{};
+    std::array<std::atomic<int>, 3> inner{};
+    work.share(4, [&](int i)
+    {
+      ++outer[static_cast<std::size_t>(i)];
+      if (i == 0)
+      {
+        first = std::this_thread::get_id();
+      }
+      if (i == 1)
+      {
+        work.share(3, [&](int k) { ++inner[static_cast<std::size_t>(k)]; });
+      }
+    });
+    for (const auto& n : outer)
+    {
+      EXPECT_EQ(n, 1);
+    }
+    for (const auto& n : inner)
+    {
+      EXPECT_EQ(n, 1);
+    }
+    EXPECT_EQ(first, self);
+  }
+}
+
+TEST(Statistics, TwoThreadsShareOneTeam)
+{
+  const Work work(3);
+  const auto count = [&](std::int64_t& sum)
+  {
+    for (int loop = 0; loop < 100; ++loop)
+    {
+      std::atomic<std::int64_t> here{ 0 };
+      work.part(0, 0.5).forEach(100, [&](std::int64_t i) { here += i; });
+      sum += here;
+    }
+  };
+  std::int64_t mine = 0, other = 0;
+  {
+    const std::jthread thread([&] { count(other); });
+    count(mine);
+  }
+  EXPECT_EQ(mine, 100 * 4950);
+  EXPECT_EQ(other, 100 * 4950);
 }
