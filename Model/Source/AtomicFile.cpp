@@ -4,7 +4,7 @@
 
 #include <cerrno>
 #include <climits>
-#include <cstdio>
+#include <format>
 #include <random>
 #include <stdexcept>
 #include <string_view>
@@ -133,9 +133,7 @@ std::string partsOf(const fs::path& target)
 std::string randomDigits()
 {
   std::random_device random;
-  char text[Digits + 1];
-  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
-  return text;
+  return std::format("{:08x}{:08x}", random(), random());
 }
 
 /// Remove the temporaries of writers that have ended.

@@ -6,19 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 #include <stdexcept>
 #include <thread>
 
 namespace vae
 {
 
-std::string inWords(double value)
-{
-  char text[32];
-  std::snprintf(text, sizeof text, "%.10g", value);
-  return text;
-}
+std::string inWords(double value) { return std::format("{:.10g}", value); }
 
 void require(const std::string& label, double value, double low, double high)
 {
@@ -58,10 +53,9 @@ void requireMemory(const std::string& what, double bytes)
   if (!(bytes <= left))
   {
     constexpr double gibibyte = 1 << 30;
-    char text[80];
-    std::snprintf(text, sizeof text, " takes %.3g GiB of memory, but only %.3g GiB are free",
-      bytes / gibibyte, left / gibibyte);
-    throw std::invalid_argument(what + text);
+    throw std::invalid_argument(
+      std::format("{} takes {:.3g} GiB of memory, but only {:.3g} GiB are free", what,
+        bytes / gibibyte, left / gibibyte));
   }
 }
 

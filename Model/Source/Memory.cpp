@@ -3,7 +3,7 @@
 #include "Memory.h"
 
 #include <algorithm>
-#include <cstdio>
+#include <format>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -96,12 +96,7 @@ double freeMemory()
   return std::max(0., std::min({ available, leftInControlGroups(), freeAddressSpace() }));
 }
 
-std::string mebibytes(double bytes)
-{
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f MiB", bytes / 1048576);
-  return text;
-}
+std::string mebibytes(double bytes) { return std::format("{:.0f} MiB", bytes / 1048576); }
 
 void checkFree(const std::string& what, double bytes, const std::string& cure)
 {

@@ -6,9 +6,9 @@
 #include "ModelChecks.h"
 
 #include <algorithm>
-#include <cinttypes>
 #include <cmath>
 #include <cstdio>
+#include <format>
 #include <limits>
 #include <span>
 #include <stdexcept>
@@ -505,9 +505,7 @@ std::string hashOf(const std::string& text)
   {
     h = (h ^ static_cast<unsigned char>(c)) * 1099511628211ull;
   }
-  char buffer[20];
-  std::snprintf(buffer, sizeof buffer, "%016" PRIx64, h);
-  return buffer;
+  return std::format("{:016x}", h);
 }
 
 namespace

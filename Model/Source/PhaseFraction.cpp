@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PhaseFraction.h"
 
+#include "Check.h"
 #include "Quantile.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <numeric>
@@ -18,13 +18,6 @@ namespace
 
 constexpr int Block = 32; // voxels over which a local fraction is counted
 constexpr int Rounds = 4; // of levelling; see there
-
-std::string toText(double label)
-{
-  char text[32];
-  std::snprintf(text, sizeof text, "%.10g", label);
-  return text;
-}
 
 /// One axis, cut into blocks of about equal size; what is between their middles.
 struct Axis
@@ -166,7 +159,7 @@ int phaseOf(const ModelInfo& info, const std::string& label)
     std::string known;
     for (const double phase : c.phases)
     {
-      known += toText(phase) + ", ";
+      known += inWords(phase) + ", ";
     }
     throw std::invalid_argument(
       "Phase is '" + label + "'; this model knows " + known + "and auto, the rarest of them");

@@ -4,17 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 
 namespace vae
 {
 
 std::string minutes(double seconds)
 {
-  char text[32];
   const int s = static_cast<int>(seconds + 0.5);
-  std::snprintf(text, sizeof text, "%d:%02d", s / 60, s % 60);
-  return text;
+  return std::format("{}:{:02}", s / 60, s % 60);
 }
 
 const char* name(State state)
@@ -45,11 +43,9 @@ std::string messageOf(const StepRecord& record, const EpochRecord& row, const Mo
   {
     return "Training on " + info.device + "." + (info.leftOut.empty() ? "" : " " + info.leftOut);
   }
-  char text[120];
-  std::snprintf(text, sizeof text,
-    "The autoencoder is trained; learning the prior for VAE Generate (loss %.3f).",
+  return std::format(
+    "The autoencoder is trained; learning the prior for VAE Generate (loss {:.3f}).",
     std::isnan(row.priorLoss) ? record.loss : row.priorLoss);
-  return text;
 }
 
 double secondsLeft(const StepRecord& record, const TrainOptions& options)

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 #include <limits>
 #include <stdexcept>
 
@@ -123,13 +123,11 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
     return e.what() + std::string(".");
   }
   const Plan plan = planOf(options);
-  char text[320];
-  std::snprintf(text, sizeof text,
-    "%.2f million parameters; the receptive field is %d voxels along each axis; about %.0f MiB "
-    "for the model and %.0f MiB for a batch.",
+  std::string words = std::format(
+    "{:.2f} million parameters; the receptive field is {} voxels along each axis; about {:.0f} MiB "
+    "for the model and {:.0f} MiB for a batch.",
     static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
     plan.batchMemory / 1048576);
-  std::string words = text;
   const bool limited = options.timeBudget > 0 || options.epochs > 0;
   if (!(speed > 0) || !(plan.operationsPerVoxel > 0) || !limited)
   {
@@ -143,18 +141,14 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
     options.priorShare = 0;
   }
   const TimePlan time = timePlanOf(options, voxels(dims), speed);
-  std::snprintf(text, sizeof text,
-    " About %.1f million voxels/s here: %.0f s for the autoencoder (%lld steps), ",
-    speed / plan.operationsPerVoxel / 1e6, time.network, static_cast<long long>(time.networkSteps));
-  words += text;
+  words +=
+    std::format(" About {:.1f} million voxels/s here: {:.0f} s for the autoencoder ({} steps), ",
+      speed / plan.operationsPerVoxel / 1e6, time.network, time.networkSteps);
   if (time.priorSteps > 0)
   {
-    std::snprintf(text, sizeof text, "%.0f s for the prior (%lld steps), ", time.prior,
-      static_cast<long long>(time.priorSteps));
-    words += text;
+    words += std::format("{:.0f} s for the prior ({} steps), ", time.prior, time.priorSteps);
   }
-  std::snprintf(text, sizeof text, "%.0f s for the measurements at the end.", time.closing);
-  words += text;
+  words += std::format("{:.0f} s for the measurements at the end.", time.closing);
   if (time.priorLeftOut)
   {
     words += " No prior is learned: it would have fewer than " + std::to_string(FewestPriorSteps) +

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 
 namespace vae
 {
@@ -170,12 +170,8 @@ void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
   const Frame& frame = frames.front();
   const std::vector<Change> blocks = changes(volumes, frames, info.channels);
   std::string differ;
-  const auto say = [&](const char* text, auto... values)
-  {
-    char words[120];
-    std::snprintf(words, sizeof words, text, values...);
-    differ += (differ.empty() ? "" : "; ") + std::string(words);
-  };
+  const auto say = [&](const std::string& words)
+  { differ += (differ.empty() ? "" : "; ") + words; };
   const auto nameOf = [&](int a) { return "xyz"[frame.axis[static_cast<std::size_t>(a)]]; };
   std::array<bool, 3> alike{ true, true, true }; ///< the pairs
   for (std::size_t i = 0; i < Pairs.size(); ++i)
@@ -189,13 +185,14 @@ void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
                  diagonals = ratio(blocks, 3 + 2 * i, 4 + 2 * i);
     if (axes != 1)
     {
-      say("values change %.2f times as much along %c as along %c", axes, nameOf(a), nameOf(b));
+      say(std::format(
+        "values change {:.2f} times as much along {} as along {}", axes, nameOf(a), nameOf(b)));
       alike[i] = false;
     }
     if (diagonals != 1)
     {
-      say("%.2f times as much along one diagonal of %c and %c as along the other", diagonals,
-        nameOf(a), nameOf(b));
+      say(std::format("{:.2f} times as much along one diagonal of {} and {} as along the other",
+        diagonals, nameOf(a), nameOf(b)));
       turns.together = true;
     }
   }

@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
-#include <cstdio>
+#include <format>
 
 namespace vae
 {
@@ -242,12 +242,9 @@ std::string Inference::plan() const
     bytes *=
       static_cast<double>(std::min(tile[a] + halos * this->Net->decodeHalo(), cells[a]) * cell[a]);
   }
-  char text[200];
-  std::snprintf(text, sizeof text,
-    "%lld tile%s of %s voxels, about %.0f MiB each on %s; limit %.0f MiB (%s)",
-    static_cast<long long>(tiles), tiles > 1 ? "s" : "", toString(voxels).c_str(), bytes / 1048576,
-    this->Where.device.str().c_str(), this->Limit.bytes / 1048576, this->Limit.reason.c_str());
-  return text;
+  return std::format("{} tile{} of {} voxels, about {:.0f} MiB each on {}; limit {:.0f} MiB ({})",
+    tiles, tiles > 1 ? "s" : "", toString(voxels), bytes / 1048576, this->Where.device.str(),
+    this->Limit.bytes / 1048576, this->Limit.reason);
 }
 
 } // namespace vae

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <format>
 
 namespace vae
 {
@@ -145,10 +146,8 @@ NetworkPtr readNetwork(Tensors& tensors, const NetworkOptions& options, bool all
   const double needed = storedBytes(options), there = tensors.bytes("");
   if (needed > there)
   {
-    char why[120];
-    std::snprintf(
-      why, sizeof why, "its network needs %.0f bytes of tensors, the file has %.0f", needed, there);
-    throw std::runtime_error(why);
+    throw std::runtime_error(
+      std::format("its network needs {:.0f} bytes of tensors, the file has {:.0f}", needed, there));
   }
   NetworkPtr network =
     makeNetwork(options, script ? scriptsOf(tensors, allowTorchScript) : nullptr);

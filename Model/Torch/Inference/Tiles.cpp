@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <format>
 #include <new>
 
 namespace vae
@@ -25,13 +25,9 @@ Budget budgetOf(const RunOptions& run, const Place& place)
   const bool gpu = place.device.is_cuda();
   const double left = gpu ? freeMemoryOf(place.device) : freeMemory();
   const double share = gpu ? 0.5 : 0.25, most = (gpu ? 16 : 4) * gibibyte;
-  char text[80];
-  std::snprintf(text, sizeof text, "%s of the %.1f GiB that are free",
-    share * left > most ? "of use"
-      : gpu             ? "a half"
-                        : "a quarter",
-    left / gibibyte);
-  return { std::min(share * left, most), text };
+  const char* part = share * left > most ? "of use" : gpu ? "a half" : "a quarter";
+  return { std::min(share * left, most),
+    std::format("{} of the {:.1f} GiB that are free", part, left / gibibyte) };
 }
 
 double bytesPerVoxel(const NetworkOptions& n, const Place& place)
