@@ -166,8 +166,8 @@ int vtkVAEDecode::RequestData(
     vtkVAEBridge::Progress progress(this, 0, 1);
     this->PlanMemory(model, grid.Dims());
     vtkVAELatentImage::Decode(output, grid, model,
-      vae::shifted(std::move(latent), this->Internal->LatentOffsets, model.latentStatistics()), 0,
-      this->ComputeProbability, this->Run(), progress.Monitor());
+      { vae::shifted(std::move(latent), this->Internal->LatentOffsets, model.latentStatistics()) },
+      0, this->ComputeProbability, this->Run(), progress.Monitor());
     this->Internal->Done = std::move(key);
     this->Internal->Last = vtkSmartPointer<vtkImageData>::New();
     this->Internal->Last->ShallowCopy(output);

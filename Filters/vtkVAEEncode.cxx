@@ -71,7 +71,7 @@ int vtkVAEEncode::RequestData(
     vtkVAEBridge::Progress progress(this, 0, 1);
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
     vae::requireMemory("The latent image of " + vae::toString(volume.dims) + " voxels",
-      2 * vtkVAELatentImage::LatentBytes(volume.dims, 0, model.info()));
+      2 * vae::latentBytes(volume.dims, 0, model.info()));
     const vae::Latent latent = model.encode(volume, this->Run(), progress.Monitor());
     vtkVAELatentImage::Write(
       output, latent, vtkVAELatentImage::Grid::Of(input, cellData), model.info().network);

@@ -238,7 +238,7 @@ int vtkVAEFeatures::RequestData(
     vtkVAEBridge::Progress encoding(this, 0, 0.9);
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, cellData);
     vae::requireMemory("The latent image of " + vae::toString(volume.dims) + " voxels",
-      2 * vtkVAELatentImage::LatentBytes(volume.dims, 0, model.info()));
+      2 * vae::latentBytes(volume.dims, 0, model.info()));
     const vae::Latent latent = model.encode(volume, this->Run(), encoding.Monitor());
 
     const vae::Dims blocks = BlocksOf(latent.dims, this->BlockSize);

@@ -3,7 +3,7 @@
 #include "vtkVAEGenerate.h"
 
 #include "Check.h"
-#include "PhaseFraction.h"
+#include "Generator.h"
 #include "vtkCompositeDataSet.h"
 #include "vtkDemandDrivenPipeline.h"
 #include "vtkDoubleArray.h"
@@ -22,18 +22,14 @@
 #include "vtkVAELatentImage.h"
 #include "vtkVAEModel.h"
 #include "vtkVAETrendMap.h"
-#include "vtkVariant.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <optional>
 
 vtkStandardNewMacro(vtkVAEGenerate);
 
-struct vtkVAEGenerate::Options
-  : vae::GenerateOptions
-  , vae::FractionOptions
+struct vtkVAEGenerate::Options : vae::GenerateRequest
 {
   vae::RealizationsAs realizationsAs = vae::RealizationsAs::TimeSteps;
 };
@@ -70,16 +66,16 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
 
 //----------------------------------------------------------------------------
 vtkVAEOptionMacro(vtkVAEGenerate, RealizationsAs, int, realizationsAs);
-vtkVAEOptionMacro(vtkVAEGenerate, Seed, int, seed);
-vtkVAEOptionMacro(vtkVAEGenerate, Prior, int, prior);
-vtkVAEOptionMacro(vtkVAEGenerate, Temperature, double, temperature);
-vtkVAEOptionMacro(vtkVAEGenerate, PeriodicX, bool, periodic[0]);
-vtkVAEOptionMacro(vtkVAEGenerate, PeriodicY, bool, periodic[1]);
-vtkVAEOptionMacro(vtkVAEGenerate, PeriodicZ, bool, periodic[2]);
-vtkVAEOptionMacro(vtkVAEGenerate, Texture, bool, texture);
-vtkVAEOptionMacro(vtkVAEGenerate, FractionMode, int, fractionMode);
-vtkVAEOptionMacro(vtkVAEGenerate, TargetFraction, double, targetFraction);
-vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, phase);
+vtkVAEOptionMacro(vtkVAEGenerate, Seed, int, options.seed);
+vtkVAEOptionMacro(vtkVAEGenerate, Prior, int, options.prior);
+vtkVAEOptionMacro(vtkVAEGenerate, Temperature, double, options.temperature);
+vtkVAEOptionMacro(vtkVAEGenerate, PeriodicX, bool, options.periodic[0]);
+vtkVAEOptionMacro(vtkVAEGenerate, PeriodicY, bool, options.periodic[1]);
+vtkVAEOptionMacro(vtkVAEGenerate, PeriodicZ, bool, options.periodic[2]);
+vtkVAEOptionMacro(vtkVAEGenerate, Texture, bool, options.texture);
+vtkVAEOptionMacro(vtkVAEGenerate, FractionMode, int, fraction.fractionMode);
+vtkVAEOptionMacro(vtkVAEGenerate, TargetFraction, double, fraction.targetFraction);
+vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, fraction.phase);
 
 //----------------------------------------------------------------------------
 void vtkVAEGenerate::Check() const
@@ -88,8 +84,8 @@ void vtkVAEGenerate::Check() const
   vae::requireDimensions(this->Dimensions);
   vae::require("Realizations", this->Realizations, 1, vae::MostSteps);
   vae::require("Realizations As", this->Internal->realizationsAs, vae::RealizationsAs::Blocks);
-  vae::check(static_cast<const vae::GenerateOptions&>(*this->Internal));
-  vae::check(static_cast<const vae::FractionOptions&>(*this->Internal));
+  vae::check(this->Internal->options);
+  vae::check(this->Internal->fraction);
 }
 
 //----------------------------------------------------------------------------
@@ -177,123 +173,58 @@ int vtkVAEGenerate::RequestUpdateExtent(
   return 1;
 }
 
-//----------------------------------------------------------------------------
-/// All that realizations have in common.
-class vtkVAEGenerate::Generator
+/// The request of the properties and inputs, and the grid of what it gives.
+class vtkVAEGenerate::Job
 {
 public:
-  Generator(vtkVAEGenerate* self, const vae::Model& model, vtkInformationVector* map,
-    vtkInformationVector* known)
+  Job(vtkVAEGenerate* self, const vae::Model& model, vtkImageData* map, vtkImageData* known)
     : Self(self)
-    , Options(*self->Internal)
-    , Model(model)
     , Info(model.info())
+    , Generator(model)
+    , Request(*self->Internal)
     , Grid(vtkVAELatentImage::Grid::New(this->Info, self->Dimensions))
   {
-    vae::Prior& prior = this->Options.prior;
-    prior = prior == vae::Prior::Automatic ? model.bestPrior() : prior;
-    if (auto image = vtkImageData::GetData(known))
+    std::copy_n(self->Dimensions, 3, this->Request.dims.begin());
+    if (known)
     {
-      this->ReadKnown(image);
+      this->ReadKnown(known);
     }
+    if (map)
+    {
+      bool cellData = false;
+      vtkDataArray* array = vtkVAEBridge::ScalarsOf(
+        self, self->GetInputArrayToProcess(0, map), map, cellData, "Trend Array");
+      this->Request.trend = vtkVAETrendMap::Of(map, array, cellData, this->Grid);
+    }
+    this->Generator.check(this->Request);
     this->CheckMemory();
-    if (this->Options.fractionMode != vae::FractionMode::Off)
-    {
-      this->Phase = vae::phaseOf(this->Info, this->Options.phase);
-    }
-    if (auto image = vtkImageData::GetData(map))
-    {
-      this->ReadMap(image);
-    }
-    else if (this->Options.fractionMode == vae::FractionMode::TrendMap)
-    {
-      throw std::invalid_argument("Fraction Mode is 'Trend Map', but no Trend Map is set");
-    }
   }
 
-  /// One of them, between two fractions of the job.
+  /// One realization, between two fractions of the job.
   void Make(vtkImageData* output, int realization, double from, double to)
   {
-    const auto at = [&](double part) { return from + part * (to - from); };
-    const double sampled = at(this->Known            ? 0.95
-        : this->Options.prior == vae::Prior::Learned ? 0.5
-                                                     : 0.1);
-    const double decoded = at(this->Levels() ? 0.8 : 1);
-    vtkVAEBridge::Progress sampling(this->Self, from, sampled);
-    vtkVAEBridge::Progress decoding(this->Self, sampled, decoded);
-    vtkVAEBridge::Progress levelling(this->Self, decoded, to);
-    const vae::Monitor first = sampling.Monitor();
-    first.progress(0);
-    if (first.stop.stop_requested())
-    {
-      throw vae::Stopped();
-    }
-    this->Options.realization = realization;
-    // A margin of latent cells all round, decoded and thrown away: no border in the result.
-    const int margin = this->Model.margin(this->Options.periodic);
-    const vae::Dims dims = this->Grid.Dims();
-    const vae::Latent latent = this->Known
-      ? this->Model.sampleGiven(*this->Known, margin, this->Options, this->Self->Run(), first)
-      : this->Model.sample(
-          dims, margin, this->Options, this->TrendOnCells(margin), this->Self->Run(), first);
+    this->Request.options.realization = realization;
     vtkVAELatentImage::Arrays arrays(this->Grid, this->Info, this->Self->ComputeProbability);
-    // Of fields that only resemble the training data's the decoder is not sure: noise would rule.
-    // Surfaces of phases around what is known are rough enough without.
-    const bool sure =
-      this->Options.prior == vae::Prior::Learned && !(this->Known && this->Info.hasPhases());
-    if (this->Options.texture && sure)
-    {
-      arrays.Wanted.texture = { this->Options.seed, realization, this->Options.periodic };
-    }
-    std::optional<vae::PhaseFraction> fraction;
-    if (this->Options.fractionMode != vae::FractionMode::Off)
-    {
-      fraction.emplace(this->Info, this->Phase, dims);
-      fraction->ask(arrays.Wanted);
-    }
-    this->Model.decode(latent, dims, margin, arrays.Wanted, this->Self->Run(), decoding.Monitor());
-    if (this->Levels())
-    {
-      fraction->set([this](auto x, auto y, auto z, auto row) { this->Map->Row(x, y, z, row); },
-        vae::statistics::Work(this->Self->Run().threads, levelling.Monitor()));
-    }
-    else if (fraction)
-    {
-      fraction->set(this->Options.fractionMode == vae::FractionMode::TargetFraction
-          ? this->Options.targetFraction
-          : vae::trainingFraction(this->Info, this->Phase));
-    }
-    if (this->Known)
-    {
-      this->Agreement = vae::overwrite(*this->Known, arrays.Wanted.values);
-    }
+    vtkVAEBridge::Progress progress(this->Self, from, to);
+    const vae::Generated made =
+      this->Generator.generate(this->Request, arrays.Wanted, this->Self->Run(), progress.Monitor());
     arrays.PutOn(output);
-    this->Report(output->GetFieldData(), arrays.Wanted.values[0]);
+    this->Report(output->GetFieldData(), made);
   }
 
-  const vtkVAELatentImage::Grid& GetGrid() const { return this->Grid; }
+  vae::Dims Dims() const { return this->Grid.Dims(); }
 
 private:
-  bool Levels() const { return this->Options.fractionMode == vae::FractionMode::TrendMap; }
-  bool TwoPhases() const { return this->Info.likelihood == vae::Likelihood::Bernoulli; }
-
   /// Before anything is allocated.
   void CheckMemory() const
   {
-    const bool blocks = this->Options.realizationsAs == vae::RealizationsAs::Blocks;
+    const bool blocks = this->Self->Internal->realizationsAs == vae::RealizationsAs::Blocks;
     const int kept = blocks ? this->Self->Realizations : 1;
-    const bool fraction = this->Options.fractionMode != vae::FractionMode::Off;
-    const vae::Dims dims = this->Grid.Dims();
-    const double voxels = static_cast<double>(vae::voxels(dims));
-    double bytes =
-      kept * vtkVAELatentImage::VolumeBytes(dims, this->Info, this->Self->ComputeProbability);
-    bytes += fraction ? voxels * sizeof(float) : 0; // log odds
-    bytes += this->Known ? vtkVAELatentImage::VolumeBytes(dims, this->Info, false) : 0;
-    bytes +=
-      vtkVAELatentImage::LatentBytes(dims, this->Model.margin(this->Options.periodic), this->Info);
+    const vae::Dims dims = this->Dims();
     vae::requireMemory("The output of " + vae::toString(dims) + " voxels" +
         (kept > 1 ? ", " + std::to_string(kept) + " times," : ""),
-      bytes);
+      kept * vtkVAELatentImage::VolumeBytes(dims, this->Info, this->Self->ComputeProbability) +
+        this->Generator.bytes(this->Request));
   }
 
   void ReadKnown(vtkImageData* image)
@@ -314,57 +245,12 @@ private:
         "' is an array of " + (maskCellData ? "cells" : "points") + ", the data are of " +
         (cellData ? "cells" : "points"));
     }
-    if (this->Options.fractionMode != vae::FractionMode::Off ||
-      this->Self->GetNumberOfInputConnections(1) > 0)
-    {
-      throw std::invalid_argument("Known Data is set: Fraction Mode must be Off and Trend Map "
-                                  "empty, since what is known decides");
-    }
-    this->Known.emplace(vtkVAEBridge::VolumeOf(image, arrays, cellData));
-    this->Known->mask = vtkVAEBridge::VolumeOf(image, { mask }, cellData).channels[0];
+    this->Request.known = vtkVAEBridge::VolumeOf(image, arrays, cellData);
+    this->Request.known->mask = vtkVAEBridge::VolumeOf(image, { mask }, cellData).channels[0];
     this->Grid = vtkVAELatentImage::Grid::Of(image, cellData);
-    this->Options.periodic = {};
   }
 
-  void ReadMap(vtkImageData* image)
-  {
-    const bool phases = this->Info.hasPhases();
-    // Where a cell has one mean: the prior knows one number, the fraction of the larger of two.
-    this->Follows = this->Options.prior == vae::Prior::Learned &&
-      this->Info.likelihood != vae::Likelihood::Categorical;
-    if (!this->Follows && !this->Levels())
-    {
-      throw std::invalid_argument(
-        std::string("Trend Map is set, but nothing follows it: the prior is '") +
-        PriorNames[static_cast<int>(this->Options.prior)] + "'; " +
-        (phases ? "choose the Fraction Mode 'Trend Map'"
-                : "of grey values only a learned prior follows a map"));
-    }
-    if (phases)
-    {
-      this->Phase = vae::phaseOf(this->Info, this->Options.phase);
-    }
-    bool cellData = false;
-    vtkDataArray* array = vtkVAEBridge::ScalarsOf(
-      this->Self, this->Self->GetInputArrayToProcess(0, image), image, cellData, "Trend Array");
-    this->Map.emplace(image, array, cellData, phases, this->Grid);
-  }
-
-  std::vector<float> TrendOnCells(int margin) const
-  {
-    std::vector<float> trend;
-    if (this->Map && this->Follows)
-    {
-      trend = this->Map->OnCells(this->Info.network, margin, this->Options.periodic);
-      if (this->TwoPhases() && this->Phase == 0) // the model counts the larger label
-      {
-        std::transform(trend.begin(), trend.end(), trend.begin(), [](float v) { return 1 - v; });
-      }
-    }
-    return trend;
-  }
-
-  void Report(vtkFieldData* field, const vae::OutputChannel& labels) const
+  void Report(vtkFieldData* field, const vae::Generated& made) const
   {
     const auto add = [field](auto&& array, const char* name, auto&& values)
     {
@@ -375,50 +261,30 @@ private:
       }
       field->AddArray(array);
     };
-    add(vtkNew<vtkStringArray>(), "Prior",
-      std::array{ PriorNames[static_cast<int>(this->Options.prior)] });
-    add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(this->Options.seed) });
-    add(vtkNew<vtkIntArray>(), "Realization",
-      std::array{ static_cast<int>(this->Options.realization) });
-    if (this->Known)
+    const vae::GenerateOptions& o = this->Request.options;
+    add(vtkNew<vtkStringArray>(), "Prior", std::array{ vae::name(made.prior) });
+    add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(o.seed) });
+    add(vtkNew<vtkIntArray>(), "Realization", std::array{ static_cast<int>(o.realization) });
+    if (this->Request.known)
     {
-      const auto known = static_cast<double>(this->Agreement.known);
+      const auto known = static_cast<double>(made.known.known);
       add(vtkNew<vtkDoubleArray>(), "Known Data Met",
-        std::array{ static_cast<double>(this->Agreement.equal) / known });
+        std::array{ static_cast<double>(made.known.equal) / known });
       add(vtkNew<vtkDoubleArray>(), "Known Data RMS Error",
-        std::array{ std::sqrt(this->Agreement.squares / known) });
+        std::array{ std::sqrt(made.known.squares / known) });
     }
     if (this->Info.hasPhases())
     {
-      vae::Channel channel;
-      channel.data = labels.data;
-      channel.type = labels.type;
-      channel.stride = labels.stride;
-      const std::vector<double>& phases = this->Info.channels[0].phases;
-      const auto found = vae::summarise(channel, vae::voxels(this->Grid.Dims()));
-      std::vector<double> fractions(phases.size(), 0);
-      for (std::size_t i = 0; i < found.values.size(); ++i)
-      {
-        const auto at = std::find(phases.begin(), phases.end(), found.values[i]) - phases.begin();
-        fractions[static_cast<std::size_t>(at)] = found.fractions[i];
-      }
-      add(vtkNew<vtkDoubleArray>(), "Phase Label", phases);
-      add(vtkNew<vtkDoubleArray>(), "Phase Fraction", fractions);
+      add(vtkNew<vtkDoubleArray>(), "Phase Label", this->Info.channels[0].phases);
+      add(vtkNew<vtkDoubleArray>(), "Phase Fraction", made.fractions);
     }
   }
 
-  static constexpr const char* PriorNames[] = { "automatic", "normal", "random field", "learned" };
-
   vtkVAEGenerate* Self;
-  vtkVAEGenerate::Options Options;
-  const vae::Model& Model;
   const vae::ModelInfo& Info;
+  vae::Generator Generator;
+  vae::GenerateRequest Request;
   vtkVAELatentImage::Grid Grid;
-  std::optional<vae::Volume> Known; ///< with its mask
-  vae::Overwritten Agreement;       ///< of what was decoded with it
-  std::optional<vtkVAETrendMap> Map;
-  bool Follows = false; ///< the prior follows the map
-  int Phase = 0;        ///< that fractions are of
 };
 
 //----------------------------------------------------------------------------
@@ -431,15 +297,16 @@ int vtkVAEGenerate::RequestData(
   {
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[0]));
     this->Last = nullptr; // its memory is needed
-    Generator generator(this, model, inputVector[1], inputVector[2]);
-    this->PlanMemory(model, generator.GetGrid().Dims());
+    Job job(
+      this, model, vtkImageData::GetData(inputVector[1]), vtkImageData::GetData(inputVector[2]));
+    this->PlanMemory(model, job.Dims());
     if (auto blocks = vtkMultiBlockDataSet::SafeDownCast(output))
     {
       for (int i = 0; i < this->Realizations; ++i)
       {
         vtkNew<vtkImageData> image;
         const double n = this->Realizations;
-        generator.Make(image, i, i / n, (i + 1) / n);
+        job.Make(image, i, i / n, (i + 1) / n);
         const auto block = static_cast<unsigned int>(i);
         blocks->SetBlock(block, image);
         blocks->GetMetaData(block)->Set(
@@ -455,7 +322,7 @@ int vtkVAEGenerate::RequestData(
         realization = static_cast<int>(
           vtkVAEBridge::Within(std::floor(time + 1e-6), 0., this->Realizations - 1.));
       }
-      generator.Make(vtkImageData::SafeDownCast(output), realization, 0, 1);
+      job.Make(vtkImageData::SafeDownCast(output), realization, 0, 1);
       output->GetInformation()->Set(
         vtkDataObject::DATA_TIME_STEP(), static_cast<double>(realization));
     }

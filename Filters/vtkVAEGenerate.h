@@ -168,7 +168,7 @@ private:
   void operator=(const vtkVAEGenerate&) = delete;
 
   struct Options;
-  class Generator;
+  class Job;
   std::unique_ptr<Options> Internal;
   vtkSmartPointer<vtkDataObject> Last; // the last output, while there is no newer one
 

@@ -283,10 +283,10 @@ int vtkVAELatentExplorer::RequestData(
       ? vtkVAELatentImage::GridOf(volume, info, "Volume")
       : Grid::New(info, this->Dimensions);
     vae::requireMemory("The latent image of " + vae::toString(grid.Dims()) + " voxels",
-      2 * vtkVAELatentImage::LatentBytes(grid.Dims(), 0, info));
+      2 * vae::latentBytes(grid.Dims(), 0, info));
     vtkVAEBridge::Progress encoding(this, 0, 0.5), decoding(this, 0.5, 1);
     const vae::Latent& base =
-      o.Start.Get(shared, o.base, o.seed, grid, 0, volume, this->Run(), encoding.Monitor());
+      o.Start.Get(shared, o.base, o.seed, grid, 0, volume, this->Run(), encoding.Monitor()).latent;
     if (!this->LastLatent || o.Written != o.Start.GetVersion())
     {
       this->LastLatent = vtkSmartPointer<vtkImageData>::New();
@@ -299,7 +299,8 @@ int vtkVAELatentExplorer::RequestData(
     const auto voxels = [&](const vae::Dims& begin, const vae::Dims& end)
     { return Voxels(grid, base.dims, begin, end, network.stride()); };
     vtkVAELatentImage::Decode(block, voxels(part.WideBegin, part.WideEnd), model,
-      vae::shifted(Part(base, part.WideBegin, part.WideEnd), o.Offsets, model.latentStatistics()),
+      { vae::shifted(
+        Part(base, part.WideBegin, part.WideEnd), o.Offsets, model.latentStatistics()) },
       0, this->ComputeProbability, this->Run(), decoding.Monitor());
     const Grid inner = voxels(part.Begin, part.End);
     block->Crop(inner.Extent.data());

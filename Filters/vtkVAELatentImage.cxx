@@ -129,10 +129,10 @@ Grid Grid::New(const vae::ModelInfo& info, const int dims[3])
   Grid grid;
   grid.CellData = info.cellData;
   grid.Spacing = info.spacing;
+  const vae::Dims made = vae::dimsFor(info, { dims[0], dims[1], dims[2] });
   for (std::size_t a = 0; a < 3; ++a)
   {
-    const int n = Unused(info.trainingDims, static_cast<int>(a), info.network) ? 1 : dims[a];
-    grid.Extent[2 * a + 1] = n - 1 + (info.cellData ? 1 : 0);
+    grid.Extent[2 * a + 1] = static_cast<int>(made[a]) - 1 + (info.cellData ? 1 : 0);
   }
   return grid;
 }
@@ -327,7 +327,7 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
       "' with which VAE Encode numbers the cells");
   }
   vae::requireMemory("The latent image of " + vae::toString(grid.Dims()) + " voxels",
-    LatentBytes(grid.Dims(), 0, info)); // the grid is what an array says
+    vae::latentBytes(grid.Dims(), 0, info)); // the grid is what an array says
   latent = vae::meanField(vae::latentDims(grid.Dims(), info.network), model.latentStatistics());
   copy([&](vtkIdType i)
   {
@@ -353,19 +353,6 @@ double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool proba
   return each * static_cast<double>(vae::voxels(dims));
 }
 
-double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info)
-{
-  double cells = 1;
-  const vae::Dims all = vae::latentDims(dims, info.network);
-  for (std::size_t a = 0; a < 3; ++a)
-  {
-    const bool unused = Unused(dims, static_cast<int>(a), info.network);
-    cells *= static_cast<double>(all[a] + (unused ? 0 : 2 * margin));
-  }
-  return 2 * sizeof(float) * cells * info.latentChannels();
-}
-
-//----------------------------------------------------------------------------
 Arrays::Arrays(const Grid& grid, const vae::ModelInfo& info, bool probability) : Where(grid)
 {
   const vtkIdType tuples = vae::voxels(grid.Dims());
@@ -394,13 +381,14 @@ void Arrays::PutOn(vtkImageData* output) const
 
 //----------------------------------------------------------------------------
 void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
-  const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
+  const vae::LatentSample& sample, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor)
 {
   vae::requireMemory("The output of " + vae::toString(grid.Dims()) + " voxels",
     VolumeBytes(grid.Dims(), model.info(), probability));
-  const Arrays arrays(grid, model.info(), probability);
-  model.decode(latent, grid.Dims(), margin, arrays.Wanted, run, monitor);
+  Arrays arrays(grid, model.info(), probability);
+  arrays.Wanted.threshold = sample.threshold;
+  model.decode(sample.latent, grid.Dims(), margin, arrays.Wanted, run, monitor);
   arrays.PutOn(output);
 }
 
@@ -417,7 +405,7 @@ Grid GridOf(vtkImageData* volume, const vae::ModelInfo& info, const char* input)
 }
 
 //----------------------------------------------------------------------------
-const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
+const vae::LatentSample& Start::Get(const std::shared_ptr<const vae::Model>& model,
   vae::LatentSource source, std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,
   const vae::RunOptions& run, const vae::Monitor& monitor)
 {
@@ -429,15 +417,17 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
     (source == vae::LatentSource::Mean ||
       (this->Device == run.device && this->Precision == run.precision)))
   {
-    return this->Latent;
+    return this->Sample;
   }
   this->Model = nullptr;
   ++this->Version;
+  this->Sample.threshold = 0;
   if (encoded)
   {
     bool cellData = false;
     const auto arrays = vtkVAEBridge::ArraysFor(volume, model->info(), cellData);
-    this->Latent = model->encode(vtkVAEBridge::VolumeOf(volume, arrays, cellData), run, monitor);
+    this->Sample.latent =
+      model->encode(vtkVAEBridge::VolumeOf(volume, arrays, cellData), run, monitor);
   }
   else if (source == vae::LatentSource::Mean)
   {
@@ -446,13 +436,15 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
     {
       cells[a] += Unused(cells, static_cast<int>(a), model->info().network) ? 0 : 2 * margin;
     }
-    this->Latent = vae::meanField(cells, model->latentStatistics());
+    this->Sample.latent = vae::meanField(cells, model->latentStatistics());
   }
   else
   {
-    vae::GenerateOptions options;
-    options.seed = seed;
-    this->Latent = model->sample(dims, margin, options, {}, run, monitor);
+    vae::SampleRequest request;
+    request.dims = dims;
+    request.margin = margin;
+    request.options.seed = seed;
+    this->Sample = model->sample(request, run, monitor);
   }
   this->Model = model;
   this->Source = source;
@@ -462,7 +454,7 @@ const vae::Latent& Start::Get(const std::shared_ptr<const vae::Model>& model,
   this->VolumeTime = time;
   this->Device = run.device;
   this->Precision = run.precision;
-  return this->Latent;
+  return this->Sample;
 }
 
 } // namespace vtkVAELatentImage

@@ -64,10 +64,6 @@ std::pair<vae::Latent, Grid> Read(vtkDataSet* data, vtkDataArray* array, const v
 /// Bytes of the arrays of a decoded volume.
 double VolumeBytes(const vae::Dims& dims, const vae::ModelInfo& info, bool probability);
 
-/// Bytes that the latent field of so many voxels takes while it is made: twice, as it is and as it
-/// is handed out.
-double LatentBytes(const vae::Dims& dims, int margin, const vae::ModelInfo& info);
-
 /// New arrays for a decoded volume: named and typed as the training data, and X_probability on
 /// request.
 class Arrays
@@ -87,7 +83,7 @@ private:
 
 /// Decode to new arrays of `output`; the grid is put on it.
 void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
-  const vae::Latent& latent, int margin, bool probability, const vae::RunOptions& run,
+  const vae::LatentSample& sample, int margin, bool probability, const vae::RunOptions& run,
   const vae::Monitor& monitor);
 
 /// A latent field to start from. It is made once as long as what it depends on is the same.
@@ -95,9 +91,9 @@ class Start
 {
 public:
   /// \param grid of the volume that it is for; that of `volume` where the source is Volume
-  /// \param margin cells wider on each side, as in vae::Model::sample; 0 for Volume
-  const vae::Latent& Get(const std::shared_ptr<const vae::Model>& model, vae::LatentSource source,
-    std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,
+  /// \param margin cells wider on each side, as in vae::SampleRequest; 0 for Volume
+  const vae::LatentSample& Get(const std::shared_ptr<const vae::Model>& model,
+    vae::LatentSource source, std::int64_t seed, const Grid& grid, int margin, vtkImageData* volume,
     const vae::RunOptions& run, const vae::Monitor& monitor);
 
   /// How often it was made: the same number, the same field.
@@ -113,7 +109,7 @@ private:
   std::uint64_t VolumeTime = 0;
   std::string Device;
   vae::Precision Precision{};
-  vae::Latent Latent;
+  vae::LatentSample Sample;
 };
 
 /// Of the array that the model reads from a volume. \throws std::invalid_argument without a volume

@@ -178,30 +178,31 @@ int vtkVAELatentWalk::RequestData(
     const int fields = traverse ? 2 : 3;
     vae::requireMemory("The output of " + vae::toString(grid.Dims()) + " voxels",
       vtkVAELatentImage::VolumeBytes(grid.Dims(), info, this->ComputeProbability) +
-        fields * vtkVAELatentImage::LatentBytes(grid.Dims(), margin, info));
+        fields * vae::latentBytes(grid.Dims(), margin, info));
     vtkVAEBridge::Progress encoding(this, 0, 0.5), decoding(this, 0.5, 1);
     const std::vector<vae::LatentStatistics> statistics = model.latentStatistics();
-    const vae::Latent& start = o.Ends[0].Get(
+    const vae::LatentSample& start = o.Ends[0].Get(
       shared, o.start, o.startSeed, grid, margin, volumes[0], this->Run(), encoding.Monitor());
-    vae::Latent latent;
+    vae::LatentSample at{ {}, start.threshold };
     double position = s;
     if (traverse)
     {
       position = (2 * s - 1) * o.range;
       std::vector<double> offsets(static_cast<std::size_t>(o.channel) + 1);
       offsets.back() = position;
-      latent = vae::shifted(start, offsets, statistics);
+      at.latent = vae::shifted(start.latent, offsets, statistics);
     }
     else
     {
-      const vae::Latent& end = o.Ends[1].Get(
+      const vae::LatentSample& end = o.Ends[1].Get(
         shared, o.end, o.endSeed, grid, margin, volumes[1], this->Run(), encoding.Monitor());
-      latent = o.walk == vae::Walk::Linear ? vae::lerp(start, end, s)
-                                           : vae::slerp(start, end, s, statistics);
+      at.latent = o.walk == vae::Walk::Linear ? vae::lerp(start.latent, end.latent, s)
+                                              : vae::slerp(start.latent, end.latent, s, statistics);
+      at.threshold = (1 - s) * start.threshold + s * end.threshold;
     }
     this->PlanMemory(model, grid.Dims());
-    vtkVAELatentImage::Decode(output, grid, model, latent, margin, this->ComputeProbability,
-      this->Run(), decoding.Monitor());
+    vtkVAELatentImage::Decode(
+      output, grid, model, at, margin, this->ComputeProbability, this->Run(), decoding.Monitor());
     vtkNew<vtkDoubleArray> walked;
     walked->SetName("Walk Position");
     walked->InsertNextValue(position);

@@ -201,7 +201,7 @@ void vtkVAEReconstruct::CheckMemory(
     sizeof(float) * static_cast<double>(vae::voxels(voxels));
   vae::requireMemory("The output of " + vae::toString(voxels) + " voxels",
     added + vtkVAELatentImage::VolumeBytes(voxels, info, this->ComputeProbability) +
-      vtkVAELatentImage::LatentBytes(voxels, 0, info));
+      vae::latentBytes(voxels, 0, info));
 }
 
 //----------------------------------------------------------------------------

@@ -17,6 +17,11 @@ struct Monitor
 {
   std::function<void(double)> progress; ///< called with 0..1, now and then; may be empty
   std::stop_token stop;
+
+  /// Of a part of the call, between two fractions of it.
+  Monitor part(double from, double to) const;
+  /// \throws Stopped
+  void report(double fraction) const;
 };
 
 struct Stopped : std::runtime_error
@@ -31,9 +36,6 @@ struct Latent
   int channels = 0;
   std::vector<float> mean;
   std::vector<float> logVariance; ///< may be empty
-  /// What decoding takes from the log odds of the first phase. Of a field that a prior has drawn,
-  /// because a decoder that is unsure of it gives phases other fractions than the data's.
-  double threshold = 0;
 };
 
 /// Cells along x, y, z of the latent field that covers a volume of dims voxels.
@@ -71,6 +73,32 @@ struct Outputs
   /// Values and log odds are drawn; probabilities stay. A model of a training that has not ended
   /// knows no texture, and gives the likeliest.
   std::optional<Texture> texture;
+  /// Subtracted from the log odds of the first phase: LatentSample::threshold.
+  double threshold = 0;
+};
+
+/// A latent field to draw from a prior.
+struct SampleRequest
+{
+  Dims dims{ 1, 1, 1 }; ///< voxels along x, y, z of the volume that it is to decode to
+  int margin = 0;       ///< cells that the field is wider on each side
+  GenerateOptions options{};
+  /// Wanted local mean of the data's first channel, [z][y][x] on the cells of the field, margin
+  /// included: of phases the fraction of the larger label, else in the data's unit; empty: it is
+  /// drawn too. Only the learned prior can follow it.
+  std::vector<float> trend{};
+  /// What is known of the volume: its mask is not 0 where its values are known; other values do not
+  /// matter. The field then decodes to it, nearly, and to what the prior makes of the rest; dims
+  /// are the volume's, and options.periodic and trend do not apply.
+  const Volume* known = nullptr;
+};
+
+struct LatentSample
+{
+  Latent latent{};
+  /// Log odds of the first phase at which it has the data's fraction (Outputs::threshold): a
+  /// decoder that is unsure of a field that was drawn gives phases other fractions.
+  double threshold = 0;
 };
 
 /// What else a reconstruction gives, one for each channel of the data, or one for all of them.
@@ -115,7 +143,7 @@ public:
   /// Decode a latent field to dims voxels, tile by tile; the result does not depend on the
   /// tiles. `margin` cells of the field on each side are context and give no voxels.
   virtual void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
-    const RunOptions& run, const Monitor& monitor = {}) const = 0;
+    const RunOptions& run = {}, const Monitor& monitor = {}) const = 0;
 
   /// Encode, and decode the means; in the same tiles, whatever else is wanted. With a strength
   /// below 1 values are mixed with the data: grey values linearly, phases by their probabilities,
@@ -125,20 +153,16 @@ public:
     const ReconstructOutputs& outputs, const RunOptions& run,
     const Monitor& monitor = {}) const = 0;
 
-  /// A new latent field that decodes to dims voxels, `margin` cells wider on each side.
-  /// \param trend wanted local mean of the data's first channel, [z][y][x] on the cells of the
-  ///        field, margin included: of phases the fraction of the larger label, else in the data's
-  ///        unit; empty: it is drawn too. Only the learned prior can follow it.
-  /// \throws std::invalid_argument if the model does not hold the prior, or sizes do not fit
-  virtual Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
-    const std::vector<float>& trend = {}, const RunOptions& run = {},
+  /// A new latent field.
+  /// \throws std::invalid_argument if the model does not hold the prior, sizes do not fit, what is
+  ///         known does not fit the model, or nothing is known
+  virtual LatentSample sample(const SampleRequest& request, const RunOptions& run = {},
     const Monitor& monitor = {}) const = 0;
 
-  /// A latent field that decodes to what is known of a volume, nearly, and to what the prior makes
-  /// of the rest; options.periodic does not apply.
-  /// \param known its mask is not 0 where its values are known; other values do not matter
-  /// \throws std::invalid_argument if the volume does not fit the model, or nothing of it is known
-  virtual Latent sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+  /// sample(), and decode() of what it gives with its threshold: the same values, in less time,
+  /// since what finds the threshold is decoded once where memory allows. `outputs.threshold` does
+  /// not apply.
+  virtual void sampleAndDecode(const SampleRequest& request, const Outputs& outputs,
     const RunOptions& run = {}, const Monitor& monitor = {}) const = 0;
 
   /// Of each latent channel. A model without statistics says N(0, 1).
@@ -166,6 +190,17 @@ public:
 
 /// \throws std::invalid_argument with one sentence, unless the volume has what the model needs
 void checkFits(const Volume& volume, const ModelInfo& info);
+
+/// Voxels along x, y, z of a volume that a model makes: a 2-D model ignores the axis that its
+/// training image did not have.
+Dims dimsFor(const ModelInfo& info, Dims wanted);
+
+/// Bytes that the latent field of so many voxels takes while it is made: twice, as it is and as it
+/// is handed out.
+double latentBytes(const Dims& dims, int margin, const ModelInfo& info);
+
+/// In words, e.g. "random field".
+const char* name(Prior prior);
 
 /// \throws std::invalid_argument with one sentence, unless something of the volume is known (its
 /// mask is not 0), and what is known are values that the model can give

@@ -84,9 +84,7 @@ Latent shifted(Latent latent, const std::vector<double>& offsets,
 Latent lerp(const Latent& a, const Latent& b, double t)
 {
   checkEqualSize(a, b);
-  Latent out = combine(a, 1 - t, b, t);
-  out.threshold = (1 - t) * a.threshold + t * b.threshold;
-  return out;
+  return combine(a, 1 - t, b, t);
 }
 
 Latent slerp(
@@ -116,7 +114,6 @@ Latent slerp(
   const double p = std::sin((1 - t) * theta) / std::sin(theta);
   const double q = std::sin(t * theta) / std::sin(theta);
   Latent out = combine(a, p, b, q);
-  out.threshold = (1 - t) * a.threshold + t * b.threshold;
   for (std::size_t c = 0; c < statistics.size(); ++c) // m + p (a - m) + q (b - m)
   {
     const auto rest = static_cast<float>((1 - p - q) * statistics[c].mean);

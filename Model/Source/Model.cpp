@@ -9,6 +9,30 @@
 namespace vae
 {
 
+Monitor Monitor::part(double from, double to) const
+{
+  Monitor inner;
+  inner.stop = this->stop;
+  if (this->progress)
+  {
+    inner.progress = [outer = this->progress, from, to](double fraction)
+    { outer(from + fraction * (to - from)); };
+  }
+  return inner;
+}
+
+void Monitor::report(double fraction) const
+{
+  if (this->progress && !this->stop.stop_requested())
+  {
+    this->progress(fraction);
+  }
+  if (this->stop.stop_requested())
+  {
+    throw Stopped();
+  }
+}
+
 Dims latentDims(const Dims& dims, const NetworkOptions& network)
 {
   const std::int64_t stride = network.stride();
@@ -18,6 +42,33 @@ Dims latentDims(const Dims& dims, const NetworkOptions& network)
     n = n == 1 && network.dimensions == 2 ? 1 : (n + stride - 1) / stride;
   }
   return cells;
+}
+
+Dims dimsFor(const ModelInfo& info, Dims wanted)
+{
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    wanted[a] = info.network.dimensions == 2 && info.trainingDims[a] == 1 ? 1 : wanted[a];
+  }
+  return wanted;
+}
+
+double latentBytes(const Dims& dims, int margin, const ModelInfo& info)
+{
+  double cells = 1;
+  const Dims all = latentDims(dims, info.network);
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    const bool unused = info.network.dimensions == 2 && dims[a] == 1;
+    cells *= static_cast<double>(all[a] + (unused ? 0 : 2 * margin));
+  }
+  return 2 * sizeof(float) * cells * info.latentChannels();
+}
+
+const char* name(Prior prior)
+{
+  constexpr const char* names[] = { "automatic", "normal", "random field", "learned" };
+  return names[static_cast<int>(prior)];
 }
 
 void checkFits(const Volume& volume, const ModelInfo& info)

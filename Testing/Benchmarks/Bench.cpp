@@ -220,10 +220,7 @@ void infer(std::int64_t edge, bool wide)
   {
     generate.prior = prior;
     return n /
-      timed([&]
-    {
-      model->decode(model->sample(v.dims, margin, generate, {}, run), v.dims, margin, outputs, run);
-    }).median;
+      timed([&] { model->sampleAndDecode({ v.dims, margin, generate }, outputs, run); }).median;
   };
   const double field = generated(Prior::RandomField), learned = generated(Prior::Learned);
   std::printf(

@@ -95,6 +95,40 @@ vtkSmartPointer<vtkImageData> Map(double size, int cells, bool cellData,
   return image;
 }
 
+/// What a program without VTK (Testing/Model/GenerateAlone.cpp) makes of a model file.
+std::string Alone(const std::string& model, const std::string& arguments)
+{
+  const std::string output = Shared("alone-" + std::to_string(::getpid()));
+  const std::string command = VAE_GENERATE " '" + model + "' '" + output + "' " + arguments;
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  std::ifstream in(output, std::ios::binary);
+  const std::string bytes{ std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>() };
+  std::filesystem::remove(output);
+  return bytes;
+}
+
+std::string BytesOf(vtkImageData* image)
+{
+  std::string bytes;
+  for (const char* name : { "rock", "rock_probability" })
+  {
+    vtkDataArray* array = image->GetPointData()->GetArray(name);
+    bytes.append(static_cast<const char*>(array->GetVoidPointer(0)),
+      static_cast<std::size_t>(array->GetDataSize() * array->GetDataTypeSize()));
+  }
+  return bytes;
+}
+
+template <typename T>
+std::string Raw(const std::string& name, const std::vector<T>& values)
+{
+  const std::string file = Shared(name + std::to_string(::getpid()));
+  std::ofstream(file, std::ios::binary)
+    .write(reinterpret_cast<const char*>(values.data()),
+      static_cast<std::streamsize>(values.size() * sizeof(T)));
+  return file;
+}
+
 } // namespace
 
 TEST(Generate, AFractionIsExact)
@@ -327,11 +361,11 @@ TEST(Generate, PeriodicVolumesRepeat)
   options.periodic = { true, false, true };
   const vae::Model& model = p.Model();
   const int margin = model.margin(options.periodic);
-  const vae::Latent field = model.sample({ 32, 24, 40 }, margin, options);
+  const vae::LatentSample drawn = model.sample({ { 32, 24, 40 }, margin, options });
+  const vae::Latent& field = drawn.latent;
   const vae::Dims cells{ 4, 3, 5 }, dims{ 64, 24, 80 };
   vae::Latent twice;
   twice.channels = field.channels;
-  twice.threshold = field.threshold;
   for (std::size_t a = 0; a < 3; ++a)
   {
     twice.dims[a] = dims[a] / 8 + 2 * margin;
@@ -357,6 +391,7 @@ TEST(Generate, PeriodicVolumesRepeat)
   vae::Outputs outputs;
   outputs.probability.resize(1);
   outputs.probability[0].data = probability.data();
+  outputs.threshold = drawn.threshold;
   vae::RunOptions run;
   run.device = "cpu";
   run.precision = vae::Precision::Float32;
@@ -397,6 +432,14 @@ TEST(Generate, TextureIsForALearnedPrior)
     EXPECT_EQ(drawn == likeliest, prior != vae::Prior::Learned);
   }
 
+  // Model alone draws the same, of a file.
+  const std::string file = Shared("slice-" + std::to_string(::getpid()));
+  p.Model().save(file);
+  p.Generate->SetPrior(static_cast<int>(vae::Prior::Learned));
+  p.Generate->SetTexture(true);
+  EXPECT_TRUE(BytesOf(p.New()) == Alone(file, "dims=64,64,1 prior=3"));
+  std::filesystem::remove(file);
+
   // Nor around what is known: a quarter of the rock.
   auto scan = slice();
   vtkNew<vtkUnsignedCharArray> mask;
@@ -414,6 +457,70 @@ TEST(Generate, TextureIsForALearnedPrior)
   const std::vector<double> drawn = Rocks(p.New());
   p.Generate->SetTexture(false);
   EXPECT_EQ(Rocks(p.New()), drawn);
+}
+
+TEST(Generate, AProgramWithoutVTKDrawsTheSameBytes)
+{
+  Generation p(Rock(), 3, "rock");
+  p.Generate->ComputeProbabilityOn();
+  p.Generate->SetDimensions(32, 24, 40);
+  p.Generate->SetSeed(5);
+  const std::string model = Shared("rock");
+  p.Model(); // it is there
+  EXPECT_TRUE(BytesOf(p.New()) == Alone(model, "dims=32,24,40 seed=5"));
+  p.Generate->SetPrior(static_cast<int>(vae::Prior::Normal));
+  p.Generate->SetPeriodicX(true);
+  EXPECT_TRUE(BytesOf(p.New()) == Alone(model, "dims=32,24,40 seed=5 prior=1 periodic=1,0,0"));
+  p.Generate->SetPrior(static_cast<int>(vae::Prior::RandomField));
+  p.Generate->SetFractionMode(static_cast<int>(vae::FractionMode::TargetFraction));
+  p.Generate->SetTargetFraction(0.3);
+  p.Generate->SetPhase("255");
+  EXPECT_TRUE(BytesOf(p.New()) ==
+    Alone(model, "dims=32,24,40 seed=5 prior=2 periodic=1,0,0 fraction=2 target=0.3 phase=255"));
+
+  // A map with a value on each voxel, which are 2 wide.
+  p.Generate->SetPeriodicX(false);
+  p.Generate->SetFractionMode(static_cast<int>(vae::FractionMode::TrendMap));
+  auto map = vtkSmartPointer<vtkImageData>::New();
+  map->SetDimensions(32, 24, 40);
+  map->SetSpacing(2, 2, 2);
+  vtkNew<vtkFloatArray> wanted;
+  wanted->SetName("wanted");
+  std::vector<float> values;
+  for (vtkIdType i = 0; i < map->GetNumberOfPoints(); ++i)
+  {
+    values.push_back(static_cast<float>(0.1 + 0.02 * static_cast<double>(i % 32)));
+    wanted->InsertNextValue(values.back());
+  }
+  map->GetPointData()->AddArray(wanted);
+  p.Generate->SetInputDataObject(1, map);
+  const std::string trend = Raw("trend", values);
+  EXPECT_TRUE(BytesOf(p.New()) ==
+    Alone(model, "dims=32,24,40 seed=5 prior=2 fraction=3 phase=255 trend='" + trend + "'"));
+  std::filesystem::remove(trend);
+  p.Generate->SetInputDataObject(1, nullptr);
+  p.Generate->SetFractionMode(0);
+
+  // A quarter of a rock is known.
+  auto scan = Rock();
+  const auto n = static_cast<std::size_t>(scan->GetNumberOfPoints());
+  vtkNew<vtkUnsignedCharArray> mask;
+  mask->SetName("known");
+  std::vector<unsigned char> known(2 * n);
+  for (std::size_t i = 0; i < n; ++i)
+  {
+    known[i] = static_cast<unsigned char>(
+      scan->GetPointData()->GetScalars()->GetTuple1(static_cast<vtkIdType>(i)));
+    known[n + i] = i < n / 4;
+    mask->InsertNextValue(known[n + i]);
+  }
+  scan->GetPointData()->AddArray(mask);
+  p.Generate->SetInputDataObject(2, scan);
+  p.Generate->SetInputArrayToProcess(1, 2, 0, vtkDataObject::FIELD_ASSOCIATION_POINTS, "known");
+  const std::string file = Raw("known", known);
+  EXPECT_TRUE(
+    BytesOf(p.New()) == Alone(model, "dims=32,32,32 seed=5 prior=2 known='" + file + "'"));
+  std::filesystem::remove(file);
 }
 
 TEST(BadInput, OfKnownData)

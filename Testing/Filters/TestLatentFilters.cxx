@@ -375,16 +375,18 @@ TEST(LatentWalk, GoesFromFieldToField)
     const int margin = model.margin();
     vae::GenerateOptions options;
     options.seed = 7;
-    const vae::Latent from = model.sample(dims, margin, options);
+    const vae::LatentSample from = model.sample({ dims, margin, options });
     options.seed = 8;
-    const vae::Latent to = model.sample(dims, margin, options);
+    const vae::LatentSample to = model.sample({ dims, margin, options });
     std::vector<unsigned char> voxels(24 * 20 * 17);
     vae::Outputs outputs;
     outputs.values.resize(1);
     outputs.values[0].data = voxels.data();
     outputs.values[0].type = vae::ScalarType::UInt8;
-    model.decode(kind == vae::Walk::Linear ? vae::lerp(from, to, 0.5)
-                                           : vae::slerp(from, to, 0.5, model.latentStatistics()),
+    outputs.threshold = 0.5 * from.threshold + 0.5 * to.threshold;
+    model.decode(kind == vae::Walk::Linear
+        ? vae::lerp(from.latent, to.latent, 0.5)
+        : vae::slerp(from.latent, to.latent, 0.5, model.latentStatistics()),
       dims, margin, outputs, {});
     EXPECT_EQ(at(5), std::vector<double>(voxels.begin(), voxels.end()));
   }

@@ -231,8 +231,8 @@ public:
     this->Info.channels[0].phases = { 0, 1 };
   }
   const vae::ModelInfo& info() const override { return this->Info; }
-  vae::Latent sample(const vae::Dims&, int, const vae::GenerateOptions&, const std::vector<float>&,
-    const vae::RunOptions& run, const vae::Monitor& monitor) const override
+  vae::LatentSample sample(const vae::SampleRequest&, const vae::RunOptions& run,
+    const vae::Monitor& monitor) const override
   {
     this->Asked = run;
     this->Watched = static_cast<bool>(monitor.progress);
@@ -261,10 +261,9 @@ public:
     const vae::ReconstructOutputs&, const vae::RunOptions&, const vae::Monitor&) const override
   {
   }
-  vae::Latent sampleGiven(const vae::Volume&, int, const vae::GenerateOptions&,
-    const vae::RunOptions&, const vae::Monitor&) const override
+  void sampleAndDecode(const vae::SampleRequest&, const vae::Outputs&, const vae::RunOptions&,
+    const vae::Monitor&) const override
   {
-    return {};
   }
 
   mutable vae::RunOptions Asked;

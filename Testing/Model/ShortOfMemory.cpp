@@ -118,10 +118,10 @@ void use(const std::string& file)
     {
       vae::GenerateOptions options;
       options.prior = prior;
-      vae::Latent latent;
+      vae::LatentSample drawn;
       try
       {
-        latent = model->sample(volume.dims, model->margin(), options, {}, run);
+        drawn = model->sample({ volume.dims, model->margin(), options }, run);
       }
       catch (const std::invalid_argument&) // a training that was short of memory had none
       {
@@ -129,8 +129,9 @@ void use(const std::string& file)
       }
       vae::Outputs outputs;
       outputs.probability = { test::output(values) };
-      model->decode(latent, volume.dims, model->margin(), outputs, run);
-      return allFinite(latent.mean) && allFinite(values);
+      outputs.threshold = drawn.threshold;
+      model->decode(drawn.latent, volume.dims, model->margin(), outputs, run);
+      return allFinite(drawn.latent.mean) && allFinite(values);
     });
   }
 }

@@ -127,8 +127,7 @@ TEST(Conditioning, AHoleIsFilledDifferentlyEachTimeAndTheRestIsMet)
     std::vector<std::uint8_t> out(Count);
     Outputs outputs;
     outputs.values = { test::output(out) };
-    model->decode(
-      model->sampleGiven(given, margin, randomField(seed)), given.dims, margin, outputs, {});
+    model->sampleAndDecode({ {}, margin, randomField(seed), {}, &given }, outputs);
     const Overwritten found = overwrite(given, outputs.values);
     met += static_cast<double>(found.equal) / static_cast<double>(found.known);
     for (std::size_t i = 0; i < Count; ++i)
@@ -189,17 +188,18 @@ TEST(Conditioning, ABoreholeIsMetByMovingLatents)
   {
     const Known known(100 + rock, borehole);
     const int margin = model->decodeHalo();
-    const auto met = [&](const Latent& latent)
+    const auto met = [&](const LatentSample& drawn)
     {
       std::vector<std::uint8_t> out(Count);
       Outputs outputs;
       outputs.values = { test::output(out) };
-      model->decode(latent, known.volume.dims, margin, outputs, {}, {});
+      outputs.threshold = drawn.threshold;
+      model->decode(drawn.latent, known.volume.dims, margin, outputs);
       const Overwritten found = overwrite(known.volume, outputs.values);
       return static_cast<double>(found.equal) / static_cast<double>(found.known) / rocks;
     };
-    free += met(model->sample(known.volume.dims, margin, randomField(0)));
-    given += met(model->sampleGiven(known.volume, margin, randomField(0)));
+    free += met(model->sample({ known.volume.dims, margin, randomField(0) }));
+    given += met(model->sample({ {}, margin, randomField(0), {}, &known.volume }));
   }
   std::printf("borehole met: %.3f free, %.3f given\n", free, given);
   EXPECT_GT(given, free + 0.12); // a small model: it cannot give every detail
@@ -221,7 +221,7 @@ TEST(Conditioning, WhatTheModelCannotGiveIsASentence)
     {
       GenerateOptions o;
       o.prior = Prior::Normal;
-      model->sampleGiven(known, 1, o);
+      model->sample({ {}, 1, o, {}, &known });
       return std::string("accepted");
     }
     catch (const std::invalid_argument& e)

@@ -153,19 +153,19 @@ int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
     {
       Results out(info, dims);
       out.all.texture = Texture{};
-      model->decode(model->sample(dims, margin, options, {}, run), dims, margin, out.all, run);
+      model->sampleAndDecode({ dims, margin, options }, out.all, run);
     });
   }
   attempt([&]
   {
-    GenerateOptions options;
-    const Latent given = model->sampleGiven(data.volume, model->margin(), options, run);
+    const LatentSample given = model->sample({ {}, model->margin(), {}, {}, &data.volume }, run);
     Results out(info, dims);
+    out.all.threshold = given.threshold;
     for (std::size_t phase = 0; info.hasPhases() && phase < info.channels[0].phases.size(); ++phase)
     {
       PhaseFraction fraction(info, static_cast<int>(phase), dims);
       fraction.ask(out.all);
-      model->decode(given, dims, model->margin(), out.all, run);
+      model->decode(given.latent, dims, model->margin(), out.all, run);
       fraction.set(trainingFraction(info, static_cast<int>(phase)));
     }
   });

@@ -136,7 +136,7 @@ TEST(Masked, WhatIsOutsideDoesNotMatter)
   for (const bool learned : { true, false })
   {
     o.priorShare = learned ? 0.5 : 0;
-    std::vector<Latent> drawn;
+    std::vector<LatentSample> drawn;
     std::vector<std::vector<LatentStatistics>> statistics;
     std::vector<double> widths;
     for (const float around : { 7.f, std::nanf("") })
@@ -151,11 +151,11 @@ TEST(Masked, WhatIsOutsideDoesNotMatter)
       const auto model = trainer.model(learned ? test::ofWeights() : ModelRequest(), {});
       GenerateOptions options;
       options.prior = learned ? Prior::Learned : Prior::RandomField;
-      drawn.push_back(model->sample({ 16, 16, 16 }, 1, options));
+      drawn.push_back(model->sample({ { 16, 16, 16 }, 1, options }));
       statistics.push_back(model->latentStatistics());
       widths.push_back(model->info().textureWidth);
     }
-    EXPECT_EQ(drawn[1].mean, drawn[0].mean);
+    EXPECT_EQ(drawn[1].latent.mean, drawn[0].latent.mean);
     EXPECT_EQ(drawn[1].threshold, drawn[0].threshold);
     EXPECT_EQ(statistics[1][0].mean, statistics[0][0].mean);
     EXPECT_EQ(statistics[1][0].stddev, statistics[0][0].stddev);

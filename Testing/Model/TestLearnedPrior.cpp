@@ -312,21 +312,21 @@ TEST(PriorTraining, ComesAfterTheNetworkAndIsInTheFile)
   EXPECT_EQ(model->bestPrior(), Prior::RandomField); // eight steps are not enough
   EXPECT_GT(model->info().priorSpread, 0);
   EXPECT_LT(model->info().priorSpread, 0.95); // measured
-  const Latent a = model->sample({ 20, 24, 28 }, 1, learned());
+  const Latent a = model->sample({ { 20, 24, 28 }, 1, learned() }).latent;
   EXPECT_EQ(a.dims, (Dims{ 7, 8, 9 }));
   const auto straight = trainer.model({}, {});
-  EXPECT_EQ(a.mean, straight->sample({ 20, 24, 28 }, 1, learned()).mean);
+  EXPECT_EQ(a.mean, straight->sample({ { 20, 24, 28 }, 1, learned() }).latent.mean);
 
   GenerateOptions periodic = learned();
   periodic.periodic = { true, false, false };
-  const Latent p = model->sample({ 24, 20, 20 }, 1, periodic);
+  const Latent p = model->sample({ { 24, 20, 20 }, 1, periodic }).latent;
   ASSERT_EQ(p.dims, (Dims{ 8, 7, 7 }));
   for (std::size_t row = 0; row < p.mean.size(); row += 8) // the margin is the other end
   {
     EXPECT_EQ(p.mean[row], p.mean[row + 6]);
     EXPECT_EQ(p.mean[row + 1], p.mean[row + 7]);
   }
-  EXPECT_THROW(model->sample({ 22, 20, 20 }, 1, periodic), std::invalid_argument);
+  EXPECT_THROW(model->sample({ { 22, 20, 20 }, 1, periodic }), std::invalid_argument);
 }
 
 TEST(PriorTraining, SamplesHaveTheDatasFractions)
@@ -349,16 +349,16 @@ TEST(PriorTraining, SamplesHaveTheDatasFractions)
   constexpr int realizations = 10; // a group
   for (; options.realization < realizations; ++options.realization)
   {
-    const auto mean = [&](Latent latent, double threshold)
+    const auto mean = [&](const Latent& latent, double threshold)
     {
-      latent.threshold = threshold;
+      outputs.threshold = threshold;
       model->decode(latent, dims, model->decodeHalo(), outputs, {}, {});
       return std::accumulate(probability.begin(), probability.end(), 0.) /
         static_cast<double>(probability.size());
     };
-    const Latent latent = model->sample(dims, model->decodeHalo(), options);
-    sum += mean(latent, latent.threshold);
-    uncorrected += mean(latent, 0);
+    const LatentSample drawn = model->sample({ dims, model->decodeHalo(), options });
+    sum += mean(drawn.latent, drawn.threshold);
+    uncorrected += mean(drawn.latent, 0);
   }
   const double wanted = model->info().channels[0].fractions.back();
   EXPECT_NEAR(sum / realizations, wanted, 0.002);
@@ -381,8 +381,9 @@ TEST(PriorTraining, ResumesBitEqual)
   while (!second.step().finished)
   {
   }
-  EXPECT_EQ(straight.model(test::ofWeights(), {})->sample({ 32, 32, 1 }, 0, learned()).mean,
-    second.model(test::ofWeights(), {})->sample({ 32, 32, 1 }, 0, learned()).mean);
+  EXPECT_EQ(
+    straight.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean,
+    second.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean);
   ASSERT_EQ(straight.info().history.size(), second.info().history.size());
   EXPECT_EQ(straight.info().history.back().priorLoss, second.info().history.back().priorLoss);
 }
@@ -415,7 +416,7 @@ TEST(PriorTraining, SmallVolumesAndOtherNetworksHaveNone)
   EXPECT_EQ(steps, 8);
   try
   {
-    trainer.model(test::ofWeights(), {})->sample({ 16, 16, 16 }, 0, learned());
+    trainer.model(test::ofWeights(), {})->sample({ { 16, 16, 16 }, 0, learned() });
     FAIL() << "a prior that is not there was sampled";
   }
   catch (const std::invalid_argument& e)

@@ -335,7 +335,7 @@ TEST(Networks, ABlockIsCodedAloneWhereverItLies)
     Outputs outputs;
     outputs.values = { test::output(out) };
     GenerateOptions generate;
-    model->decode(model->sample({ 40, 40, 40 }, 0, generate), { 40, 40, 40 }, 0, outputs, whole);
+    model->sampleAndDecode({ { 40, 40, 40 }, 0, generate }, outputs, whole);
   }
 }
 

@@ -197,7 +197,7 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
   {
     GenerateOptions options;
     options.prior = Prior::RandomField;
-    return model->sample(volume.dims, 1, options, {}, run, {}).mean;
+    return model->sample({ volume.dims, 1, options }, run).latent.mean;
   });
 }
 

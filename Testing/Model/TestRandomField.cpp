@@ -61,8 +61,7 @@ TEST(RandomField, GreyValuesDrawnFromItVaryAsTheDataDo)
     std::vector<float> drawn(size * size * size);
     Outputs outputs;
     outputs.values = { test::output(drawn) };
-    const int margin = model->margin();
-    model->decode(model->sample(data.dims, margin, options), data.dims, margin, outputs, {}, {});
+    model->sampleAndDecode({ data.dims, model->margin(), options }, outputs);
     cells += varianceOfCells(test::volume(drawn, data.dims), model->info()) / count;
   }
   const double wanted = varianceOfCells(data, model->info());

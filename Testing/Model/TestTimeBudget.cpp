@@ -295,5 +295,6 @@ TEST(Closing, WithoutATimeBudgetNothingDependsOnTime)
   EXPECT_EQ(toJson(a->info()), toJson(b->info()));
   GenerateOptions o;
   o.prior = Prior::RandomField;
-  EXPECT_EQ(a->sample({ 64, 64, 1 }, 1, o).mean, b->sample({ 64, 64, 1 }, 1, o).mean);
+  EXPECT_EQ(
+    a->sample({ { 64, 64, 1 }, 1, o }).latent.mean, b->sample({ { 64, 64, 1 }, 1, o }).latent.mean);
 }

@@ -47,7 +47,7 @@ std::vector<float> weights(const Trainer& trainer)
   trainer.model(test::ofWeights())->save(path);
   const auto model = TorchModel::load(path);
   std::filesystem::remove(path);
-  const Latent latent = model->sample({ 16, 16, 16 }, 0, {});
+  const Latent latent = model->sample({ { 16, 16, 16 } }).latent;
   std::vector<float> out(16 * 16 * 16);
   Outputs outputs;
   outputs.probability = { test::output(out) };
@@ -233,7 +233,7 @@ TEST(Trainer, TwoDimensionalImagesTrainATwoDimensionalNetwork)
   EXPECT_EQ(trainer->info().network.dimensions, 2);
   const auto model = trainer->model();
   EXPECT_EQ(model->encode(v, {}).dims, (Dims{ 8, 8, 1 }));
-  const Latent drawn = model->sample({ 80, 40, 1 }, 2, {});
+  const Latent drawn = model->sample({ { 80, 40, 1 }, 2 }).latent;
   EXPECT_EQ(drawn.dims, (Dims{ 14, 9, 1 }));
 }
 
@@ -252,7 +252,8 @@ TEST(Trainer, SavedModelsGiveIdenticalOutput)
   const Latent a = model->encode(v, {}), b = back->encode(v, {});
   EXPECT_EQ(a.mean, b.mean);
   EXPECT_EQ(a.logVariance, b.logVariance);
-  EXPECT_EQ(model->sample({ 24, 24, 24 }, 1, {}).mean, back->sample({ 24, 24, 24 }, 1, {}).mean);
+  EXPECT_EQ(model->sample({ { 24, 24, 24 }, 1 }).latent.mean,
+    back->sample({ { 24, 24, 24 }, 1 }).latent.mean);
   EXPECT_EQ(toJson(model->info()), toJson(back->info()));
   std::filesystem::remove(path);
 }

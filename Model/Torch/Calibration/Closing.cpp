@@ -53,7 +53,7 @@ Monitor Closing::Turn::monitor() const
   inner.stop = this->All.Outer.stop;
   inner.progress = [this, all = this->left()](double fraction)
   {
-    report(this->All.Outer, static_cast<double>(this->All.Done) / this->All.Count);
+    this->All.Outer.report(static_cast<double>(this->All.Done) / this->All.Count);
     constexpr double slack = 1.5;
     const double left = this->left();
     if (left < 0 || (fraction > 0 && (all - left) / fraction > slack * all))

@@ -3,7 +3,7 @@
 //
 // What the end of a training measures: the priors, anomaly scores, texture.
 #include "Closing.h"
-#include "Torch/Inference/Inference.h"
+#include "Torch/Inference/FieldDecoder.h"
 #include "Torch/Inference/Reconstruction.h"
 #include "Torch/Inference/Texture.h"
 #include "Torch/Inference/TorchModel.h"
@@ -223,7 +223,7 @@ void TorchModel::Measuring::matchField(Closing::Turn& turn)
   std::int64_t looked = 0; // voxels
   const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
   {
-    report(monitor, 1);
+    monitor.report(1);
     Inference inference(info, this->Mine.Net, frame, this->Run);
     LatentGrid grid{ field, {} };
     Box inside{ {}, grid.high() };
@@ -307,7 +307,7 @@ void TorchModel::Measuring::matchLearned(Closing::Turn& turn)
   for (std::int64_t i = 0; i < samples; ++i)
   {
     const Monitor monitor = turn.monitor();
-    report(monitor, 1);
+    monitor.report(1);
     if (turn.limited() && i > 0 && turn.left() < (begin - turn.left()) / static_cast<double>(i))
     {
       turn.smaller();
@@ -446,18 +446,24 @@ void TorchModel::Measuring::textureOfDrawn(Closing::Turn& turn)
   {
     dims[this->Grid.axis[a]] = std::min(this->Tile[a] * this->Grid.cell[a], this->Grid.size[a]);
   }
-  GenerateOptions options;
-  options.prior = Prior::Learned;
-  options.seed = 1;
+  SampleRequest request;
+  request.dims = dims;
+  request.margin = this->Mine.margin();
+  request.options.prior = Prior::Learned;
+  request.options.seed = 1;
   std::vector<at::Tensor> decoded;
-  for (options.realization = 0; options.realization < 2 * pairs; ++options.realization)
+  for (std::int64_t i = 0; i < 2 * pairs; ++i)
   {
+    request.options.realization = i;
     const Monitor monitor = turn.monitor();
-    const int margin = this->Mine.margin();
-    const Latent latent = this->Mine.sample(dims, margin, options, {}, this->Run, monitor);
-    this->Mine.decodeEach(latent, dims, margin, this->Run, turn.monitor(),
-      [&](Inference& runner, const Box&, const at::Tensor& d)
-    { decoded.push_back(runner.seen().withThreshold(d, latent.threshold)); });
+    const Drawn drawn = this->Mine.draw(request, this->Run, monitor);
+    FieldDecoder decoder(this->Mine.Info, this->Mine.Net, drawn.latent, dims, request.margin,
+      this->Run, FieldDecoder::Keep::WhatFits);
+    Monitor quiet;
+    quiet.stop = monitor.stop;
+    const double threshold = thresholdFor(decoder, drawn.fraction.value(), quiet);
+    decoder.forEachTile(turn.monitor(), [&](const Box&, const at::Tensor& d)
+    { decoded.push_back(decoder.inference().seen().withThreshold(d, threshold)); });
   }
   Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
   const NoiseShape shape =

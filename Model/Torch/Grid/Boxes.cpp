@@ -42,18 +42,6 @@ at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size)
   return part;
 }
 
-void report(const Monitor& monitor, double progress)
-{
-  if (monitor.progress && !monitor.stop.stop_requested())
-  {
-    monitor.progress(progress);
-  }
-  if (monitor.stop.stop_requested())
-  {
-    throw Stopped();
-  }
-}
-
 void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor,
   const std::function<void(const Box&)>& work)
 {
@@ -80,7 +68,7 @@ void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor
       left.push_back(first);
       continue;
     }
-    report(monitor, done / all);
+    monitor.report(done / all);
     try
     {
       work(box);
@@ -101,7 +89,7 @@ void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor
       left.push_back(box);
     }
   }
-  report(monitor, 1);
+  monitor.report(1);
 }
 
 } // namespace vae

@@ -26,7 +26,4 @@ at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size);
 void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor,
   const std::function<void(const Box&)>& work);
 
-/// Report progress; \throws Stopped
-void report(const Monitor& monitor, double progress);
-
 } // namespace vae

@@ -178,10 +178,10 @@ void Inference::flush()
   this->Under.clear();
 }
 
-void Inference::write(
-  const Box& box, const at::Tensor& seen, const Outputs& outputs, double threshold)
+void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs)
 {
-  const at::Tensor decoded = threshold != 0 ? this->Seen->withThreshold(seen, threshold) : seen;
+  const at::Tensor decoded =
+    outputs.threshold != 0 ? this->Seen->withThreshold(seen, outputs.threshold) : seen;
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
   at::Tensor drawn = decoded;
@@ -226,25 +226,38 @@ void Inference::write(
   }
 }
 
-std::string Inference::plan() const
+double Inference::tileBytes(const Index3& cells, const Index3& tile) const
 {
-  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
-  const Index3 cell = this->Grid.cell;
-  std::int64_t tiles = 1;
-  Dims voxels{};
   double bytes = bytesPerVoxel(this->Info.network, this->Where);
   for (int a = 0; a < 3; ++a)
   {
     const std::int64_t pieces = (cells[a] + tile[a] - 1) / tile[a];
     const std::int64_t halos = std::min<std::int64_t>(pieces - 1, 2); // none at the border
-    tiles *= pieces;
-    voxels[2 - a] = tile[a] * cell[a];
-    bytes *=
-      static_cast<double>(std::min(tile[a] + halos * this->Net->decodeHalo(), cells[a]) * cell[a]);
+    bytes *= static_cast<double>(
+      std::min(tile[a] + halos * this->Net->decodeHalo(), cells[a]) * this->Grid.cell[a]);
+  }
+  return bytes;
+}
+
+double Inference::spareBytes() const
+{
+  const Index3 cells = this->Grid.cells();
+  return std::max(0., this->Limit.bytes - this->tileBytes(cells, this->decodeTile(cells)));
+}
+
+std::string Inference::plan() const
+{
+  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
+  std::int64_t tiles = 1;
+  Dims voxels{};
+  for (int a = 0; a < 3; ++a)
+  {
+    tiles *= (cells[a] + tile[a] - 1) / tile[a];
+    voxels[2 - a] = tile[a] * this->Grid.cell[a];
   }
   return std::format("{} tile{} of {} voxels, about {:.0f} MiB each on {}; limit {:.0f} MiB ({})",
-    tiles, tiles > 1 ? "s" : "", toString(voxels), bytes / 1048576, this->Where.device.str(),
-    this->Limit.bytes / 1048576, this->Limit.reason);
+    tiles, tiles > 1 ? "s" : "", toString(voxels), this->tileBytes(cells, tile) / 1048576,
+    this->Where.device.str(), this->Limit.bytes / 1048576, this->Limit.reason);
 }
 
 } // namespace vae

@@ -51,13 +51,14 @@ public:
   /// Write what was decoded as values and probabilities; or one of `channels` values a voxel, which
   /// are folded alike. From a GPU it is written when it has arrived: while the GPU decodes what
   /// comes next, or when flush() is called.
-  /// \param threshold Latent::threshold
-  void write(
-    const Box& box, const at::Tensor& decoded, const Outputs& outputs, double threshold = 0);
+  void write(const Box& box, const at::Tensor& decoded, const Outputs& outputs);
   void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,
     Decode what, const OutputChannel& to);
   void flush();
   ///@}
+
+  /// Bytes of the memory budget that decoding the whole volume, in tiles, leaves.
+  double spareBytes() const;
 
   /// Tiles and memory, in words.
   std::string plan() const;
@@ -72,6 +73,8 @@ private:
   /// \throws std::bad_alloc if there is no memory for a box of cells
   void reserveFor(const Box& wide) const;
   Index3 tile(const Index3& cells, int halo, double bytes) const;
+  /// Bytes that decoding a tile takes, with its halo inside `cells`.
+  double tileBytes(const Index3& cells, const Index3& tile) const;
 
   GpuMemory Returned;
   const ModelInfo& Info;

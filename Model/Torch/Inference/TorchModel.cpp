@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TorchModel.h"
 
+#include "FieldDecoder.h"
 #include "FileNames.h"
 #include "Reconstruction.h"
 #include "Source/Memory.h"
@@ -77,47 +78,21 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       " voxels of this model need " + toString(wanted) + " with " +
       std::to_string(this->Info.latentChannels()));
   }
-  this->decodeEach(latent, dims, margin, run, monitor,
-    [&](Inference& inference, const Box& box, const at::Tensor& decoded)
-  { inference.write(box, decoded, outputs, latent.threshold); });
-}
-
-void TorchModel::decodeEach(const Latent& latent, const Dims& dims, int margin,
-  const RunOptions& run, const Monitor& monitor,
-  const std::function<void(Inference&, const Box&, const at::Tensor&)>& use) const
-{
-  const Frame frame(dims, this->Info.spacing, this->Info.network);
-  Inference inference(this->Info, this->Net, frame, run);
-  const Index3 cells = frame.cells();
-  LatentGrid field;
-  std::vector<std::int64_t> shape{ latent.channels };
-  for (int a = 0; a < 3; ++a)
-  {
-    field.low[a] = frame.used(a) ? -margin : 0;
-    shape.push_back(cells[a] - 2 * field.low[a]);
-  }
-  field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
-  forEachTile(cells, inference.decodeTile(cells), monitor,
-    [&](const Box& box) { use(inference, box, inference.decode(field, box)); });
-  inference.flush();
+  FieldDecoder decoder(this->Info, this->Net, latent, dims, margin, run);
+  decoder.forEachTile(monitor, [&](const Box& box, const at::Tensor& decoded)
+  { decoder.inference().write(box, decoded, outputs); });
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,
   const ReconstructOutputs& outputs, const RunOptions& run, const Monitor& monitor) const
 {
   // Encoding takes about as long as decoding, sampling many times that.
-  Monitor encoding = monitor, decoding = monitor;
-  if (monitor.progress)
-  {
-    encoding.progress = [&](double fraction) { monitor.progress(0.4 * fraction); };
-    decoding.progress = [&](double fraction) { monitor.progress(0.4 + 0.6 * fraction); };
-  }
-  const Latent latent = this->encode(volume, run, encoding);
+  const Latent latent = this->encode(volume, run, monitor.part(0, 0.4));
   Inference inference(
     this->Info, this->Net, { volume.dims, volume.spacing, this->Info.network }, run);
   Reconstruction(inference, this->Info, volume, latent, options, outputs,
     this->Anomalies ? &*this->Anomalies : nullptr)
-    .run(decoding);
+    .run(monitor.part(0.4, 1));
 }
 
 int TorchModel::margin(const std::array<bool, 3>& periodic) const

@@ -56,14 +56,13 @@ public:
   bool hasTrainingState() const override { return this->Training != nullptr; }
   Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
-    const RunOptions& run, const Monitor& monitor) const override;
+    const RunOptions& run = {}, const Monitor& monitor = {}) const override;
   void reconstruct(const Volume& volume, const ReconstructOptions& options,
     const ReconstructOutputs& outputs, const RunOptions& run,
     const Monitor& monitor) const override;
-  Latent sample(const Dims& dims, int margin, const GenerateOptions& options,
-    const std::vector<float>& trend = {}, const RunOptions& run = {},
+  LatentSample sample(const SampleRequest& request, const RunOptions& run = {},
     const Monitor& monitor = {}) const override;
-  Latent sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
+  void sampleAndDecode(const SampleRequest& request, const Outputs& outputs,
     const RunOptions& run = {}, const Monitor& monitor = {}) const override;
   std::vector<LatentStatistics> latentStatistics() const override;
   int decodeHalo() const override { return this->Net->decodeHalo(); }
@@ -76,25 +75,31 @@ private:
   /// Encode `part`, in latent cells, of a volume.
   Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
     const RunOptions& run, const Monitor& monitor) const;
-  /// What sample() draws: where its field lies, and from which prior.
+  /// Where a field to draw lies, and from which prior.
   struct Draw
   {
     Prior prior = Prior::Automatic;
-    FieldRequest request;
-    Box inside;    ///< those of its cells that are the volume's, not its margin's
-    Latent latent; ///< without its values
+    FieldRequest field;
+    Box inside; ///< those of its cells that are the volume's, not its margin's
   };
-  Draw plan(const Dims& dims, int margin, const GenerateOptions& options) const;
+  Draw plan(const SampleRequest& request) const;
   /// \param local see LearnedPrior::sample
-  at::Tensor draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
+  at::Tensor fieldOf(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
     const Monitor& monitor, at::Tensor* local = nullptr) const;
-  /// What a latent field decodes to, tile by tile.
-  void decodeEach(const Latent& latent, const Dims& dims, int margin, const RunOptions& run,
-    const Monitor& monitor,
-    const std::function<void(Inference&, const Box&, const at::Tensor&)>& use) const;
+  /// A field that was drawn. Where the learned prior drew phases its threshold is not found yet: it
+  /// is the one that gives the first phase this fraction.
+  struct Drawn : LatentSample
+  {
+    std::optional<double> fraction;
+  };
+  Drawn draw(const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
+  Drawn drawFreely(
+    const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
+  Drawn drawAround(
+    const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
+  Drawn emptySample(const Dims& dims, int margin) const; ///< without its values
   /// The wanted local mean as the learned prior reads it.
-  at::Tensor trendOf(
-    const std::vector<float>& trend, const FieldRequest& request, int margin) const;
+  at::Tensor trendOf(const std::vector<float>& trend, const FieldRequest& field, int margin) const;
   class Measuring; ///< what measureAll() does
 
   ModelInfo Info;

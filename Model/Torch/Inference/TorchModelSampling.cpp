@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // Drawing latent fields from a model's priors, freely or around what is known.
+#include "FieldDecoder.h"
 #include "Torch/Priors/Conditioning.h"
-#include "Torch/Priors/OddsCount.h"
 #include "TorchModel.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -29,7 +29,7 @@ struct Filled
   Volume volume;
   std::vector<std::vector<std::byte>> arrays;
 
-  Filled(const Volume& known, const Latent& latent, const Model& model, int margin,
+  Filled(const Volume& known, const LatentSample& filling, const Model& model, int margin,
     const RunOptions& run)
     : volume(known)
     , arrays(known.channels.size())
@@ -48,16 +48,17 @@ struct Filled
       out.type = from.type;
     }
     this->volume.mask = {};
-    model.decode(latent, known.dims, margin, outputs, run);
+    outputs.threshold = filling.threshold;
+    model.decode(filling.latent, known.dims, margin, outputs, run);
     overwrite(known, outputs.values);
   }
 };
 
 } // namespace
 
-TorchModel::Draw TorchModel::plan(
-  const Dims& dims, int margin, const GenerateOptions& options) const
+TorchModel::Draw TorchModel::plan(const SampleRequest& wanted) const
 {
+  const GenerateOptions& options = wanted.options;
   Draw draw;
   draw.prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
   if (draw.prior == Prior::RandomField && !this->Field)
@@ -73,11 +74,9 @@ TorchModel::Draw TorchModel::plan(
       "end, with the network Field, a Prior Share above 0 and a volume of at least 8 latent cells "
       "along each axis, or choose 'random field'");
   }
-  const Frame voxels(dims, this->Info.spacing, this->Info.network);
+  const Frame voxels(wanted.dims, this->Info.spacing, this->Info.network);
   const Index3 cells = voxels.cells();
-  draw.latent.dims = voxels.cellsWithMargin(margin);
-  draw.latent.channels = this->Info.latentChannels();
-  FieldRequest& request = draw.request;
+  FieldRequest& request = draw.field;
   request.temperature = options.temperature;
   for (std::size_t a = 0; a < 3; ++a)
   {
@@ -86,19 +85,19 @@ TorchModel::Draw TorchModel::plan(
     request.periodic[a] = used && options.periodic[voxels.axis[a]];
     if (request.periodic[a] && size % cell != 0)
     {
-      throw std::invalid_argument("Dimensions is " + toString(dims) + "; along " +
+      throw std::invalid_argument("Dimensions is " + toString(wanted.dims) + "; along " +
         "xyz"[voxels.axis[a]] + ", which is to be periodic, this model needs a multiple of " +
         std::to_string(cell) + " voxels, the size of a latent cell");
     }
-    draw.inside.origin[a] = used && !request.periodic[a] ? margin : 0;
+    draw.inside.origin[a] = used && !request.periodic[a] ? wanted.margin : 0;
     request.size[a] = cells[a] + 2 * draw.inside.origin[a];
   }
   draw.inside.size = cells;
   return draw;
 }
 
-at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
-  const Monitor& monitor, at::Tensor* local) const
+at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
+  const RunOptions& run, const Monitor& monitor, at::Tensor* local) const
 {
   // Each realization is a stream of its own: neighbouring seeds share nothing.
   const auto stream = [&](std::int64_t number, std::uint32_t purpose)
@@ -111,7 +110,7 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, co
       static_cast<std::uint64_t>(words[0]) << 32 | words[1]);
   };
   const at::Generator generator = stream(options.realization, 0);
-  const FieldRequest& request = draw.request;
+  const FieldRequest& request = draw.field;
   if (draw.prior == Prior::Learned)
   {
     const std::int64_t first = options.realization / GroupSize * GroupSize;
@@ -133,63 +132,112 @@ at::Tensor TorchModel::draw(const Draw& draw, const GenerateOptions& options, co
       : this->Field->sample(request.size, generator, request.temperature, request.periodic);
   }
   const at::Tensor free =
-    at::randn(
-      { draw.latent.channels, request.size[0], request.size[1], request.size[2] }, generator) *
+    at::randn({ this->Info.latentChannels(), request.size[0], request.size[1], request.size[2] },
+      generator) *
     request.temperature;
   return request.known.defined() ? at::where(request.where, request.known, free) : free;
 }
 
-Latent TorchModel::sample(const Dims& dims, int margin, const GenerateOptions& options,
-  const std::vector<float>& trend, const RunOptions& run, const Monitor& monitor) const
+LatentSample TorchModel::sample(
+  const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const
 {
-  Draw draw = this->plan(dims, margin, options);
+  Drawn drawn = this->draw(request, run, monitor);
+  if (drawn.fraction)
+  {
+    Monitor quiet;
+    quiet.stop = monitor.stop;
+    FieldDecoder decoder(this->Info, this->Net, drawn.latent, request.dims, request.margin, run);
+    drawn.threshold = thresholdFor(decoder, *drawn.fraction, quiet);
+  }
+  return drawn;
+}
+
+void TorchModel::sampleAndDecode(const SampleRequest& request, const Outputs& outputs,
+  const RunOptions& run, const Monitor& monitor) const
+{
+  // How long they take beside each other.
+  const bool learned = request.options.prior == Prior::Learned ||
+    (request.options.prior == Prior::Automatic && this->bestPrior() == Prior::Learned);
+  const double drawing = request.known ? 0.95 : learned ? 0.5 : 0.1;
+  const Drawn drawn = this->draw(request, run, monitor.part(0, drawing));
+  FieldDecoder decoder(this->Info, this->Net, drawn.latent,
+    request.known ? request.known->dims : request.dims, request.margin, run,
+    drawn.fraction ? FieldDecoder::Keep::WhatFits : FieldDecoder::Keep::Nothing);
+  Outputs wanted = outputs;
+  wanted.threshold = drawn.threshold;
+  Monitor decoding = monitor.part(drawing, 1);
+  if (drawn.fraction)
+  {
+    wanted.threshold = thresholdFor(decoder, *drawn.fraction, decoding.part(0, 0.5));
+    decoding = decoding.part(0.5, 1);
+  }
+  decoder.forEachTile(decoding, [&](const Box& box, const at::Tensor& decoded)
+  { decoder.inference().write(box, decoded, wanted); });
+}
+
+TorchModel::Drawn TorchModel::draw(
+  const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const
+{
+  return request.known ? this->drawAround(request, run, monitor)
+                       : this->drawFreely(request, run, monitor);
+}
+
+TorchModel::Drawn TorchModel::drawFreely(
+  const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const
+{
+  Draw draw = this->plan(request);
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const c10::InferenceMode inference;
-  if (draw.prior == Prior::Learned && !trend.empty())
+  if (draw.prior == Prior::Learned && !request.trend.empty())
   {
-    draw.request.trend = this->trendOf(trend, draw.request, margin);
+    draw.field.trend = this->trendOf(request.trend, draw.field, request.margin);
   }
   at::Tensor local;
-  at::Tensor field = this->draw(draw, options, run, monitor, &local);
+  at::Tensor field = this->fieldOf(draw, request.options, run, monitor, &local);
   for (std::int64_t a = 0; a < 3; ++a) // a periodic field's margin is its other end
   {
-    if (draw.request.periodic[static_cast<std::size_t>(a)])
+    if (draw.field.periodic[static_cast<std::size_t>(a)])
     {
       const std::int64_t n = field.size(a + 1);
-      field = field.index_select(a + 1, at::arange(-margin, n + margin, at::kLong).remainder(n));
+      field = field.index_select(
+        a + 1, at::arange(-request.margin, n + request.margin, at::kLong).remainder(n));
     }
   }
-  draw.latent.mean = valuesOf(field);
+  Drawn drawn = this->emptySample(request.dims, request.margin);
+  drawn.latent.mean = valuesOf(field);
   if (draw.prior == Prior::RandomField)
   {
-    draw.latent.threshold = this->Field->threshold();
+    drawn.threshold = this->Field->threshold();
   }
   else if (draw.prior == Prior::Learned && this->Info.hasPhases())
   {
     // A flow that learned for minutes misses the fraction that it was asked for by a little.
-    const double first =
-      1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
-    OddsCount count;
-    Monitor quiet;
-    quiet.stop = monitor.stop;
-    this->decodeEach(draw.latent, dims, margin, run, quiet,
-      [&](Inference& runner, const Box&, const at::Tensor& decoded)
-    { count.add(runner.seen().logOdds(decoded, 0)); });
-    draw.latent.threshold = count.threshold(first);
+    drawn.fraction = 1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
   }
-  return draw.latent;
+  return drawn;
 }
 
-Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOptions& options,
-  const RunOptions& run, const Monitor& monitor) const
+TorchModel::Drawn TorchModel::emptySample(const Dims& dims, int margin) const
 {
+  Drawn drawn;
+  drawn.latent.dims = Frame(dims, this->Info.spacing, this->Info.network).cellsWithMargin(margin);
+  drawn.latent.channels = this->Info.latentChannels();
+  return drawn;
+}
+
+TorchModel::Drawn TorchModel::drawAround(
+  const SampleRequest& wanted, const RunOptions& run, const Monitor& monitor) const
+{
+  const Volume& known = *wanted.known;
   checkKnown(known, this->Info);
   const Frame frame(known.dims, known.spacing, this->Info.network);
   const Conditioning given(this->Info, frame, known);
-  GenerateOptions free = options;
-  free.periodic = {};
-  Draw draw = this->plan(known.dims, margin, free);
-  FieldRequest& request = draw.request;
+  SampleRequest free = wanted;
+  free.dims = known.dims;
+  free.options.periodic = {};
+  Draw draw = this->plan(free);
+  FieldRequest& request = draw.field;
+  Drawn drawn = this->emptySample(known.dims, wanted.margin);
   const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
   const c10::NoGradGuard guard;
   const Box& inside = draw.inside;
@@ -205,7 +253,7 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
 
   if (draw.prior == Prior::RandomField)
   {
-    draw.latent.threshold = this->Field->threshold();
+    drawn.threshold = this->Field->threshold();
   }
   else if (draw.prior == Prior::Learned)
   {
@@ -224,22 +272,14 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
   int part = 0;
   const auto next = [&]
   {
-    Monitor m = monitor;
     const double from = part++ / (2. * rounds + 1), to = part / (2. * rounds + 1);
-    m.progress = [&monitor, from, to](double p)
-    {
-      if (monitor.progress)
-      {
-        monitor.progress(from + p * (to - from));
-      }
-    };
-    return m;
+    return monitor.part(from, to);
   };
-  at::Tensor field = this->draw(draw, free, run, next()).clone();
+  at::Tensor field = this->fieldOf(draw, free.options, run, next()).clone();
   for (int round = 0; round < rounds; ++round)
   {
-    draw.latent.mean = valuesOf(field);
-    const Filled filled(known, draw.latent, *this, margin, run);
+    drawn.latent.mean = valuesOf(field);
+    const Filled filled(known, drawn, *this, wanted.margin, run);
     const Latent encoded = this->encode(filled.volume, run, {});
     request.known = field.clone();
     slice(request.known, inside.origin, inside.size)
@@ -248,11 +288,12 @@ Latent TorchModel::sampleGiven(const Volume& known, int margin, const GenerateOp
     request.where = at::zeros(field[0].sizes(), at::kBool);
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
-    field = this->draw(draw, free, run, next()).clone();
-    given.polish(field, margin, at::tensor(widths), draw.latent.threshold, *network, place, next());
+    field = this->fieldOf(draw, free.options, run, next()).clone();
+    given.polish(
+      field, wanted.margin, at::tensor(widths), drawn.threshold, *network, place, next());
   }
-  draw.latent.mean = valuesOf(field);
-  return draw.latent;
+  drawn.latent.mean = valuesOf(field);
+  return drawn;
 }
 
 at::Tensor TorchModel::trendOf(

@@ -95,7 +95,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
     at::Tensor gradient = Penalty * moved;
     forEachTile(region.size, { TileCells, TileCells, TileCells }, {}, [&](const Box& tile)
     {
-      report(monitor, static_cast<double>(step) / Steps);
+      monitor.report(static_cast<double>(step) / Steps);
       scope.adapt();
       Box box = tile;
       for (int a = 0; a < 3; ++a)

@@ -181,7 +181,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   for (int i = 0; i < Steps; ++i)
   {
     const double t = static_cast<double>(i) / Steps, after = static_cast<double>(i + 1) / Steps;
-    report(monitor, t);
+    monitor.report(t);
     scope.adapt();
     // What is known goes straight from its noise to itself.
     const at::Tensor data = at::lerp(x + (1 - t) * velocity(x, t), known, where),
