@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PriorTrainer.h"
 
+#include "StateJson.h"
 #include "Torch/Grid/InsideMask.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -12,7 +13,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-#include <sstream>
 
 namespace vae
 {
@@ -332,18 +332,17 @@ std::vector<at::Tensor> PriorTrainer::tensors() const
   return all;
 }
 
-std::string PriorTrainer::random() const
+void PriorTrainer::store(StateWriter& state) const
 {
-  std::ostringstream text;
-  text << this->Random;
-  return text.str();
+  state.store("random", this->Random);
+  state.store("noise", this->Noise);
 }
 
-void PriorTrainer::restore(std::int64_t steps, const std::string& random, const at::Tensor& noise)
+void PriorTrainer::restore(std::int64_t steps, const StateReader& state)
 {
   this->Count = steps;
-  std::istringstream(random) >> this->Random;
-  this->Noise.set_state(noise);
+  state.load("random", this->Random);
+  state.load("noise", this->Noise);
 }
 
 } // namespace vae

@@ -15,6 +15,9 @@
 namespace vae
 {
 
+class StateReader;
+class StateWriter;
+
 /// A field of a volume's cells, [1, z, y, x], at the cells of a patch, which lie between them and
 /// in another order: linear between cells, and beyond the border as it is there.
 at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& frame);
@@ -56,11 +59,10 @@ public:
   std::shared_ptr<const LearnedPrior> prior() const;
 
   ///@{
-  /// What it needs to go on exactly: tensors and random generators.
+  /// What it needs to resume exactly: tensors and random generators.
   std::vector<at::Tensor> tensors() const;
-  std::string random() const;
-  at::Tensor noise() const { return this->Noise.get_state(); }
-  void restore(std::int64_t steps, const std::string& random, const at::Tensor& noise);
+  void store(StateWriter& state) const; ///< the generators
+  void restore(std::int64_t steps, const StateReader& state);
   ///@}
 
 private:

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+#pragma once
+
+#include "AdamW.h"
+#include "DivergenceGuard.h"
+#include "Torch/Data/Patches.h"
+#include "Torch/Losses/Objective.h"
+#include "TrainingPhase.h"
+
+namespace vae
+{
+
+/// Trains the network: patches, the objective, held-out data, the best weights.
+class NetworkPhase : public TrainingPhase
+{
+public:
+  /// \param shared whose info gets the number of parameters
+  explicit NetworkPhase(TrainingContext& shared);
+
+  StepRecord step() override;
+  std::int64_t steps() const override { return this->Steps; }
+  void recover() override { this->putBack(); }
+  void store(StateWriter& state) const override;
+  void restore(const StateReader& state) override;
+
+  /// Begin with another network's weights, which stand in the same order.
+  void startFrom(const Network& other);
+  /// The weights as they are now are those to put back.
+  void keepGood();
+
+  const Network& network() const { return *this->Net; }
+  /// A copy of the network with the weights of the best epoch, if there is one, and the likelihood
+  /// that belongs to them.
+  std::pair<NetworkPtr, std::unique_ptr<Observation>> best() const;
+
+private:
+  /// What a step made, beside its losses.
+  struct Made
+  {
+    std::map<std::string, double> measures; ///< of the objective itself
+    double gradientNorm = 0, learningRate = 0, klSchedule = 0, voxels = 0;
+  };
+
+  Batch makeBatch();
+  /// Forward, backward, and the optimiser's update. \param record gets the losses
+  Made optimise(double progress, StepRecord& record);
+  void endEpoch(StepRecord& record, const Made& last);
+  void validate(EpochRecord& row);
+  void keepBest(const EpochRecord& row);
+  void watchForCollapse(const EpochRecord& row);
+  /// Back to the last good weights at half the learning rate, or, where that has not helped, the
+  /// end.
+  void retreat(StepRecord& record);
+  void putBack();
+  /// Divide the time budget: a prior that would have too few steps is left out.
+  void considerPrior();
+  void end(Ending how);
+  std::vector<at::Tensor> weights() const { return weightsOf(*this->Net, *this->Seen); }
+  std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
+
+  std::mt19937_64 Random;
+  at::Generator Noise;
+  std::optional<PatchSampler> Patches;
+  double Vectors = 0; ///< latent vectors in the training data
+  at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
+  NetworkPtr Net;
+  std::unique_ptr<Objective> Goal;
+  std::unique_ptr<Observation> Seen;
+  std::unique_ptr<AdamW> Optimiser;
+  Posterior Last; ///< of the last step's batch
+
+  std::int64_t Steps = 0;
+  DivergenceGuard Guard;
+  Snapshot Best;       ///< weights of ModelInfo::bestEpoch
+  double BestLoss = 0; ///< on the held-out slab
+};
+
+} // namespace vae
