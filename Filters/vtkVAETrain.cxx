@@ -31,7 +31,7 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
+#include <format>
 #include <utility>
 
 vtkStandardNewMacro(vtkVAETrain);
@@ -259,9 +259,7 @@ std::string vtkVAETrain::GetLossHistory()
   std::string text;
   for (std::size_t i = 0; i < count; ++i)
   {
-    char number[32];
-    std::snprintf(number, sizeof number, "%.5g ", all[(i + 1) * all.size() / count - 1]);
-    text += number;
+    text += std::format("{:.5g} ", all[(i + 1) * all.size() / count - 1]);
   }
   return text;
 }
@@ -603,12 +601,12 @@ int vtkVAETrain::RequestData(
       if (Since(lastReport) > 0.25)
       {
         lastReport = std::chrono::steady_clock::now();
-        char text[160];
-        std::snprintf(text, sizeof text,
-          "VAE Train: epoch %d, %s %.4f, %.1f million voxels/s, %s left", s.step.epoch,
-          s.step.prior ? "loss of the prior" : "loss", s.step.loss, s.step.voxelsPerSecond / 1e6,
-          vae::minutes(s.secondsLeft).c_str());
-        this->SetProgressText(s.step.finished ? s.message.c_str() : text);
+        const std::string text = s.step.finished
+          ? s.message
+          : std::format("VAE Train: epoch {}, {} {:.4f}, {:.1f} million voxels/s, {} left",
+              s.step.epoch, s.step.prior ? "loss of the prior" : "loss", s.step.loss,
+              s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft));
+        this->SetProgressText(text.c_str());
         this->UpdateProgress(0.97 * s.step.progress);
       }
       return !this->CheckAbort();
