@@ -317,7 +317,7 @@ void NetworkPhase::retreat(StepRecord& record)
   info.warning = std::format("{} at step {} ({:.4g}); the weights of epoch {} were put back{}.",
     DivergenceSign, this->Steps, record.loss, info.history.empty() ? 0 : info.history.back().epoch,
     over ? std::format(" and the training ended. Choose a smaller Learning Rate than {:.4g}", rate)
-         : std::format(", and it continues with a Learning Rate of {:.4g} that rises to {:.4g} again",
+         : std::format(", and the training continues with a Learning Rate of {:.4g} that rises to {:.4g} again",
              this->Guard.rateFactor() * rate, rate));
   info.ending = over ? Ending::Diverged : Ending::None;
   this->putBack();
