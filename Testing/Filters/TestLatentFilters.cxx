@@ -308,7 +308,7 @@ TEST(Decode, BadInput)
   array->SetNumberOfComponents(4);
   grid->GetCellData()->AddArray(array);
   decode->SetInputData(grid);
-  EXPECT_NE(ErrorOf(decode).find("no cell array 'latent_cell'"), std::string::npos);
+  EXPECT_NE(ErrorOf(decode).find("lacks the cell array 'latent_cell'"), std::string::npos);
 }
 
 TEST(LatentWalk, TraversesFromMinusToPlusRange)
