@@ -199,7 +199,7 @@ std::string HostileFile::changeTensor(std::mt19937& random)
   }
   const std::string name = oneOf(names, random);
   Tensor& t = this->Tensors[name];
-  const std::size_t count = t.Bytes.size() / 4;
+  const std::size_t each = t.Type == "U8" ? 1 : 4, count = t.Bytes.size() / each;
   switch (random() % 9)
   {
     case 0:
@@ -220,7 +220,7 @@ std::string HostileFile::changeTensor(std::mt19937& random)
       return name + " in a row";
     case 4:
       t.Shape = {};
-      t.Bytes.resize(4);
+      t.Bytes.resize(each);
       return name + " 0-d";
     case 5:
       t.Shape.insert(random() % 2 ? t.Shape.begin() : t.Shape.end(), 1);
@@ -234,7 +234,7 @@ std::string HostileFile::changeTensor(std::mt19937& random)
       const std::size_t axis = random() % t.Shape.size();
       t.Shape[axis] += oneOf<std::int64_t>({ 1, -1, 2, -t.Shape[axis] }, random);
       t.Shape[axis] = std::max<std::int64_t>(t.Shape[axis], 0);
-      std::size_t wanted = 4;
+      std::size_t wanted = each;
       for (const std::int64_t n : t.Shape)
       {
         wanted *= static_cast<std::size_t>(n);
@@ -243,11 +243,20 @@ std::string HostileFile::changeTensor(std::mt19937& random)
       return name + " of another size";
     }
     case 7:
-      t.Type = "U8";
-      t.Shape = { static_cast<std::int64_t>(t.Bytes.size()) };
-      return name + " as bytes";
+      t.Bytes.resize(t.Bytes.size() / 4 * 4);
+      t.Type = each == 1 ? "F32" : "U8";
+      t.Shape = { static_cast<std::int64_t>(t.Bytes.size() / (each == 1 ? 4 : 1)) };
+      return name + (each == 1 ? " as numbers" : " as bytes");
     default:
     {
+      if (each == 1) // a random generator's state
+      {
+        for (unsigned i = 0; i < 1 + random() % 3 && count > 0; ++i)
+        {
+          t.Bytes[random() % count] = static_cast<char>(random());
+        }
+        return name + " with other bytes";
+      }
       constexpr float infinity = std::numeric_limits<float>::infinity();
       const float value = oneOf<float>(
         { std::nanf(""), infinity, -infinity, 3e38f, -3e38f, 1e10f, -1, 0, 1e-40f }, random);

@@ -77,8 +77,9 @@ protected:
       trainer.step();
     }
     const Good good{ (this->Folder / name).string(), volume };
-    const auto model = std::dynamic_pointer_cast<vae::TorchModel>(
-      std::const_pointer_cast<vae::Model>(trainer.model({ true, 0, true, false }, {})));
+    const auto model =
+      std::dynamic_pointer_cast<const vae::TorchModel>(trainer.model({ true, 0, true, false }, {}));
+    vae::Calibration calibration = model->calibration();
     if (prior > 0)
     {
       const at::Generator random = at::make_generator<at::CPUGeneratorImpl>(5);
@@ -86,9 +87,10 @@ protected:
       learned->Net->initialise(random);
       const at::Tensor local = at::rand({ 1, prior == 3 ? 8 : 1, 8, 8 }, random);
       learned->Told = learned->Local = vae::LatentField::fit(local);
-      model->setLearnedPrior(learned);
+      calibration.learned = learned;
     }
-    model->save(good.path);
+    vae::TorchModel(model->info(), model->network(), calibration, model->trainingState())
+      .save(good.path);
     return good;
   }
 

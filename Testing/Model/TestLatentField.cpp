@@ -225,9 +225,9 @@ TEST(LatentField, IsMatchedToWhatIsWantedOfWhatItDecodesTo)
   EXPECT_NEAR(covariance(observe(field.sample({ 40, 40, 40 }, generator(9), 1)).means, 0, 0, 0),
     covariance(wanted, 0, 0, 0), 0.05);
   // It goes through a file whole.
-  const auto t = field.tensors();
-  const LatentField back = LatentField::fromTensors(t.at("quantiles"), t.at("covariance"),
-    t.at("posterior_variance"), t.at("amplitude").item<double>());
+  const State state = field.state();
+  const LatentField back =
+    LatentField::fromState(TensorReader(state), state.at("quantiles").size(0));
   EXPECT_TRUE(at::equal(
     back.sample({ 12, 12, 12 }, generator(3), 1), field.sample({ 12, 12, 12 }, generator(3), 1)));
 }
@@ -244,7 +244,7 @@ TEST(LatentField, TheAmplitudeFollowsTheVarianceWhicheverWayThatGoes)
     { return { z[0].unsqueeze(0).sign() * std::sqrt(of(z[0].std().template item<double>())) }; };
     field.match(
       sample[0].unsqueeze(0).sign() * std::sqrt(wanted), observe, { 24, 24, 24 }, generator(8));
-    return field.tensors().at("amplitude").item<double>();
+    return field.state().at("amplitude").item<double>();
   };
   const auto falls = [](double s) { return std::pow(s, -0.3); };
   const auto rises = [](double s) { return s; };

@@ -119,10 +119,9 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
   logVariance[0].fill_(std::log(0.25));
   logVariance[1].fill_(std::log(1.));
   const auto field = LatentField::fit(mean, logVariance);
-  const auto tensors = field.tensors();
-  for (const LatentField& f : { field,
-         LatentField::fromTensors(
-           tensors.at("quantiles"), tensors.at("covariance"), tensors.at("posterior_variance")) })
+  const State state = field.state();
+  EXPECT_EQ(state.size(), 3u) << "an amplitude and a threshold are matched, not measured";
+  for (const LatentField& f : { field, LatentField::fromState(TensorReader(state), 2) })
   {
     const auto s = f.statistics();
     ASSERT_EQ(s.size(), 2u);
@@ -137,20 +136,19 @@ TEST(LatentMath, StatisticsOfAMeasuredField)
     EXPECT_NEAR(s[1].quantiles[s[1].quantiles.size() / 2], 1, 0.01);
   }
   // A file without the variances, and with wrong ones.
-  EXPECT_EQ(LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"))
-              .statistics()[0]
-              .posteriorStddev,
-    0);
-  EXPECT_THROW(
-    LatentField::fromTensors(tensors.at("quantiles"), tensors.at("covariance"), at::zeros({ 3 })),
-    std::runtime_error);
+  State without = state;
+  without.erase("posterior_variance");
+  EXPECT_EQ(LatentField::fromState(TensorReader(without), 2).statistics()[0].posteriorStddev, 0);
+  without["posterior_variance"] = at::zeros({ 3 });
+  EXPECT_THROW(LatentField::fromState(TensorReader(without), 2), std::runtime_error);
   const auto refused = [&](const at::Tensor& quantiles, const at::Tensor& covariance,
                          double amplitude = 1, std::int64_t channels = 2)
   {
-    EXPECT_THROW(LatentField::fromTensors(quantiles, covariance, {}, amplitude, 0, channels),
-      std::runtime_error);
+    const State other{ { "quantiles", quantiles }, { "covariance", covariance },
+      { "amplitude", at::full({ 1 }, amplitude) } };
+    EXPECT_THROW(LatentField::fromState(TensorReader(other), channels), std::runtime_error);
   };
-  const at::Tensor q = tensors.at("quantiles"), c = tensors.at("covariance");
+  const at::Tensor q = state.at("quantiles"), c = state.at("covariance");
   refused(q, c, 1, 3);
   refused(q, c, 0);
   refused(q, c, std::nan(""));

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "OlderState.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Priors/LearnedPrior.h"
 #include "Torch/Training/PriorTrainer.h"
@@ -179,20 +180,21 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     EXPECT_TRUE(a.isfinite().all().item<bool>());
     EXPECT_TRUE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
     EXPECT_FALSE(at::equal(a, prior->sample(request, generator(2), onCpu(), {})));
-    const auto back = LearnedPrior::fromTensors(prior->tensors(), dimensions, 3);
+    State state = prior->state();
+    const auto back = LearnedPrior::fromState(TensorReader(state), dimensions, 3);
     EXPECT_TRUE(at::equal(a, back->sample(request, generator(1), onCpu(), {})));
     // Other latents for another local mean.
     request.trend = at::full({ 1, request.size[0], 7, 6 }, 0.9);
     EXPECT_FALSE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
-    auto tensors = prior->tensors();
-    tensors.erase("network.down.weight");
-    EXPECT_THROW(LearnedPrior::fromTensors(tensors, dimensions, 3), std::runtime_error);
+    EXPECT_EQ(back->state().size(), state.size()) << "nothing is stored that is not read";
+    const auto width = state.at("network.in.bias").size(0);
+    state.erase("network.down.weight");
+    EXPECT_THROW(LearnedPrior::fromState(TensorReader(state), dimensions, 3), std::runtime_error);
     double count = 0;
     for (const at::Tensor& p : prior->Net->parameters())
     {
       count += static_cast<double>(p.numel());
     }
-    const auto width = prior->tensors().at("network.in.bias").size(0);
     EXPECT_EQ(FlowNetwork::parametersOf(dimensions, 3, width), count);
   }
 }
@@ -208,8 +210,10 @@ TEST(LearnedPrior, TellsTheNetworkAnotherLocalMeanThanTheVolumesOwn)
   const at::Tensor b = prior->sample(request, generator(1), onCpu(), {}, &same);
   EXPECT_TRUE(at::equal(local, same));
   EXPECT_FALSE(at::equal(a, b));
+  const State state = prior->state();
   EXPECT_TRUE(at::equal(b,
-    LearnedPrior::fromTensors(prior->tensors(), 3, 3)->sample(request, generator(1), onCpu(), {})));
+    LearnedPrior::fromState(TensorReader(state), 3, 3)
+      ->sample(request, generator(1), onCpu(), {})));
 }
 
 TEST(LearnedPrior, StopsBetweenSteps)
@@ -276,9 +280,9 @@ TEST(PriorTraining, IsTheDefaultWhereItHasLearnedMoreThanTheMean)
     ModelInfo info;
     info.priorSteps = steps;
     info.priorSpread = spread;
-    TorchModel model(info, nullptr);
-    model.setLearnedPrior(std::make_shared<LearnedPrior>(3, 2, 16));
-    return model.bestPrior();
+    Calibration calibration;
+    calibration.learned = std::make_shared<LearnedPrior>(3, 2, 16);
+    return TorchModel(info, nullptr, calibration).bestPrior();
   };
   EXPECT_EQ(best(300, 0.7), Prior::Learned);
   EXPECT_EQ(best(300, 0.1), Prior::Normal); // there is no random field
@@ -377,15 +381,19 @@ TEST(PriorTraining, ResumesBitEqual)
   {
     first.step();
   }
-  TorchTrainer second({ v }, o, test::throughAFile(first, true));
-  while (!second.step().finished)
+  const auto stopped = test::throughAFile(first, true);
+  for (const auto& initial : { stopped, test::withOlderState(*stopped) })
   {
+    TorchTrainer second({ v }, o, initial);
+    while (!second.step().finished)
+    {
+    }
+    EXPECT_EQ(
+      straight.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean,
+      second.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean);
+    ASSERT_EQ(straight.info().history.size(), second.info().history.size());
+    EXPECT_EQ(straight.info().history.back().priorLoss, second.info().history.back().priorLoss);
   }
-  EXPECT_EQ(
-    straight.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean,
-    second.model(test::ofWeights(), {})->sample({ { 32, 32, 1 }, 0, learned() }).latent.mean);
-  ASSERT_EQ(straight.info().history.size(), second.info().history.size());
-  EXPECT_EQ(straight.info().history.back().priorLoss, second.info().history.back().priorLoss);
 }
 
 TEST(PriorTraining, GoesBackToTheNetworkWhenTheLimitGrows)

@@ -5,6 +5,7 @@
 #include "Plan.h"
 #include "RandomModel.h"
 #include "Source/Memory.h"
+#include "Torch/Calibration/Calibrator.h"
 #include "Torch/Inference/Inference.h"
 #include "Torch/Runtime/Room.h"
 #include "Torch/Training/TorchTrainer.h"
@@ -174,12 +175,13 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
 {
   Watched watched;
   const Volume volume = test::volume(test::noise(24 * 40 * 32), { 32, 40, 24 });
-  const auto model = test::randomModel(volume, 3, 1);
   RunOptions run;
   run.threads = 1;
   run.device = "cpu";
   run.precision = Precision::Float32;
-  model->fitField(volume, 1 << 20, run, {});
+  const auto plain = test::randomModel(volume, 3, 1);
+  const auto model = std::make_shared<const TorchModel>(plain->info(), plain->network(),
+    Calibrator(plain->info(), plain->network(), {}, volume, run).fieldOnly(1 << 20, {}));
   failEach([&] { return model->encode(volume, run, {}).mean; });
   failEach([&]
   {

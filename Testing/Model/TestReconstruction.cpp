@@ -337,7 +337,8 @@ TEST(AnomalyScale, GivesPercentiles)
     scale.add(m, { scores * (1 + static_cast<int>(m)), scores.narrow(0, 0, 1000) });
   }
   scale.finish();
-  const AnomalyScale loaded = AnomalyScale::fromTensor(scale.quantiles().clone());
+  const State state = scale.state();
+  const AnomalyScale loaded = AnomalyScale::fromState(TensorReader(state));
   const at::Tensor some = at::tensor({ 0.f, 0.67449f, 1.95996f, 3.29053f, 100.f });
   const at::Tensor p = loaded.percentiles(AnomalyMeasure::KLDivergence, { some * 2, some }).voxels;
   const double expected[5] = { 0, 50, 95, 99.9, 100 }, tolerance[5] = { 0.01, 0.6, 0.3, 0.03, 0 };
@@ -345,7 +346,8 @@ TEST(AnomalyScale, GivesPercentiles)
   {
     EXPECT_NEAR(p[i].item<double>(), expected[i], tolerance[i]) << i;
   }
-  EXPECT_THROW(AnomalyScale::fromTensor(at::zeros({ 3, 2, 5 })), std::runtime_error);
+  const State other{ { "quantiles", at::zeros({ 3, 2, 5 }) } };
+  EXPECT_THROW(AnomalyScale::fromState(TensorReader(other)), std::runtime_error);
 }
 
 TEST(Anomaly, APlantedDefectRanksFirst)

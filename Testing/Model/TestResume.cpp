@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "OlderState.h"
 #include "Plan.h"
 #include "Torch/Data/TrainingData.h"
 #include "Torch/Training/TorchTrainer.h"
@@ -9,6 +10,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 
@@ -94,6 +96,60 @@ TEST(Resume, IsBitEqualForGreyData)
   }
   expectBitEqualResume(
     test::volume(values, { 32, 32, 32 }), test::quick(4), 20); // between two epochs
+}
+
+TEST(Resume, IsBitEqualFromTheStateOfAnOlderVersion)
+{
+  const Volume v = test::rockVolume(32);
+  const TrainOptions o = test::quick(3);
+  TorchTrainer straight({ v }, o), first({ v }, o);
+  steps(first, 14); // in the middle of an epoch
+  steps(straight, 30);
+  TorchTrainer second({ v }, o, test::withOlderState(*test::throughAFile(first)));
+  steps(second, 16);
+  EXPECT_EQ(everything(straight), everything(second));
+  EXPECT_EQ(straight.info().history.back().loss, second.info().history.back().loss);
+  EXPECT_EQ(straight.info().history[1].loss, second.info().history[1].loss);
+}
+
+TEST(Resume, SaysWhatIsWrongWithAState)
+{
+  const Volume v = test::rockVolume(32);
+  const TrainOptions o = test::quick(3);
+  TorchTrainer first({ v }, o);
+  steps(first, 14);
+  const auto stopped = test::throughAFile(first);
+  const auto refusal = [&](const auto& change)
+  {
+    auto state = std::make_shared<TrainingState>(*stopped->trainingState());
+    auto json = nlohmann::json::parse(state->json);
+    change(json, state->tensors);
+    state->json = json.dump();
+    try
+    {
+      TorchTrainer({ v }, o,
+        std::make_shared<const TorchModel>(
+          stopped->info(), stopped->network(), stopped->calibration(), state));
+      return std::string("accepted");
+    }
+    catch (const std::invalid_argument& e)
+    {
+      return std::string(e.what());
+    }
+  };
+  const std::string sentence = "Cannot resume from Initial Model: in its training state ";
+  EXPECT_EQ(refusal([](auto&, auto&) {}), "accepted");
+  EXPECT_EQ(
+    refusal([](auto& json, auto&) { json.erase("clock"); }), sentence + "\"clock\" is missing");
+  EXPECT_EQ(
+    refusal([](auto& json, auto&) { json["network"]["step"] = -1; }), sentence + "step is -1");
+  EXPECT_EQ(refusal([](auto&, auto& tensors) { tensors.erase("network.weights.0"); }),
+    sentence + "tensor \"network.weights.0\" is missing");
+  EXPECT_EQ(refusal([](auto&, auto& tensors) { tensors["network.random"] = at::zeros({ 3 }); }),
+    sentence + "tensor \"network.random\" is of type F32, not U8");
+  EXPECT_EQ(
+    refusal([](auto&, auto& tensors) { tensors["network.random"] = at::zeros({ 3 }, at::kByte); }),
+    sentence + "the state of a random generator is none");
 }
 
 TEST(Resume, GoesOnBeyondAnotherLimit)
@@ -268,15 +324,16 @@ TEST(Ending, ALearningRateThatADivergenceHalvedRisesAgain)
   const Volume v = test::rockVolume(32);
   TorchTrainer first({ v }, o);
   steps(first, 4 * o.stepsPerEpoch);
-  const auto stopped = std::const_pointer_cast<TorchModel>(test::throughAFile(first));
+  const auto stopped = test::throughAFile(first);
   const auto halved = std::make_shared<TrainingState>(*stopped->trainingState());
   const std::string whole = "\"rate_factor\":1.0,", key = whole.substr(0, whole.find('1'));
   const auto at = halved->json.find(whole);
   ASSERT_NE(at, std::string::npos) << halved->json.substr(halved->json.find(key), 20);
   halved->json.replace(at, whole.size(), key + "0.5,");
-  stopped->setTrainingState(halved);
 
-  TorchTrainer second({ v }, o, stopped);
+  TorchTrainer second({ v }, o,
+    std::make_shared<const TorchModel>(
+      stopped->info(), stopped->network(), stopped->calibration(), halved));
   steps(first, 16 * o.stepsPerEpoch);
   steps(second, 16 * o.stepsPerEpoch);
   const auto factor = [&](std::size_t epoch)

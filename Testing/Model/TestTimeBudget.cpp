@@ -4,6 +4,7 @@
 // What a time budget is divided into, and what the end of a training measures in it. Clocks are
 // pretended: they go on by so much each time that they are asked.
 #include "TimePlan.h"
+#include "Torch/Calibration/Calibrator.h"
 #include "Torch/Calibration/Closing.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
@@ -271,9 +272,11 @@ TEST(Closing, WhatHasNoTimeIsLeftOut)
   {
     const auto plain =
       std::dynamic_pointer_cast<const TorchModel>(trained().model({ true, ModelRequest::Nothing }));
-    TorchModel model(plain->info(), plain->network());
+    const Volume data = slice();
     double left = seconds;
-    model.measureAll(slice(), {}, {}, [&] { return left -= tick; });
+    const TorchModel model(plain->info(), plain->network(),
+      Calibrator(plain->info(), plain->network(), {}, data, {})
+        .all({}, [&] { return left -= tick; }));
     EXPECT_EQ(model.bestPrior(), Prior::RandomField); // the latent field in any case
     EXPECT_LT(left, seconds);
     EXPECT_GT(left, -40 * tick); // each notices soon

@@ -86,8 +86,9 @@ AnomalyScores AnomalyScale::percentiles(AnomalyMeasure measure, const AnomalySco
   return { percentile(mine[0], scores.voxels), percentile(mine[1], scores.cells) };
 }
 
-AnomalyScale AnomalyScale::fromTensor(const at::Tensor& quantiles)
+AnomalyScale AnomalyScale::fromState(const TensorReader& state)
 {
+  const at::Tensor& quantiles = state.get("quantiles");
   if (quantiles.sizes() != at::IntArrayRef({ 3, 2, levels().size(0) }))
   {
     throw std::runtime_error("the quantiles of the anomaly scores have the wrong shape");

@@ -3,8 +3,7 @@
 #pragma once
 
 #include "Options.h"
-
-#include <ATen/core/Tensor.h>
+#include "Torch/Runtime/State.h"
 
 namespace vae
 {
@@ -28,12 +27,11 @@ public:
   /// Percentile, 0 to 100, of each score.
   AnomalyScores percentiles(AnomalyMeasure measure, const AnomalyScores& scores) const;
 
-  /// What a model file stores: [measure][voxels, cells][level].
-  const at::Tensor& quantiles() const { return this->Quantiles; }
-  static AnomalyScale fromTensor(const at::Tensor& quantiles); ///< \throws std::runtime_error
+  State state() const { return { { "quantiles", this->Quantiles } }; }
+  static AnomalyScale fromState(const TensorReader& state); ///< \throws std::runtime_error
 
 private:
-  at::Tensor Quantiles;
+  at::Tensor Quantiles; ///< [measure][voxels, cells][level]
   std::array<std::array<std::vector<at::Tensor>, 2>, 3> Parts;
 };
 

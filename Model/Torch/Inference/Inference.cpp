@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Inference.h"
 
+#include "Source/Memory.h"
 #include "Texture.h"
 
+#include <ATen/Functions.h>
 #include <ATen/core/Tensor.h>
 #include <c10/core/GradMode.h>
 
@@ -90,6 +92,32 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
   const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
   const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
   return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
+}
+
+Latent Inference::encodeTiles(const Volume& volume, const Box& box, const Monitor& monitor)
+{
+  Latent latent;
+  latent.channels = this->Info.latentChannels();
+  const std::vector<std::int64_t> shape{ latent.channels, box.size[0], box.size[1], box.size[2] };
+  const auto count =
+    static_cast<std::size_t>(latent.channels * box.size[0] * box.size[1] * box.size[2]);
+  checkFree("the latent field", 2. * sizeof(float) * static_cast<double>(count), "");
+  latent.mean.resize(count);
+  latent.logVariance.resize(count);
+  const at::Tensor mean = at::from_blob(latent.mean.data(), shape);
+  const at::Tensor logVariance = at::from_blob(latent.logVariance.data(), shape);
+  forEachTile(box.size, this->encodeTile(box.size), monitor, [&](const Box& tile)
+  {
+    Box part = tile;
+    for (int a = 0; a < 3; ++a)
+    {
+      part.origin[a] += box.origin[a];
+    }
+    const Posterior q = this->encode(volume, part);
+    slice(mean, tile.origin, tile.size).copy_(q.mean[0]);
+    slice(logVariance, tile.origin, tile.size).copy_(q.logVariance[0]);
+  });
+  return latent;
 }
 
 at::Tensor Inference::decode(const LatentGrid& field, const Box& box)

@@ -38,6 +38,9 @@ public:
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
   Posterior encode(const Volume& volume, const Box& box);
 
+  /// The same of a box of any size, in tiles: [channel][z][y][x].
+  Latent encodeTiles(const Volume& volume, const Box& box, const Monitor& monitor);
+
   /// What a box of cells decodes to, float32, folded, channels last, on the network's device.
   at::Tensor decode(const LatentGrid& field, const Box& box);
 

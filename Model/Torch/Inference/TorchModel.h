@@ -2,13 +2,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "AnomalyScale.h"
+#include "Calibration.h"
 #include "Inference.h"
 #include "Model.h"
 #include "Torch/Grid/Blocks.h"
 #include "Torch/Networks/Network.h"
-#include "Torch/Priors/LatentField.h"
-#include "Torch/Priors/LearnedPrior.h"
 #include "Torch/Runtime/Device.h"
 
 namespace vae
@@ -17,39 +15,36 @@ namespace vae
 /// What a training needs, beside its history, to go on exactly where it stopped.
 struct TrainingState
 {
-  std::string json;
-  std::map<std::string, at::Tensor> tensors;
+  std::string json; ///< of numbers, by name
+  State tensors;
 };
 
 /// A tensor's values, float32.
 std::vector<float> valuesOf(const at::Tensor& t);
 
+/// Three values: what it knows about itself, the network, and what was measured of that.
 class TorchModel : public Model
 {
 public:
-  TorchModel(ModelInfo info, NetworkPtr network) : Info(std::move(info)), Net(std::move(network)) {}
+  /// \param info gets the calibration's numbers
+  /// \param training what a training needs to go on, or null
+  TorchModel(ModelInfo info, NetworkPtr network, Calibration calibration = {},
+    std::shared_ptr<const TrainingState> training = nullptr);
   static std::shared_ptr<const TorchModel> load(
     const std::string& path, const LoadOptions& options = {});
 
-  /// Measure the latent field of a training volume, for sample(): of a block in its middle with
-  /// about `most` voxels, or of all of it where that is 0.
-  void fitField(
-    const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor);
-
-  /// All that the end of a training measures: its latent field, the priors, anomaly scores,
-  /// texture. What cannot be measured is told in ModelInfo::leftOut, and nothing is thrown.
-  /// \param left seconds that are left; empty: there is no limit, and the same comes out each time
-  void measureAll(const Volume& volume, const RunOptions& run, const Monitor& monitor,
-    std::function<double()> left = {});
-
-  void setLearnedPrior(std::shared_ptr<const LearnedPrior> prior)
-  {
-    this->Learned = std::move(prior);
-  }
-
   const NetworkPtr& network() const { return this->Net; }
+  const Calibration& calibration() const { return this->Calibrated; }
   const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
-  void setTrainingState(std::shared_ptr<const TrainingState> s) { this->Training = std::move(s); }
+
+  /// A field that was drawn. Where the learned prior drew phases its threshold is not found yet: it
+  /// is the one that gives the first phase this fraction.
+  struct Drawn : LatentSample
+  {
+    std::optional<double> fraction;
+  };
+  /// What sample() does, but for the threshold.
+  Drawn draw(const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
 
   const ModelInfo& info() const override { return this->Info; }
   void save(const std::string& path, const std::function<void()>& mayReplace = {}) const override;
@@ -68,13 +63,10 @@ public:
   int decodeHalo() const override { return this->Net->decodeHalo(); }
   int margin(const std::array<bool, 3>& periodic = {}) const override;
   std::string memoryPlan(const Dims& dims, const RunOptions& run) const override;
-  bool hasAnomalyScale() const override { return this->Anomalies.has_value(); }
+  bool hasAnomalyScale() const override { return this->Calibrated.anomalies.has_value(); }
   Prior bestPrior() const override;
 
 private:
-  /// Encode `part`, in latent cells, of a volume.
-  Latent encodePart(const Volume& volume, const Frame& frame, const Box& part,
-    const RunOptions& run, const Monitor& monitor) const;
   /// Where a field to draw lies, and from which prior.
   struct Draw
   {
@@ -86,13 +78,6 @@ private:
   /// \param local see LearnedPrior::sample
   at::Tensor fieldOf(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
     const Monitor& monitor, at::Tensor* local = nullptr) const;
-  /// A field that was drawn. Where the learned prior drew phases its threshold is not found yet: it
-  /// is the one that gives the first phase this fraction.
-  struct Drawn : LatentSample
-  {
-    std::optional<double> fraction;
-  };
-  Drawn draw(const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
   Drawn drawFreely(
     const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
   Drawn drawAround(
@@ -100,13 +85,10 @@ private:
   Drawn emptySample(const Dims& dims, int margin) const; ///< without its values
   /// The wanted local mean as the learned prior reads it.
   at::Tensor trendOf(const std::vector<float>& trend, const FieldRequest& field, int margin) const;
-  class Measuring; ///< what measureAll() does
 
   ModelInfo Info;
   NetworkPtr Net;
-  std::optional<LatentField> Field;
-  std::shared_ptr<const LearnedPrior> Learned;
-  std::optional<AnomalyScale> Anomalies;
+  Calibration Calibrated;
   std::shared_ptr<const TrainingState> Training;
 };
 

@@ -61,13 +61,13 @@ TorchModel::Draw TorchModel::plan(const SampleRequest& wanted) const
   const GenerateOptions& options = wanted.options;
   Draw draw;
   draw.prior = options.prior == Prior::Automatic ? this->bestPrior() : options.prior;
-  if (draw.prior == Prior::RandomField && !this->Field)
+  if (draw.prior == Prior::RandomField && !this->Calibrated.field)
   {
     throw std::invalid_argument(
       "Prior is 'random field', but this model holds no statistics of its latent field; train it "
       "to the end, or choose 'normal'");
   }
-  if (draw.prior == Prior::Learned && !this->Learned)
+  if (draw.prior == Prior::Learned && !this->Calibrated.learned)
   {
     throw std::invalid_argument(
       "Prior is 'learned', but this model holds none; train it to the "
@@ -122,14 +122,15 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
     }
     FieldRequest grouped = request;
     grouped.local = std::move(group);
-    return this->Learned->sample(
+    return this->Calibrated.learned->sample(
       grouped, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
   }
   if (draw.prior == Prior::RandomField)
   {
-    return request.known.defined()
-      ? this->Field->sampleGiven(request.known, request.where, generator, request.temperature)
-      : this->Field->sample(request.size, generator, request.temperature, request.periodic);
+    return request.known.defined() ? this->Calibrated.field->sampleGiven(
+                                       request.known, request.where, generator, request.temperature)
+                                   : this->Calibrated.field->sample(request.size, generator,
+                                       request.temperature, request.periodic);
   }
   const at::Tensor free =
     at::randn({ this->Info.latentChannels(), request.size[0], request.size[1], request.size[2] },
@@ -207,7 +208,7 @@ TorchModel::Drawn TorchModel::drawFreely(
   drawn.latent.mean = valuesOf(field);
   if (draw.prior == Prior::RandomField)
   {
-    drawn.threshold = this->Field->threshold();
+    drawn.threshold = this->Calibrated.field->threshold();
   }
   else if (draw.prior == Prior::Learned && this->Info.hasPhases())
   {
@@ -253,7 +254,7 @@ TorchModel::Drawn TorchModel::drawAround(
 
   if (draw.prior == Prior::RandomField)
   {
-    drawn.threshold = this->Field->threshold();
+    drawn.threshold = this->Calibrated.field->threshold();
   }
   else if (draw.prior == Prior::Learned)
   {

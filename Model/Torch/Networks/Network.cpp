@@ -4,16 +4,25 @@
 
 #include "Layers.h"
 #include "Networks.h"
+#include "Plan.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
+#include <format>
 #include <stdexcept>
 
 namespace vae
 {
+namespace
+{
+
+constexpr const char* ScriptEncoder = "torchscript.encoder";
+constexpr const char* ScriptDecoder = "torchscript.decoder";
+
+} // namespace
 
 Network::Network(const NetworkOptions& options) : Options(options)
 {
@@ -85,6 +94,21 @@ std::vector<std::pair<std::string, at::Tensor>> Network::tensors() const
   return all;
 }
 
+State Network::state() const
+{
+  State state;
+  for (const auto& [name, tensor] : this->tensors())
+  {
+    state[name] = tensor;
+  }
+  if (const auto source = this->scripts())
+  {
+    state[ScriptEncoder] = bytesOf(source->encoder);
+    state[ScriptDecoder] = bytesOf(source->decoder);
+  }
+  return state;
+}
+
 NetworkPtr makeNetwork(const NetworkOptions& options, std::shared_ptr<const Scripts> scripts)
 {
   switch (options.architecture)
@@ -111,6 +135,38 @@ NetworkPtr copyOf(const Network& network, const NetworkOptions& options)
     at::Tensor(to[i].second).copy_(from[i].second);
   }
   return copy;
+}
+
+NetworkPtr networkFromState(
+  const NetworkOptions& options, const TensorReader& state, bool allowTorchScript)
+{
+  const bool script = options.architecture == Architecture::TorchScript;
+  if (const double needed = storedBytes(options), there = state.bytes(); needed > there)
+  {
+    throw std::runtime_error(
+      std::format("its network needs {:.0f} bytes of tensors, the file has {:.0f}", needed, there));
+  }
+  std::shared_ptr<const Scripts> scripts;
+  if (script)
+  {
+    if (!allowTorchScript)
+    {
+      throw std::runtime_error("its network is TorchScript, which is a program, and Allow "
+                               "TorchScript is off; switch it on only if you trust who made this "
+                               "file");
+    }
+    scripts = std::make_shared<Scripts>(
+      Scripts{ textOf(state.getBytes(ScriptEncoder)), textOf(state.getBytes(ScriptDecoder)) });
+  }
+  NetworkPtr network = makeNetwork(options, scripts);
+  const c10::NoGradGuard guard;
+  for (const auto& [name, tensor] : network->tensors())
+  {
+    // A script may mask with infinity.
+    at::Tensor(tensor).copy_(state.get(
+      name, tensor.sizes(), script ? TensorReader::Values::Any : TensorReader::Values::Finite));
+  }
+  return network;
 }
 
 at::Tensor rowsOf(const at::Tensor& latent) { return latent.movedim(1, -1).flatten(0, -2); }

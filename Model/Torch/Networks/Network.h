@@ -4,6 +4,7 @@
 
 #include "Options.h"
 #include "Torch/Grid/Blocks.h"
+#include "Torch/Runtime/State.h"
 
 #include <ATen/core/Generator.h>
 
@@ -72,8 +73,11 @@ public:
   /// What a copy or a file must hold beside the tensors, or null.
   virtual std::shared_ptr<const Scripts> scripts() const { return nullptr; }
 
-  /// Everything a copy or a file must hold: parameters and buffers.
+  /// Parameters and buffers, in their order.
   std::vector<std::pair<std::string, at::Tensor>> tensors() const;
+
+  /// Everything a copy or a file must hold: tensors() and scripts().
+  State state() const;
 
 protected:
   /// Means and log variances from the encoder's last layer, which gives both.
@@ -88,6 +92,11 @@ using NetworkPtr = std::shared_ptr<Network>;
 NetworkPtr makeNetwork(
   const NetworkOptions& options, std::shared_ptr<const Scripts> scripts = nullptr);
 NetworkPtr copyOf(const Network& network, const NetworkOptions& options);
+
+/// \param allowTorchScript whether a network that is a program may be made
+/// \throws std::runtime_error naming what is missing or wrong, before memory is asked for
+NetworkPtr networkFromState(
+  const NetworkOptions& options, const TensorReader& state, bool allowTorchScript);
 
 /// Latent vectors as rows: [batch, latent, cells...] to [batch * cells, latent]. Cells of the same
 /// patch follow each other.

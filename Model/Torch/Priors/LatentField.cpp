@@ -511,12 +511,22 @@ std::vector<LatentStatistics> LatentField::statistics() const
   return out;
 }
 
-std::map<std::string, at::Tensor> LatentField::tensors() const
+State LatentField::state() const
 {
-  return { { "quantiles", this->Quantiles }, { "covariance", this->Covariance },
-    { "posterior_variance", this->PosteriorVariance },
-    { "amplitude", at::full({ 1 }, this->Amplitude) },
-    { "threshold", at::full({ 1 }, this->Threshold) } };
+  State state{ { "quantiles", this->Quantiles }, { "covariance", this->Covariance } };
+  if (this->PosteriorVariance.any().item<bool>())
+  {
+    state["posterior_variance"] = this->PosteriorVariance;
+  }
+  if (this->Amplitude != 1)
+  {
+    state["amplitude"] = at::full({ 1 }, this->Amplitude);
+  }
+  if (this->Threshold != 0)
+  {
+    state["threshold"] = at::full({ 1 }, this->Threshold);
+  }
+  return state;
 }
 
 namespace
@@ -536,37 +546,36 @@ bool within(const at::Tensor& t, double low, double high)
 
 } // namespace
 
-LatentField LatentField::fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-  const at::Tensor& posteriorVariance, double amplitude, double threshold, std::int64_t wanted)
+LatentField LatentField::fromState(const TensorReader& state, std::int64_t channels)
 {
   constexpr std::int64_t largestRadius = 32;
   constexpr double largest = 1e6; // of a latent value, and of what should be a correlation
-  const std::int64_t channels = wanted > 0 || quantiles.dim() != 2 ? wanted : quantiles.size(0);
-  const at::IntArrayRef lags = covariance.sizes().slice(std::min<std::size_t>(2, covariance.dim()));
-  const bool shaped = quantiles.sizes() == at::IntArrayRef({ channels, Scores }) &&
-    covariance.dim() == 5 && covariance.size(0) == channels && covariance.size(1) == channels &&
-    std::all_of(lags.begin(), lags.end(),
-      [](std::int64_t n) { return n % 2 == 1 && n <= 2 * largestRadius + 1; }) &&
-    (!posteriorVariance.defined() || posteriorVariance.sizes() == at::IntArrayRef({ channels }));
-  if (!shaped)
+  LatentField field;
+  field.Quantiles = state.get("quantiles");
+  field.Covariance = state.get("covariance");
+  const auto number = [&](const char* name, double otherwise)
+  { return state.has(name) ? state.get(name, { 1 }).item<float>() : otherwise; };
+  field.Amplitude = number("amplitude", 1);
+  field.Threshold = number("threshold", 0);
+  field.PosteriorVariance = state.has("posterior_variance")
+    ? state.get("posterior_variance", { channels })
+    : at::zeros({ channels });
+  const at::IntArrayRef sizes = field.Covariance.sizes(),
+                        lags = sizes.slice(std::min<std::size_t>(2, sizes.size()));
+  if (field.Quantiles.sizes() != at::IntArrayRef({ channels, Scores }) || sizes.size() != 5 ||
+    sizes[0] != channels || sizes[1] != channels ||
+    !std::all_of(lags.begin(), lags.end(),
+      [](std::int64_t n) { return n % 2 == 1 && n <= 2 * largestRadius + 1; }))
   {
     throw std::runtime_error("the statistics of the latent field have the wrong shape");
   }
-  const bool sound = within(quantiles, -largest, largest) && ascending(quantiles) &&
-    within(covariance, -largest, largest) && amplitude > 0 && amplitude <= 100 &&
-    std::abs(threshold) <= 1000 &&
-    (!posteriorVariance.defined() || within(posteriorVariance, 0, largest));
-  if (!sound)
+  if (!within(field.Quantiles, -largest, largest) || !ascending(field.Quantiles) ||
+    !within(field.Covariance, -largest, largest) || !(field.Amplitude > 0) ||
+    field.Amplitude > 100 || std::abs(field.Threshold) > 1000 ||
+    !within(field.PosteriorVariance, 0, largest))
   {
     throw std::runtime_error("the statistics of the latent field have impossible values");
   }
-  LatentField field;
-  field.Quantiles = quantiles;
-  field.Covariance = covariance;
-  field.Amplitude = amplitude;
-  field.Threshold = threshold;
-  field.PosteriorVariance =
-    posteriorVariance.defined() ? posteriorVariance : at::zeros({ quantiles.size(0) });
   return field;
 }
 

@@ -4,12 +4,12 @@
 
 #include "Model.h"
 #include "Torch/Grid/Blocks.h"
+#include "Torch/Runtime/State.h"
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <functional>
-#include <map>
 #include <string>
 
 namespace vae
@@ -81,11 +81,9 @@ public:
   at::Tensor sampleGiven(
     const at::Tensor& known, const at::Tensor& where, const Group& group, double temperature) const;
 
-  std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
-  /// \throws std::runtime_error if they are not those of a field of so many channels (0: any)
-  static LatentField fromTensors(const at::Tensor& quantiles, const at::Tensor& covariance,
-    const at::Tensor& posteriorVariance = {}, double amplitude = 1, double threshold = 0,
-    std::int64_t channels = 0);
+  State state() const; ///< without what is as in a field that was only measured
+  /// \throws std::runtime_error if it is not that of a field of so many channels
+  static LatentField fromState(const TensorReader& state, std::int64_t channels);
 
 private:
   /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one

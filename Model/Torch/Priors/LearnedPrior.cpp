@@ -68,100 +68,127 @@ at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 
   return out.contiguous();
 }
 
+LearnedPrior::Cells LearnedPrior::cellsFor(const FieldRequest& request) const
+{
+  Cells cells{ request.size, {} };
+  for (int a = 3 - this->Dimensions; a < 3; ++a)
+  {
+    const auto axis = static_cast<std::size_t>(a);
+    std::int64_t& n = cells.even[axis];
+    cells.wrapped.push_back(request.periodic[axis]);
+    if (request.periodic[axis] && n % 2 != 0)
+    {
+      throw std::invalid_argument("Along a periodic axis the learned prior needs an even number of "
+                                  "latent cells, it has " +
+        std::to_string(n));
+    }
+    n += n % 2;
+  }
+  return cells;
+}
+
+at::Tensor LearnedPrior::givenTrend(const FieldRequest& request, const Cells& cells)
+{
+  at::Tensor trend = smooth(request.trend, request.periodic);
+  for (int a = 0; a < 3; ++a) // the last cells once more
+  {
+    const auto n = trend.size(a + 1);
+    trend = trend.index_select(
+      a + 1, at::arange(cells.even[static_cast<std::size_t>(a)], at::kLong).clamp_max(n - 1));
+  }
+  return trend;
+}
+
+at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& cells,
+  const at::Generator& generator, at::Tensor* local) const
+{
+  // Wider, so that the smoothing knows no border.
+  std::array<std::int64_t, 3> wide = cells.even, margin{};
+  for (int a = 3 - this->Dimensions; a < 3; ++a)
+  {
+    const auto axis = static_cast<std::size_t>(a);
+    margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
+    wide[axis] += 2 * margin[axis];
+  }
+  std::optional<LatentField::Group> group = request.local;
+  for (std::size_t a = 0; group && a < 3; ++a)
+  {
+    group->box.origin[a] += margin[a];
+  }
+  at::Tensor known, where;
+  if (request.localKnown.defined())
+  {
+    known = at::zeros({ 1, wide[0], wide[1], wide[2] });
+    where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+    slice(known, margin, request.size).copy_(request.localKnown);
+    slice(where, margin, request.size).copy_(request.localWhere);
+  }
+  const auto draw = [&](const LatentField& field, const auto& noise)
+  {
+    return known.defined() ? field.sampleGiven(known, where, noise, request.temperature)
+                           : field.sample(wide, noise, request.temperature, request.periodic);
+  };
+  const auto drawn = [&](const LatentField& field, const at::Generator& noise)
+  { return group ? draw(field, *group) : draw(field, noise); };
+  if (local)
+  {
+    *local = slice(drawn(this->Local, generator.clone()), margin, request.size);
+  }
+  return slice(smooth(drawn(this->Told, generator), request.periodic), margin, cells.even)
+    .contiguous();
+}
+
+std::shared_ptr<LearnedPrior> LearnedPrior::copy(const at::Device& device) const
+{
+  const c10::NoGradGuard guard;
+  const std::vector<at::Tensor> from = this->Net->parameters();
+  const auto width = this->Net->named_parameters()["in.bias"].size(0);
+  auto made = std::make_shared<LearnedPrior>(
+    this->Dimensions, static_cast<int>(this->Mean.size(0)), static_cast<int>(width));
+  const std::vector<at::Tensor> to = made->Net->parameters();
+  for (std::size_t i = 0; i < to.size(); ++i)
+  {
+    at::Tensor(to[i]).copy_(from[i]);
+  }
+  made->Net->to(device);
+  made->Mean = this->Mean;
+  made->Scale = this->Scale;
+  made->Local = this->Local;
+  made->Told = this->Told;
+  made->TrendScale = this->TrendScale;
+  return made;
+}
+
 at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
   const Place& place, const Monitor& monitor, at::Tensor* local) const
 {
   RunScope scope(place, false);
   const c10::InferenceMode inference;
-  const auto channels = this->Mean.size(0);
-  // The network halves the field once.
-  std::array<std::int64_t, 3> even = request.size;
-  Wrapped wrapped;
-  for (int a = 3 - this->Dimensions; a < 3; ++a)
+  const Cells cells = this->cellsFor(request);
+  if (local && request.trend.defined())
   {
-    const auto axis = static_cast<std::size_t>(a);
-    wrapped.push_back(request.periodic[axis]);
-    if (wrapped.back() && even[axis] % 2 != 0)
-    {
-      throw std::invalid_argument("Along a periodic axis the learned prior needs an even number of "
-                                  "latent cells, it has " +
-        std::to_string(even[axis]));
-    }
-    even[axis] += even[axis] % 2;
+    *local = request.trend;
   }
-
-  at::Tensor trend;
-  if (request.trend.defined())
-  {
-    if (local)
-    {
-      *local = request.trend;
-    }
-    trend = smooth(request.trend, request.periodic);
-    for (int a = 0; a < 3; ++a) // the last cells once more
-    {
-      const auto n = trend.size(a + 1);
-      trend = trend.index_select(
-        a + 1, at::arange(even[static_cast<std::size_t>(a)], at::kLong).clamp_max(n - 1));
-    }
-  }
-  else
-  {
-    // Wider, so that the smoothing knows no border.
-    std::array<std::int64_t, 3> wide = even, margin{};
-    for (int a = 3 - this->Dimensions; a < 3; ++a)
-    {
-      const auto axis = static_cast<std::size_t>(a);
-      margin[axis] = request.periodic[axis] ? 0 : std::lround(3 * SmoothingCells);
-      wide[axis] += 2 * margin[axis];
-    }
-    std::optional<LatentField::Group> group = request.local;
-    at::Tensor known, where;
-    for (std::size_t a = 0; group && a < 3; ++a)
-    {
-      group->box.origin[a] += margin[a];
-    }
-    if (request.localKnown.defined())
-    {
-      known = at::zeros({ 1, wide[0], wide[1], wide[2] });
-      where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
-      slice(known, margin, request.size).copy_(request.localKnown);
-      slice(where, margin, request.size).copy_(request.localWhere);
-    }
-    const auto draw = [&](const LatentField& field, const auto& noise)
-    {
-      return known.defined() ? field.sampleGiven(known, where, noise, request.temperature)
-                             : field.sample(wide, noise, request.temperature, request.periodic);
-    };
-    const auto drawn = [&](const LatentField& field, at::Generator noise)
-    { return group ? draw(field, *group) : draw(field, noise); };
-    if (local)
-    {
-      *local = slice(drawn(this->Local, generator.clone()), margin, request.size);
-    }
-    trend =
-      slice(smooth(drawn(this->Told, generator), request.periodic), margin, even).contiguous();
-  }
-  trend = (trend - this->TrendScale[0]) / this->TrendScale[1];
+  const at::Tensor wanted = request.trend.defined()
+    ? givenTrend(request, cells)
+    : this->drawnTrend(request, cells, generator, local);
+  const at::Tensor trend = (wanted - this->TrendScale[0]) / this->TrendScale[1];
 
   const auto shaped = [&](const at::Tensor& t)
   { return sent(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
-  const std::array<std::int64_t, 4> field{ channels, even[0], even[1], even[2] };
+  const std::array<std::int64_t, 4> field{ this->Mean.size(0), cells.even[0], cells.even[1],
+    cells.even[2] };
   at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
-  std::shared_ptr<FlowNetwork> net = this->Net;
-  if (!place.device.is_cpu())
-  {
-    // A copy of a module would share its tensors, and take the model's own along.
-    net = fromTensors(this->tensors(), this->Dimensions, static_cast<int>(channels))->Net;
-    net->to(place.device);
-  }
+  // A copy of a module would share its tensors, and take the model's own along.
+  const std::shared_ptr<FlowNetwork> net =
+    place.device.is_cpu() ? this->Net : this->copy(place.device)->Net;
   at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));
   if (request.known.defined())
   {
     const auto grown = [&](const at::Tensor& t) // to the even size
     {
-      at::Tensor out = at::zeros({ t.size(0), even[0], even[1], even[2] });
+      at::Tensor out = at::zeros({ t.size(0), field[1], field[2], field[3] });
       out.slice(1, 0, t.size(1)).slice(2, 0, t.size(2)).slice(3, 0, t.size(3)).copy_(t);
       return shaped(out);
     };
@@ -175,7 +202,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto velocity = [&](const at::Tensor& at, double t)
   {
     const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
-    return net->forward(at.to(place.compute).contiguous(format), given, time, wrapped)
+    return net->forward(at.to(place.compute).contiguous(format), given, time, cells.wrapped)
       .to(at::kFloat);
   };
   for (int i = 0; i < Steps; ++i)
@@ -200,54 +227,35 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     .contiguous();
 }
 
-std::map<std::string, at::Tensor> LearnedPrior::tensors() const
+State LearnedPrior::state() const
 {
-  std::map<std::string, at::Tensor> all{ { "mean", this->Mean }, { "scale", this->Scale },
+  State state{ { "mean", this->Mean }, { "scale", this->Scale },
     { "trend_scale", this->TrendScale } };
   for (const auto& p : this->Net->named_parameters())
   {
-    all["network." + p.key()] = p.value();
+    state["network." + p.key()] = p.value();
   }
-  for (const auto& [prefix, field] :
-    { std::pair(LocalPrefix, &this->Local), std::pair(ToldPrefix, &this->Told) })
-  {
-    for (const auto& [name, tensor] : field->tensors())
-    {
-      all[prefix + name] = tensor;
-    }
-  }
-  return all;
+  addPart(state, LocalPrefix, this->Local.state());
+  addPart(state, ToldPrefix, this->Told.state());
+  return state;
 }
 
-std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
-  const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels)
+std::shared_ptr<const LearnedPrior> LearnedPrior::fromState(
+  const TensorReader& state, int dimensions, int latentChannels)
 {
-  const auto get = [&](const std::string& name)
+  constexpr std::int64_t widest = 4096; // channels
+  const at::Tensor& first = state.get("network.in.bias");
+  const std::int64_t width = first.dim() == 1 ? first.size(0) : 0;
+  // Looked at before memory is asked for.
+  if (width < 1 || width > widest ||
+    4 * FlowNetwork::parametersOf(dimensions, latentChannels, width) > state.bytes())
   {
-    const auto found = tensors.find(name);
-    if (found == tensors.end())
-    {
-      throw std::runtime_error("tensor \"" + name + "\" of the learned prior is missing");
-    }
-    return found->second;
-  };
-  const at::Tensor first = get("network.in.bias");
-  if (first.dim() != 1 || !possible(first.size(0)))
-  {
-    throw std::runtime_error("tensor \"network.in.bias\" of the learned prior has the wrong shape");
+    throw std::runtime_error("the learned prior's network is larger than its tensors in the file");
   }
-  auto prior =
-    std::make_shared<LearnedPrior>(dimensions, latentChannels, static_cast<int>(first.size(0)));
+  auto prior = std::make_shared<LearnedPrior>(dimensions, latentChannels, static_cast<int>(width));
   const c10::NoGradGuard guard;
   const auto load = [&](const std::string& name, const at::Tensor& to)
-  {
-    const at::Tensor from = get(name);
-    if (from.sizes() != to.sizes())
-    {
-      throw std::runtime_error("tensor \"" + name + "\" of the learned prior has the wrong shape");
-    }
-    at::Tensor(to).copy_(from);
-  };
+  { at::Tensor(to).copy_(state.get(name, to.sizes())); };
   for (const auto& p : prior->Net->named_parameters())
   {
     load("network." + p.key(), p.value());
@@ -259,13 +267,8 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromTensors(
   {
     throw std::runtime_error("the learned prior has a scale that is not above 0");
   }
-  const auto field = [&](const std::string& prefix)
-  {
-    return LatentField::fromTensors(
-      get(prefix + "quantiles"), get(prefix + "covariance"), {}, 1, 0, 1);
-  };
-  prior->Local = field(LocalPrefix);
-  prior->Told = field(ToldPrefix);
+  prior->Local = LatentField::fromState(state.part(LocalPrefix), 1);
+  prior->Told = LatentField::fromState(state.part(ToldPrefix), 1);
   return prior;
 }
 

@@ -58,12 +58,14 @@ public:
   /// the cells that exist.
   static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
 
-  std::map<std::string, at::Tensor> tensors() const; ///< what a model file stores
-  /// Whether its network may have so many channels.
-  static bool possible(std::int64_t width) { return width >= 1 && width <= 4096; }
-  /// \throws std::runtime_error if a tensor is missing, or has the wrong shape or values
-  static std::shared_ptr<const LearnedPrior> fromTensors(
-    const std::map<std::string, at::Tensor>& tensors, int dimensions, int latentChannels);
+  /// With a network of its own, on a device.
+  std::shared_ptr<LearnedPrior> copy(const at::Device& device) const;
+
+  State state() const;
+  /// \throws std::runtime_error if a tensor is missing, or has the wrong shape or values, or if
+  ///         its network would be larger than its tensors
+  static std::shared_ptr<const LearnedPrior> fromState(
+    const TensorReader& state, int dimensions, int latentChannels);
 
   std::shared_ptr<FlowNetwork> Net;
   at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
@@ -75,6 +77,20 @@ public:
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
 
 private:
+  /// A field's cells for the network, which halves it once: even along each axis.
+  struct Cells
+  {
+    std::array<std::int64_t, 3> even;
+    Wrapped wrapped;
+  };
+  Cells cellsFor(const FieldRequest& request) const;
+  ///@{
+  /// The smoothed local mean that the field is drawn for, [1, even...].
+  static at::Tensor givenTrend(const FieldRequest& request, const Cells& cells);
+  at::Tensor drawnTrend(const FieldRequest& request, const Cells& cells,
+    const at::Generator& generator, at::Tensor* local) const;
+  ///@}
+
   int Dimensions;
 };
 

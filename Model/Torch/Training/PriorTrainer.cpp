@@ -313,13 +313,7 @@ double PriorTrainer::step(double progress, const Place& place)
 
 std::shared_ptr<const LearnedPrior> PriorTrainer::prior() const
 {
-  std::map<std::string, at::Tensor> copies;
-  for (const auto& [name, tensor] : this->Average.tensors())
-  {
-    copies[name] = tensor.detach().to(at::kCPU);
-  }
-  return LearnedPrior::fromTensors(
-    copies, this->Dimensions, static_cast<int>(this->Average.Mean.size(0)));
+  return this->Average.copy(at::kCPU);
 }
 
 std::vector<at::Tensor> PriorTrainer::tensors() const

@@ -2,30 +2,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "StateJson.h"
 
+#include "Torch/Runtime/Room.h"
+
 #include <ATen/Functions.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 
 namespace vae
 {
 namespace
 {
-
-// A generator's state is some thousand bytes of integers: text in the metadata.
-std::string toHex(const at::Tensor& bytes)
-{
-  constexpr const char* digits = "0123456789abcdef";
-  std::string text;
-  const auto* data = bytes.const_data_ptr<std::uint8_t>();
-  for (std::int64_t i = 0; i < bytes.numel(); ++i)
-  {
-    text += { digits[data[i] / 16], digits[data[i] % 16] };
-  }
-  return text;
-}
 
 at::Tensor fromHex(const std::string& text)
 {
@@ -40,32 +27,46 @@ at::Tensor fromHex(const std::string& text)
   return bytes;
 }
 
+/// What a reader of tensors throws, in the sentence of all that cannot be resumed.
+template <typename F>
+void orRefuse(F&& read)
+{
+  try
+  {
+    read();
+  }
+  catch (const std::exception& e)
+  {
+    if (isOutOfMemory(e))
+    {
+      throw;
+    }
+    const std::string why = e.what();
+    StateReader::require(false, why.substr(0, why.find('\n')));
+  }
+}
+
 } // namespace
 
 void StateWriter::store(const std::string& name, const std::vector<at::Tensor>& values)
 {
-  for (std::size_t i = 0; i < values.size(); ++i)
-  {
-    this->tensors[name + '.' + std::to_string(i)] = values[i].detach().to(at::kCPU).clone();
-  }
+  addPart(this->tensors, name + '.', stateOf(values));
 }
 
 void StateWriter::store(const std::string& name, const at::Generator& generator)
 {
-  this->json[name] = toHex(generator.get_state());
+  this->tensors[name] = generator.get_state();
 }
 
 void StateWriter::store(const std::string& name, const std::mt19937_64& generator)
 {
-  std::ostringstream text;
-  text << generator;
-  this->json[name] = text.str();
+  this->tensors[name] = stateOf(generator);
 }
 
 void StateWriter::add(const std::string& name, StateWriter part)
 {
   this->json[name] = std::move(part.json);
-  this->tensors.merge(part.tensors);
+  addPart(this->tensors, name + '.', part.tensors);
 }
 
 void StateReader::require(bool good, const std::string& what)
@@ -79,7 +80,7 @@ void StateReader::require(bool good, const std::string& what)
 StateReader StateReader::part(const char* name) const
 {
   require(this->has(name), "\"" + std::string(name) + "\" is missing");
-  return { this->Fields.at(name), this->Tensors };
+  return { this->Fields.at(name), this->Tensors.part(std::string(name) + '.') };
 }
 
 double StateReader::number(const char* name) const
@@ -118,28 +119,80 @@ std::map<std::string, double> StateReader::numbers(const char* name) const
 
 void StateReader::load(const std::string& name, const std::vector<at::Tensor>& to) const
 {
-  const c10::NoGradGuard guard;
-  for (std::size_t i = 0; i < to.size(); ++i)
-  {
-    const std::string key = name + '.' + std::to_string(i);
-    const auto found = this->Tensors.find(key);
-    if (found == this->Tensors.end() || found->second.sizes() != to[i].sizes())
-    {
-      throw std::invalid_argument(
-        "Cannot resume from Initial Model: its training state lacks tensor \"" + key + "\"");
-    }
-    at::Tensor(to[i]).copy_(found->second);
-  }
+  orRefuse([&] { vae::restore(to, this->Tensors.part(name + '.')); });
 }
 
 void StateReader::load(const std::string& name, at::Generator& generator) const
 {
-  generator.set_state(fromHex(this->text(name.c_str())));
+  orRefuse([&] { generator.set_state(this->Tensors.getBytes(name)); });
 }
 
 void StateReader::load(const std::string& name, std::mt19937_64& generator) const
 {
-  std::istringstream(this->text(name.c_str())) >> generator;
+  orRefuse([&] { vae::restore(generator, this->Tensors.getBytes(name)); });
+}
+
+std::pair<Json, State> newestState(const TrainingState& state)
+{
+  Json old = parseJson(state.json);
+  if (old.is_object() && old.contains("network"))
+  {
+    return { std::move(old), state.tensors };
+  }
+  const auto moved = [&](std::initializer_list<const char*> names)
+  {
+    Json fields = Json::object();
+    for (const char* name : names)
+    {
+      fields[name] = memberOf(old, name);
+    }
+    return fields;
+  };
+  const Json::array_t& sums = arrayOf(memberOf(old, "running"), "running");
+  StateReader::require(sums.size() == 5, "a list has the wrong length");
+  Json network = moved({ "step", "best_loss", "first_loss", "lowest_loss", "rate_factor" });
+  const auto log = [&](const Json& loss, const Json& reconstruction, const Json& kl,
+                     const Json& seconds, const Json& voxels, const Json& measures)
+  {
+    Json fields = Json::object();
+    fields["loss"] = loss;
+    fields["reconstruction"] = reconstruction;
+    fields["kl"] = kl;
+    fields["seconds"] = seconds;
+    fields["voxels"] = voxels;
+    fields["measures"] = measures;
+    return fields;
+  };
+  network["log"] = log(sums[0], sums[1], sums[2], sums[3], sums[4], memberOf(old, "measures"));
+  Json clock = moved({ "seconds" });
+  clock["closing_seconds"] = old.value("closing_seconds", Json(0));
+  State tensors;
+  const auto generators = [&](const Json& from, const std::string& part)
+  {
+    tensors[part + "random"] = bytesOf(stringOf(memberOf(from, "random"), "random"));
+    tensors[part + "noise"] = fromHex(stringOf(memberOf(from, "noise"), "noise"));
+  };
+  generators(old, "network.");
+  Json prior = Json::object();
+  if (const Json& was = memberOf(old, "prior"); !was.is_null())
+  {
+    generators(was, "prior.");
+    prior["steps"] = memberOf(was, "steps");
+    prior["seconds"] = memberOf(was, "seconds");
+    prior["patches"] = was.value("patches", Json(0));
+    prior["log"] = log(memberOf(was, "loss"), 0, 0, sums[3], sums[4], Json::object());
+    network["log"] = log(0, 0, 0, 0, 0, Json::object()); // it is over
+  }
+  for (const auto& [name, tensor] : state.tensors)
+  {
+    tensors[(name.starts_with("prior.") ? "prior." : "network.") + name] = tensor;
+  }
+  Json all = moved({ "network_ending" });
+  all["network"] = std::move(network);
+  all["clock"] = std::move(clock);
+  all["prior"] = std::move(prior);
+  all["prior_left_out"] = old.value("prior_left_out", Json(""));
+  return { std::move(all), std::move(tensors) };
 }
 
 } // namespace vae

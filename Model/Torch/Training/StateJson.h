@@ -14,13 +14,13 @@ class StateWriter
 {
 public:
   Json json = Json::object();
-  std::map<std::string, at::Tensor> tensors;
+  State tensors;
 
   /// As name.0, name.1, ...: copies, on the CPU.
   void store(const std::string& name, const std::vector<at::Tensor>& values);
   void store(const std::string& name, const at::Generator& generator);
   void store(const std::string& name, const std::mt19937_64& generator);
-  /// The fields of a part of it, under its name.
+  /// A part of it, under its name.
   void add(const std::string& name, StateWriter part);
 };
 
@@ -29,11 +29,7 @@ public:
 class StateReader
 {
 public:
-  StateReader(const Json& json, const std::map<std::string, at::Tensor>& tensors)
-    : Fields(json)
-    , Tensors(tensors)
-  {
-  }
+  StateReader(const Json& json, const TensorReader& tensors) : Fields(json), Tensors(tensors) {}
 
   bool has(const char* name) const { return this->Fields.contains(name); }
   StateReader part(const char* name) const;
@@ -43,7 +39,7 @@ public:
   std::string text(const char* name) const;
   std::map<std::string, double> numbers(const char* name) const; ///< all of an object
 
-  bool hasTensors(const std::string& name) const { return this->Tensors.contains(name + ".0"); }
+  bool hasTensors(const std::string& name) const { return this->Tensors.has(name + ".0"); }
   /// Into tensors of the same shapes, as StateWriter stored them.
   void load(const std::string& name, const std::vector<at::Tensor>& to) const;
   void load(const std::string& name, at::Generator& generator) const;
@@ -54,7 +50,11 @@ public:
 
 private:
   const Json& Fields;
-  const std::map<std::string, at::Tensor>& Tensors;
+  TensorReader Tensors;
 };
+
+/// Fields and tensors of a state as this version writes them. Older ones have no parts, random
+/// generators as text in the JSON, and the sums of the running epoch as a list.
+std::pair<Json, State> newestState(const TrainingState& state);
 
 } // namespace vae

@@ -4,6 +4,7 @@
 
 #include "Plan.h"
 #include "Source/Memory.h"
+#include "Torch/Calibration/Calibrator.h"
 #include "Torch/Data/TrainingData.h"
 #include "Torch/Runtime/FreeCores.h"
 #include "Torch/Runtime/Room.h"
@@ -79,7 +80,7 @@ void TorchTrainer::startFrom(const TorchModel& initial)
   {
     if (!initial.trainingState())
     {
-      throw std::invalid_argument("Initial Model is what this training would make");
+      throw std::invalid_argument("Initial Model is already the result of this training");
     }
     info.history = initial.info().history;
     info.bestEpoch = initial.info().bestEpoch;
@@ -213,31 +214,27 @@ std::shared_ptr<const Model> TorchTrainer::model(
   {
     info.ending = Ending::Stopped;
   }
-  auto model = std::make_shared<TorchModel>(std::move(info), std::move(network));
-  if (prior)
-  {
-    model->setLearnedPrior(prior);
-  }
   RunOptions run;
   run.device = this->Info.options.device;
   run.precision = this->Info.options.precision;
   run.threads = this->Where.threads;
+  Calibration calibration;
+  calibration.learned = prior;
   if (request.statisticsVoxels == 0)
   {
     // There are no more steps, or what is measured takes longer than their memory.
     const KeptMemory::Use use(this->Memory);
     KeptMemory::giveBack();
-    model->measureAll(this->Measured.volume(), run, monitor, this->Clock.timeToMeasure());
+    calibration = Calibrator(info, network, std::move(calibration), this->Measured.volume(), run)
+                    .all(monitor, this->Clock.timeToMeasure());
   }
   else if (request.statisticsVoxels > 0)
   {
-    model->fitField(this->Measured.volume(), request.statisticsVoxels, run, monitor);
+    calibration = Calibrator(info, network, std::move(calibration), this->Measured.volume(), run)
+                    .fieldOnly(request.statisticsVoxels, monitor);
   }
-  if (request.trainingState)
-  {
-    model->setTrainingState(this->state());
-  }
-  return model;
+  return std::make_shared<const TorchModel>(std::move(info), std::move(network),
+    std::move(calibration), request.trainingState ? this->state() : nullptr);
 }
 
 } // namespace vae

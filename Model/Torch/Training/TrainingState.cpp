@@ -29,8 +29,8 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
 
 void TorchTrainer::restore(const TrainingState& state)
 {
-  const Json json = parseJson(state.json);
-  const StateReader all(json, state.tensors), prior = all.part("prior");
+  const auto [json, tensors] = newestState(state);
+  const StateReader all(json, TensorReader(tensors)), prior = all.part("prior");
   const auto ending = static_cast<Ending>(all.count("network_ending"));
   const std::string leftOut = all.text("prior_left_out");
   const bool hasPrior = prior.has("steps");

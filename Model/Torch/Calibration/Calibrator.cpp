@@ -1,11 +1,9 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-//
-// What the end of a training measures: the priors, anomaly scores, texture.
-#include "Closing.h"
+#include "Calibrator.h"
+
 #include "Torch/Inference/FieldDecoder.h"
 #include "Torch/Inference/Reconstruction.h"
-#include "Torch/Inference/Texture.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Losses/Variogram.h"
 #include "Torch/Priors/OddsCount.h"
@@ -62,58 +60,21 @@ std::int64_t cellsOf(const Box& box) { return box.size[0] * box.size[1] * box.si
 
 } // namespace
 
-/// Takes one measurement after the other, of a model of its own, and gives them to the model.
-class TorchModel::Measuring
+Calibrator::Calibrator(const ModelInfo& info, const NetworkPtr& network, Calibration begun,
+  const Volume& volume, const RunOptions& run)
+  : Info(info)
+  , Net(network)
+  , Found(std::move(begun))
+  , Data(volume)
+  , Run(run)
+  , Grid(volume.dims, volume.spacing, info.network)
 {
-public:
-  Measuring(TorchModel& model, const Volume& volume, const RunOptions& run)
-    : Mine(model)
-    , Data(volume)
-    , Run(run)
-    , Grid(volume.dims, volume.spacing, model.Info.network)
-  {
-  }
+}
 
-  ///@{
-  /// In the order of their weight.
-  void field(Closing::Turn& turn);
-  void matchField(Closing::Turn& turn);
-  /// The flow makes a little more of long waves of the local mean than it should.
-  void matchLearned(Closing::Turn& turn);
-  void spread(Closing::Turn& turn);
-  void anomalies(Closing::Turn& turn);
-  void texture(Closing::Turn& turn);
-  /// What is rebuilt has other Euler numbers than what is drawn, so where there is a flow that has
-  /// learned something, what it draws is made to have the data's.
-  void textureOfDrawn(Closing::Turn& turn);
-  ///@}
-
-  /// The field of a part of the volume.
-  void encode(const Box& part, const Monitor& monitor);
-
-private:
-  /// The training volume's, LearnedPrior::localMean.
-  const at::Tensor& local();
-  /// A block in the middle of what is encoded, with about `most` voxels, or as many as can be
-  /// decoded `passes` times in the time that is left.
-  Box block(std::int64_t most, double passes, Closing::Turn& turn) const;
-  SurfaceMeasure surfaceOfData(const Index3& tile, const Monitor& monitor);
-
-  TorchModel& Mine;
-  const Volume& Data;
-  const RunOptions& Run;
-  Frame Grid;
-  Latent Cells;  ///< of the whole volume, but 0 where it is not encoded
-  Box Part;      ///< that is
-  Index3 Tile{}; ///< of the texture
-  at::Tensor Local;
-  double Pace = 0;             ///< seconds to decode a voxel, if time matters
-  std::mt19937_64 Random{ 0 }; ///< of samples of the learned prior
-};
-
-void TorchModel::Measuring::encode(const Box& part, const Monitor& monitor)
+void Calibrator::encode(const Box& part, const Monitor& monitor)
 {
-  Latent latent = this->Mine.encodePart(this->Data, this->Grid, part, this->Run, monitor);
+  Latent latent =
+    Inference(this->Info, this->Net, this->Grid, this->Run).encodeTiles(this->Data, part, monitor);
   const auto on = [&](std::vector<float>& values, const Index3& size)
   { return at::from_blob(values.data(), { latent.channels, size[0], size[1], size[2] }); };
   LatentField field =
@@ -129,12 +90,12 @@ void TorchModel::Measuring::encode(const Box& part, const Monitor& monitor)
       values->swap(all);
     }
   }
-  this->Mine.Field = std::move(field);
+  this->Found.field = std::move(field);
   this->Cells = std::move(latent);
   this->Part = part;
 }
 
-void TorchModel::Measuring::field(Closing::Turn& turn)
+void Calibrator::field(Closing::Turn& turn)
 {
   const Box first = middleOf(this->Grid, FirstVoxels);
   Box part{ {}, this->Grid.cells() };
@@ -170,23 +131,23 @@ void TorchModel::Measuring::field(Closing::Turn& turn)
   }
 }
 
-const at::Tensor& TorchModel::Measuring::local()
+const at::Tensor& Calibrator::local()
 {
   if (!this->Local.defined())
   {
-    this->Local = LearnedPrior::localMean(this->Data, this->Mine.Info);
+    this->Local = LearnedPrior::localMean(this->Data, this->Info);
   }
   return this->Local;
 }
 
-Box TorchModel::Measuring::block(std::int64_t most, double passes, Closing::Turn& turn) const
+Box Calibrator::block(std::int64_t most, double passes, Closing::Turn& turn) const
 {
   Box inside = this->Part; // away from what is not encoded
   const Index3 cells = this->Grid.cells();
   for (int a = 0; a < 3; ++a)
   {
     const std::int64_t border = inside.size[a] < cells[a]
-      ? std::min<std::int64_t>(this->Mine.Net->context(), (inside.size[a] - 1) / 3)
+      ? std::min<std::int64_t>(this->Net->context(), (inside.size[a] - 1) / 3)
       : 0;
     inside.origin[a] += border;
     inside.size[a] -= 2 * border;
@@ -210,98 +171,103 @@ Box TorchModel::Measuring::block(std::int64_t most, double passes, Closing::Turn
   return wanted;
 }
 
-void TorchModel::Measuring::matchField(Closing::Turn& turn)
+LatentField::Observed Calibrator::observe(
+  const at::Tensor& field, const Monitor& monitor, std::int64_t& looked) const
 {
-  const ModelInfo& info = this->Mine.Info;
+  monitor.report(1);
+  const ModelInfo& info = this->Info;
   const Frame& frame = this->Grid;
-  const Monitor monitor = turn.monitor();
-  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
-  // their covariance.
-  const bool phases = info.hasPhases();
   const auto meansOf = [&](const at::Tensor& values)
   { return fromNetworkShape(cellMeans(values, frame))[0].to(at::kCPU).contiguous(); };
-  std::int64_t looked = 0; // voxels
-  const auto observe = [&](const at::Tensor& field) -> LatentField::Observed
+  Inference inference(info, this->Net, frame, this->Run);
+  LatentGrid grid{ field, {} };
+  Box inside{ {}, grid.high() };
+  for (int a = 3 - frame.dimensions; a < 3; ++a)
   {
-    monitor.report(1);
-    Inference inference(info, this->Mine.Net, frame, this->Run);
-    LatentGrid grid{ field, {} };
-    Box inside{ {}, grid.high() };
-    for (int a = 3 - frame.dimensions; a < 3; ++a)
-    {
-      inside.origin[a] = inference.decodeHalo();
-      inside.size[a] -= 2 * inside.origin[a];
-    }
-    looked = cellsOf(toVoxels(inside, frame.cell));
-    const at::Tensor decoded = inference.decodeInTiles(grid, inside);
-    if (!phases)
-    {
-      return { meansOf(decoded), 0 };
-    }
-    const at::Tensor odds = inference.seen().logOdds(decoded, 0);
-    const double others = 1 - info.channels[0].fractions[0];
-    const auto below = std::clamp<std::int64_t>(
-      std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
-    const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
-    const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-    return { meansOf(found), threshold.item<double>() };
-  };
-  LatentField field = this->Mine.Field.value();
+    inside.origin[a] = inference.decodeHalo();
+    inside.size[a] -= 2 * inside.origin[a];
+  }
+  looked = cellsOf(toVoxels(inside, frame.cell));
+  const at::Tensor decoded = inference.decodeInTiles(grid, inside);
+  if (!info.hasPhases())
+  {
+    return { meansOf(decoded), 0 };
+  }
+  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
+  // their covariance.
+  const at::Tensor odds = inference.seen().logOdds(decoded, 0);
+  const double others = 1 - info.channels[0].fractions[0];
+  const auto below = std::clamp<std::int64_t>(
+    std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
+  const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
+  const at::Tensor found = odds.gt(threshold).to(at::kFloat);
+  return { meansOf(found), threshold.item<double>() };
+}
+
+std::array<std::int64_t, 3> Calibrator::sizeOfLook(double edge) const
+{
+  std::array<std::int64_t, 3> size{ 1, 1, 1 };
+  for (int a = 3 - this->Grid.dimensions; a < 3; ++a)
+  {
+    size[static_cast<std::size_t>(a)] = std::lround(edge) + 2 * this->Net->decodeHalo();
+  }
+  return size;
+}
+
+void Calibrator::matchField(Closing::Turn& turn)
+{
+  const Monitor monitor = turn.monitor();
+  std::int64_t looked = 0; // voxels
+  const auto see = [&](const at::Tensor& field) { return this->observe(field, monitor, looked); };
+  LatentField field = this->Found.field.value();
   const at::Tensor& wanted = this->local();
   constexpr double most = 8000; // cells
-  const double edge = std::pow(most, 1. / frame.dimensions);
-  const auto sizeOf = [&](double n)
-  {
-    std::array<std::int64_t, 3> size{ 1, 1, 1 };
-    for (int a = 3 - frame.dimensions; a < 3; ++a)
-    {
-      size[static_cast<std::size_t>(a)] = std::lround(n) + 2 * this->Mine.Net->decodeHalo();
-    }
-    return size;
-  };
-  std::array<std::int64_t, 3> size = sizeOf(edge);
+  const int dimensions = this->Grid.dimensions;
+  const double edge = std::pow(most, 1. / dimensions);
+  std::array<std::int64_t, 3> size = this->sizeOfLook(edge);
   int rounds = LatentField::MatchRounds;
   if (turn.limited())
   {
     constexpr double less = 0.7; // of the edge: a third of the cells
+    const std::array<std::int64_t, 3> smaller = this->sizeOfLook(less * edge);
     const double before = turn.left();
-    observe(field.sample(sizeOf(less * edge), at::make_generator<at::CPUGeneratorImpl>(1), 1));
+    see(field.sample(smaller, at::make_generator<at::CPUGeneratorImpl>(1), 1));
     const double look = std::max(before - turn.left(), 1e-9);
     this->Pace = look / static_cast<double>(looked);
     constexpr double fewest = 3, enough = 0.5 * LatentField::MatchRounds;
     const auto fit = [&](double seconds) // rounds of two looks each, and a last look
     { return (0.9 * turn.left() / seconds - 1) / 2; };
-    double rather = fit(look / std::pow(less, frame.dimensions));
+    double rather = fit(look / std::pow(less, dimensions));
     if (rather < enough)
     {
-      size = sizeOf(less * edge);
+      size = smaller;
       rather = fit(look);
     }
     if (rather < fewest)
     {
       throw OutOfTime();
     }
-    if (rather < rounds || size != sizeOf(edge))
+    if (rather < rounds || size != this->sizeOfLook(edge))
     {
       rounds = static_cast<int>(std::min<double>(rather, rounds));
       turn.smaller();
     }
   }
-  field.match(wanted, observe, size, at::make_generator<at::CPUGeneratorImpl>(0), rounds);
-  this->Mine.Field = std::move(field);
+  field.match(wanted, see, size, at::make_generator<at::CPUGeneratorImpl>(0), rounds);
+  this->Found.field = std::move(field);
 }
 
-void TorchModel::Measuring::matchLearned(Closing::Turn& turn)
+void Calibrator::matchLearned(Closing::Turn& turn)
 {
   // Where the local mean is that of a part of the volume, it is known what should come of it, and
   // few samples tell the difference. They take time: a long training has more of them.
   constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
-  const ModelInfo& info = this->Mine.Info;
+  const ModelInfo& info = this->Info;
   const auto samples = std::clamp<std::int64_t>(info.priorSteps / stepsASample, 1, most);
   const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
   const bool phases = info.hasPhases();
   const at::Tensor& local = this->local();
-  Inference inference(info, this->Mine.Net, this->Grid, this->Run);
+  Inference inference(info, this->Net, this->Grid, this->Run);
   std::vector<at::Tensor> pairs;
   const double begin = turn.left();
   for (std::int64_t i = 0; i < samples; ++i)
@@ -323,7 +289,7 @@ void TorchModel::Measuring::matchLearned(Closing::Turn& turn)
       request.size[a] = size;
     }
     request.trend = slice(local, origin, request.size).contiguous();
-    const LatentGrid field{ this->Mine.Learned->sample(request,
+    const LatentGrid field{ this->Found.learned->sample(request,
                               at::make_generator<at::CPUGeneratorImpl>(this->Random()), place,
                               monitor),
       {} };
@@ -338,16 +304,16 @@ void TorchModel::Measuring::matchLearned(Closing::Turn& turn)
     }
     pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, this->Grid))[0].to(at::kCPU) }));
   }
-  auto matched = std::make_shared<LearnedPrior>(*this->Mine.Learned);
+  auto matched = std::make_shared<LearnedPrior>(*this->Found.learned);
   matched->Told.compensate(pairs);
-  this->Mine.Learned = std::move(matched);
+  this->Found.learned = std::move(matched);
 }
 
-void TorchModel::Measuring::spread(Closing::Turn& turn)
+void Calibrator::spread(Closing::Turn& turn)
 {
   const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
   const c10::InferenceMode inference;
-  const LearnedPrior& prior = *this->Mine.Learned;
+  const LearnedPrior& prior = *this->Found.learned;
   constexpr double cells = 1728; // of a field that nothing is asked of
   FieldRequest request;
   for (int a = 0; a < 3; ++a)
@@ -357,17 +323,15 @@ void TorchModel::Measuring::spread(Closing::Turn& turn)
   }
   const at::Tensor field = prior.sample(
     request, at::make_generator<at::CPUGeneratorImpl>(this->Random()), place, turn.monitor());
-  this->Mine.Info.priorSpread =
-    (field.flatten(1).var(1) / prior.Scale.square()).mean().item<double>();
+  this->Found.priorSpread = (field.flatten(1).var(1) / prior.Scale.square()).mean().item<double>();
 }
 
-void TorchModel::Measuring::anomalies(Closing::Turn& turn)
+void Calibrator::anomalies(Closing::Turn& turn)
 {
   // Enough for the distribution of a score.
   const Box part = this->block(ScoredVoxels, ScoringPasses, turn);
-  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
-  Reconstruction reconstruction(
-    inference, this->Mine.Info, this->Data, this->Cells, {}, {}, nullptr);
+  Inference inference(this->Info, this->Net, this->Grid, this->Run);
+  Reconstruction reconstruction(inference, this->Info, this->Data, this->Cells, {}, {}, nullptr);
   AnomalyScale scale;
   forEachTile(part.size, inference.decodeTile(part.size), turn.monitor(), [&](Box box)
   {
@@ -378,14 +342,14 @@ void TorchModel::Measuring::anomalies(Closing::Turn& turn)
     reconstruction.measure(box, scale);
   });
   scale.finish();
-  this->Mine.Anomalies = std::move(scale);
+  this->Found.anomalies = std::move(scale);
 }
 
-void TorchModel::Measuring::texture(Closing::Turn& turn)
+void Calibrator::texture(Closing::Turn& turn)
 {
-  ModelInfo& info = this->Mine.Info;
+  const ModelInfo& info = this->Info;
   const Box part = this->block(TexturedVoxels, TexturePasses, turn);
-  Inference inference(info, this->Mine.Net, this->Grid, this->Run);
+  Inference inference(info, this->Net, this->Grid, this->Run);
   const Index3 cells = this->Grid.cells();
   const LatentGrid field{ at::from_blob(this->Cells.mean.data(),
                             { this->Cells.channels, cells[0], cells[1], cells[2] }),
@@ -402,18 +366,15 @@ void TorchModel::Measuring::texture(Closing::Turn& turn)
       residuals.push_back(std::sqrt(d.select(1, c).square().mean().item<double>()));
     }
   }
-  info.textureWidth = vae::fitTexture(decoded, x, this->Grid, inference.seen(), info.hasPhases());
-  info.textureWhite = 0;
-  for (std::size_t c = 0; c < residuals.size(); ++c)
-  {
-    info.channels[c].residual = residuals[c];
-  }
+  this->Found.texture =
+    NoiseShape{ vae::fitTexture(decoded, x, this->Grid, inference.seen(), info.hasPhases()), 0 };
+  this->Found.residuals = std::move(residuals);
   this->Tile = part.size;
 }
 
-SurfaceMeasure TorchModel::Measuring::surfaceOfData(const Index3& tile, const Monitor& monitor)
+SurfaceMeasure Calibrator::surfaceOfData(const Index3& tile, const Monitor& monitor) const
 {
-  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
+  Inference inference(this->Info, this->Net, this->Grid, this->Run);
   SurfaceMeasure wanted;
   double weight = 0;
   const Box part = middleOf(this->Grid, 1 << 26);
@@ -436,7 +397,7 @@ SurfaceMeasure TorchModel::Measuring::surfaceOfData(const Index3& tile, const Mo
   return wanted;
 }
 
-void TorchModel::Measuring::textureOfDrawn(Closing::Turn& turn)
+void Calibrator::textureOfDrawn(Closing::Turn& turn)
 {
   const SurfaceMeasure wanted = this->surfaceOfData(this->Tile, turn.monitor());
   // Two pairs with opposite normal scores of the local mean.
@@ -446,9 +407,10 @@ void TorchModel::Measuring::textureOfDrawn(Closing::Turn& turn)
   {
     dims[this->Grid.axis[a]] = std::min(this->Tile[a] * this->Grid.cell[a], this->Grid.size[a]);
   }
+  const TorchModel model(this->Info, this->Net, this->Found);
   SampleRequest request;
   request.dims = dims;
-  request.margin = this->Mine.margin();
+  request.margin = model.margin();
   request.options.prior = Prior::Learned;
   request.options.seed = 1;
   std::vector<at::Tensor> decoded;
@@ -456,62 +418,56 @@ void TorchModel::Measuring::textureOfDrawn(Closing::Turn& turn)
   {
     request.options.realization = i;
     const Monitor monitor = turn.monitor();
-    const Drawn drawn = this->Mine.draw(request, this->Run, monitor);
-    FieldDecoder decoder(this->Mine.Info, this->Mine.Net, drawn.latent, dims, request.margin,
-      this->Run, FieldDecoder::Keep::WhatFits);
+    const TorchModel::Drawn drawn = model.draw(request, this->Run, monitor);
+    FieldDecoder decoder(this->Info, this->Net, drawn.latent, dims, request.margin, this->Run,
+      FieldDecoder::Keep::WhatFits);
     Monitor quiet;
     quiet.stop = monitor.stop;
     const double threshold = thresholdFor(decoder, drawn.fraction.value(), quiet);
     decoder.forEachTile(turn.monitor(), [&](const Box&, const at::Tensor& d)
     { decoded.push_back(decoder.inference().seen().withThreshold(d, threshold)); });
   }
-  Inference inference(this->Mine.Info, this->Mine.Net, this->Grid, this->Run);
-  const NoiseShape shape =
-    vae::fitTexture(decoded, wanted, this->Mine.Info.textureWidth, this->Grid, inference.seen());
-  this->Mine.Info.textureWidth = shape.width;
-  this->Mine.Info.textureWhite = shape.white;
+  Inference inference(this->Info, this->Net, this->Grid, this->Run);
+  this->Found.texture =
+    vae::fitTexture(decoded, wanted, this->Found.texture->width, this->Grid, inference.seen());
 }
 
-void TorchModel::fitField(
-  const Volume& volume, std::int64_t most, const RunOptions& run, const Monitor& monitor)
+Calibration Calibrator::fieldOnly(std::int64_t most, const Monitor& monitor)
 {
-  const Frame frame(volume.dims, volume.spacing, this->Info.network);
-  const Box part = most > 0 ? middleOf(frame, most) : Box{ {}, frame.cells() };
-  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  Measuring(*this, volume, run).encode(part, monitor);
+  const Box part = most > 0 ? middleOf(this->Grid, most) : Box{ {}, this->Grid.cells() };
+  const RunScope scope(choosePlace("cpu", Precision::Float32, this->Run.threads), false);
+  this->encode(part, monitor);
+  return std::move(this->Found);
 }
 
-void TorchModel::measureAll(
-  const Volume& volume, const RunOptions& run, const Monitor& monitor, std::function<double()> left)
+Calibration Calibrator::all(const Monitor& monitor, std::function<double()> left)
 {
-  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
-  Measuring measuring(*this, volume, run);
-  Closing closing(std::move(left), monitor, this->Learned ? 7 : 4);
-  const auto measure = [&](const char* what, double share, void (Measuring::*work)(Closing::Turn&))
-  { closing.measure(what, share, [&](Closing::Turn& turn) { (measuring.*work)(turn); }); };
-  measure("the latent field", 0.35, &Measuring::field);
-  if (this->Info.network.architecture == Architecture::Field && this->Field)
+  const RunScope scope(choosePlace("cpu", Precision::Float32, this->Run.threads), false);
+  const bool learned = this->Found.learned != nullptr;
+  Closing closing(std::move(left), monitor, learned ? 7 : 4);
+  const auto measure = [&](const char* what, double share, void (Calibrator::*work)(Closing::Turn&))
+  { closing.measure(what, share, [&](Closing::Turn& turn) { (this->*work)(turn); }); };
+  measure("the latent field", 0.35, &Calibrator::field);
+  if (this->Info.network.architecture == Architecture::Field && this->Found.field)
   {
     // What VAE Generate draws from, where no prior was learned.
-    measure("the match of the random field", this->Learned ? 0.5 : 0.7, &Measuring::matchField);
-    if (this->Learned)
+    measure("the match of the random field", learned ? 0.5 : 0.7, &Calibrator::matchField);
+    if (learned)
     {
-      measure("the match of the learned prior", 0.6, &Measuring::matchLearned);
-      measure("the spread of the learned prior", 0.6, &Measuring::spread);
+      measure("the match of the learned prior", 0.6, &Calibrator::matchLearned);
+      measure("the spread of the learned prior", 0.6, &Calibrator::spread);
     }
   }
-  measure("the scale of anomaly scores", 0.6, &Measuring::anomalies);
-  measure("the texture", 1, &Measuring::texture);
-  constexpr std::int64_t learned = 3000; // steps
-  if (this->Info.hasPhases() && this->Info.textureWidth > 0 && this->Learned &&
-    this->Info.priorSteps >= learned)
+  measure("the scale of anomaly scores", 0.6, &Calibrator::anomalies);
+  measure("the texture", 1, &Calibrator::texture);
+  constexpr std::int64_t enough = 3000; // steps
+  if (this->Info.hasPhases() && this->Found.texture && this->Found.texture->width > 0 && learned &&
+    this->Info.priorSteps >= enough)
   {
-    measure("the texture of what is drawn", 1, &Measuring::textureOfDrawn);
+    measure("the texture of what is drawn", 1, &Calibrator::textureOfDrawn);
   }
-  if (const std::string told = closing.told(); !told.empty())
-  {
-    this->Info.leftOut += (this->Info.leftOut.empty() ? "" : " ") + told;
-  }
+  this->Found.leftOut = closing.told();
+  return std::move(this->Found);
 }
 
 } // namespace vae
