@@ -37,8 +37,28 @@ struct vtkVAEReconstruct::Internals
     std::vector<vtkSmartPointer<vtkDataArray>> Arrays;
     std::vector<vtkSmartPointer<vtkDataArray>> Fields;
     bool CellData;
+
+    void GiveTo(vtkImageData* output) const;
+    /// A new array of the model's, by array of the data, or one for all of them.
+    void Add(const vae::ModelInfo& info, const char* suffix, int type, vtkIdType count,
+      std::vector<vae::OutputChannel>& views);
+    void AddOne(
+      const vae::ModelInfo& info, const char* suffix, vtkIdType count, vae::OutputChannel& view);
   };
   std::vector<Made> Kept;
+
+  /// Where a reconstruction and its comparison go.
+  struct Outputs : vae::ReconstructOutputs
+  {
+    std::vector<vae::OutputChannel> Errors, Absolutes;
+  };
+  static Outputs Allocate(
+    const vtkVAEReconstruct& self, const vae::Model& model, vtkIdType count, Made& made);
+
+  /// Fields of how good it is, and arrays of the errors.
+  static void Compare(const vtkVAEReconstruct& self, const vae::ModelInfo& info,
+    const vae::Volume& volume, const vae::Channel& ghosts, const Outputs& outputs,
+    const vae::Monitor& monitor, Made& made);
 
   /// What was made of an array, and no longer what was made of arrays that are gone.
   std::vector<Made>::iterator Find(vtkDataArray* of)
@@ -154,7 +174,7 @@ double RangeOf(const vae::ModelInfo& info, const std::string& array)
 }
 
 /// The mean over an array's components, whose channels `before` and `after` hold from `channel` on.
-vae::statistics::Quality Compare(const vae::Volume& before,
+vae::statistics::Quality CompareArray(const vae::Volume& before,
   const std::vector<vae::OutputChannel>& after, std::size_t channel, std::size_t components,
   vae::statistics::Comparison what, const std::vector<vae::OutputChannel>& errors,
   const std::vector<vae::OutputChannel>& absolutes, const vae::statistics::Work& work)
@@ -191,6 +211,125 @@ vtkSmartPointer<vtkDoubleArray> NewField(const char* name)
 } // namespace
 
 //----------------------------------------------------------------------------
+void vtkVAEReconstruct::Internals::Made::GiveTo(vtkImageData* output) const
+{
+  vtkDataSetAttributes* attributes = this->CellData
+    ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
+    : output->GetPointData();
+  for (const auto& array : this->Arrays)
+  {
+    attributes->AddArray(array);
+  }
+  attributes->SetActiveScalars(this->Arrays[0]->GetName());
+  for (const auto& field : this->Fields)
+  {
+    output->GetFieldData()->AddArray(field);
+  }
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEReconstruct::Internals::Made::Add(const vae::ModelInfo& info, const char* suffix,
+  int type, vtkIdType count, std::vector<vae::OutputChannel>& views)
+{
+  const auto added = vtkVAEBridge::NewArrays(info, suffix, type, count, views);
+  this->Arrays.insert(this->Arrays.end(), added.begin(), added.end());
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEReconstruct::Internals::Made::AddOne(
+  const vae::ModelInfo& info, const char* suffix, vtkIdType count, vae::OutputChannel& view)
+{
+  std::vector<vae::OutputChannel> views;
+  this->Arrays.push_back(
+    vtkVAEBridge::NewArray(info.channels[0].array + suffix, VTK_FLOAT, 1, count, views));
+  view = views[0];
+}
+
+//----------------------------------------------------------------------------
+vtkVAEReconstruct::Internals::Outputs vtkVAEReconstruct::Internals::Allocate(
+  const vtkVAEReconstruct& self, const vae::Model& model, vtkIdType count, Made& made)
+{
+  const vae::ModelInfo& info = model.info();
+  const bool scaled = model.hasAnomalyScale();
+  Outputs to;
+  made.Add(info, "_reconstruction", VTK_VOID, count, to.values);
+  const auto add = [&](bool asked, const char* suffix, std::vector<vae::OutputChannel>& views)
+  {
+    if (asked)
+    {
+      made.Add(info, suffix, VTK_FLOAT, count, views);
+    }
+  };
+  const auto addOne = [&](bool asked, const char* suffix, vae::OutputChannel& view)
+  {
+    if (asked)
+    {
+      made.AddOne(info, suffix, count, view);
+    }
+  };
+  add(self.ComputeError, "_error", to.Errors);
+  add(self.ComputeAbsoluteError, "_absolute_error", to.Absolutes);
+  if (self.ComputeProbability)
+  {
+    const auto added = vtkVAEBridge::NewProbabilities(info, count, to.probability);
+    made.Arrays.insert(made.Arrays.end(), added.begin(), added.end());
+  }
+  add(self.ComputeStandardDeviation, "_stddev", to.stddev);
+  add(self.ComputeEntropy, "_entropy", to.entropy);
+  add(self.ComputeExceedance, "_exceedance", to.exceedance);
+  addOne(self.ComputeAnomaly, "_anomaly", to.anomaly);
+  addOne(self.ComputeAnomaly && scaled, "_anomaly_percentile", to.anomalyPercentile);
+  addOne(self.ComputeCellAnomaly, "_anomaly_cell", to.cellAnomaly);
+  addOne(self.ComputeCellAnomaly && scaled, "_anomaly_cell_percentile", to.cellAnomalyPercentile);
+  return to;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAEReconstruct::Internals::Compare(const vtkVAEReconstruct& self,
+  const vae::ModelInfo& info, const vae::Volume& volume, const vae::Channel& ghosts,
+  const Outputs& outputs, const vae::Monitor& monitor, Made& made)
+{
+  auto accuracy = NewField("Accuracy"), psnr = NewField("PSNR"), ssim = NewField("SSIM"),
+       ratio = NewField("Compression Ratio");
+  vae::statistics::Comparison what;
+  what.ssim = self.ComputeSSIM;
+  what.ghosts = ghosts;
+  const vae::statistics::Work work(0, monitor);
+  const auto all = static_cast<double>(volume.channels.size());
+  std::size_t channel = 0;
+  double bytes = 0; // of the data
+  for (const vtkVAEBridge::ArrayLayout& layout : vtkVAEBridge::LayoutOf(info))
+  {
+    const auto components = static_cast<std::size_t>(layout.Components);
+    what.range = RangeOf(info, layout.Name);
+    const vae::statistics::Quality quality = CompareArray(volume, outputs.values, channel,
+      components, what, outputs.Errors, outputs.Absolutes,
+      work.part(
+        static_cast<double>(channel) / all, static_cast<double>(channel + components) / all));
+    accuracy->InsertNextValue(quality.equal);
+    psnr->InsertNextValue(quality.psnr);
+    ssim->InsertNextValue(quality.ssim);
+    const double each = vae::dispatch(
+      volume.channels[channel].type, [](auto t) { return static_cast<double>(sizeof t); });
+    bytes += static_cast<double>(vae::voxels(volume.dims)) * static_cast<double>(components) * each;
+    channel += components;
+  }
+  const vae::Dims cells = vae::latentDims(volume.dims, info.network);
+  ratio->InsertNextValue(
+    bytes / (static_cast<double>(vae::voxels(cells)) * info.latentChannels() * sizeof(float)));
+  if (info.hasPhases())
+  {
+    made.Fields.push_back(accuracy);
+  }
+  made.Fields.push_back(psnr);
+  if (self.ComputeSSIM)
+  {
+    made.Fields.push_back(ssim);
+  }
+  made.Fields.push_back(ratio);
+}
+
+//----------------------------------------------------------------------------
 void vtkVAEReconstruct::CheckMemory(
   const vae::ModelInfo& info, const std::array<std::int64_t, 3>& voxels, bool scaled) const
 {
@@ -210,33 +349,22 @@ int vtkVAEReconstruct::RequestData(
 {
   vtkImageData* output = vtkImageData::GetData(outputVector);
   vtkDataArray* first = nullptr; // of the input
-  const auto give = [&](const Internals::Made& made)
-  {
-    vtkDataSetAttributes* attributes = made.CellData
-      ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
-      : output->GetPointData();
-    for (const auto& array : made.Arrays)
-    {
-      attributes->AddArray(array);
-    }
-    attributes->SetActiveScalars(made.Arrays[0]->GetName());
-    for (const auto& field : made.Fields)
-    {
-      output->GetFieldData()->AddArray(field);
-    }
-  };
+  Internals& mine = *this->Internal;
   try
   {
     vtkImageData* input = vtkVAEBridge::ImageOf(vtkDataObject::GetData(inputVector[0]));
     output->ShallowCopy(input); // what there is while a training has no model yet
+    const auto attributesOf = [&](bool cells)
+    {
+      return cells ? static_cast<vtkDataSetAttributes*>(input->GetCellData())
+                   : input->GetPointData();
+    };
     for (const bool cells : { true, false })
     {
-      vtkDataSetAttributes* attributes =
-        cells ? static_cast<vtkDataSetAttributes*>(input->GetCellData()) : input->GetPointData();
-      for (int i = 0; i < attributes->GetNumberOfArrays(); ++i)
+      for (int i = 0; i < attributesOf(cells)->GetNumberOfArrays(); ++i)
       {
-        vtkDataArray* array = attributes->GetArray(i);
-        first = this->Internal->Find(array) != this->Internal->Kept.end() ? array : first;
+        vtkDataArray* array = attributesOf(cells)->GetArray(i);
+        first = mine.Find(array) != mine.Kept.end() ? array : first;
       }
     }
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
@@ -244,106 +372,27 @@ int vtkVAEReconstruct::RequestData(
     Internals::Made made;
     const std::vector<vtkDataArray*> arrays = vtkVAEBridge::ArraysFor(input, info, made.CellData);
     made.Of = arrays[0];
-    if (const auto old = this->Internal->Find(arrays[0]); old != this->Internal->Kept.end())
+    if (const auto old = mine.Find(arrays[0]); old != mine.Kept.end())
     {
-      this->Internal->Kept.erase(old); // its memory is needed
+      mine.Kept.erase(old); // its memory is needed
     }
     const vae::Volume volume = vtkVAEBridge::VolumeOf(input, arrays, made.CellData);
-    const vtkIdType count = vae::voxels(volume.dims);
     this->PlanMemory(model, volume.dims);
-
-    const bool phases = info.hasPhases();
-    const bool scaled = model.hasAnomalyScale();
-    this->CheckMemory(info, volume.dims, scaled);
-    vae::ReconstructOutputs wanted;
-    std::vector<vae::OutputChannel> errors, absolutes;
-    const auto add = [&](bool asked, const char* suffix, std::vector<vae::OutputChannel>& views,
-                       int type = VTK_FLOAT)
-    {
-      if (asked)
-      {
-        const auto added = vtkVAEBridge::NewArrays(info, suffix, type, count, views);
-        made.Arrays.insert(made.Arrays.end(), added.begin(), added.end());
-      }
-    };
-    const auto addOne = [&](bool asked, const char* suffix, vae::OutputChannel& view)
-    {
-      if (asked)
-      {
-        std::vector<vae::OutputChannel> views;
-        made.Arrays.push_back(
-          vtkVAEBridge::NewArray(info.channels[0].array + suffix, VTK_FLOAT, 1, count, views));
-        view = views[0];
-      }
-    };
-    add(true, "_reconstruction", wanted.values, VTK_VOID);
-    add(this->ComputeError, "_error", errors);
-    add(this->ComputeAbsoluteError, "_absolute_error", absolutes);
-    if (this->ComputeProbability)
-    {
-      const auto added = vtkVAEBridge::NewProbabilities(info, count, wanted.probability);
-      made.Arrays.insert(made.Arrays.end(), added.begin(), added.end());
-    }
-    add(this->ComputeStandardDeviation, "_stddev", wanted.stddev);
-    add(this->ComputeEntropy, "_entropy", wanted.entropy);
-    add(this->ComputeExceedance, "_exceedance", wanted.exceedance);
-    addOne(this->ComputeAnomaly, "_anomaly", wanted.anomaly);
-    addOne(this->ComputeAnomaly && scaled, "_anomaly_percentile", wanted.anomalyPercentile);
-    addOne(this->ComputeCellAnomaly, "_anomaly_cell", wanted.cellAnomaly);
-    addOne(
-      this->ComputeCellAnomaly && scaled, "_anomaly_cell_percentile", wanted.cellAnomalyPercentile);
+    this->CheckMemory(info, volume.dims, model.hasAnomalyScale());
+    const Internals::Outputs outputs =
+      Internals::Allocate(*this, model, vae::voxels(volume.dims), made);
 
     vtkVAEBridge::Progress reconstructing(this, 0, 0.9), comparing(this, 0.9, 1);
-    model.reconstruct(
-      volume, this->Internal->Options, wanted, this->Run(), reconstructing.Monitor());
+    model.reconstruct(volume, mine.Options, outputs, this->Run(), reconstructing.Monitor());
 
-    auto accuracy = NewField("Accuracy"), psnr = NewField("PSNR"), ssim = NewField("SSIM"),
-         ratio = NewField("Compression Ratio");
-    vae::statistics::Comparison what;
-    what.ssim = this->ComputeSSIM;
-    vtkDataArray* ghosts = (made.CellData ? static_cast<vtkDataSetAttributes*>(input->GetCellData())
-                                          : input->GetPointData())
-                             ->GetArray(vtkDataSetAttributes::GhostArrayName());
-    const vae::Volume ghostVolume =
-      ghosts ? vtkVAEBridge::VolumeOf(input, { ghosts }, made.CellData) : vae::Volume();
-    if (ghosts)
-    {
-      what.ghosts = ghostVolume.channels[0];
-    }
-    const vae::statistics::Work work(0, comparing.Monitor());
-    double bytes = 0;
-    std::size_t channel = 0;
-    for (const vtkVAEBridge::ArrayLayout& layout : vtkVAEBridge::LayoutOf(info))
-    {
-      const auto components = static_cast<std::size_t>(layout.Components);
-      what.range = RangeOf(info, layout.Name);
-      const double all = static_cast<double>(volume.channels.size());
-      const vae::statistics::Quality quality =
-        Compare(volume, wanted.values, channel, components, what, errors, absolutes,
-          work.part(
-            static_cast<double>(channel) / all, static_cast<double>(channel + components) / all));
-      accuracy->InsertNextValue(quality.equal);
-      psnr->InsertNextValue(quality.psnr);
-      ssim->InsertNextValue(quality.ssim);
-      vtkDataArray* array = arrays[static_cast<std::size_t>(accuracy->GetNumberOfTuples() - 1)];
-      bytes += static_cast<double>(array->GetNumberOfValues()) * array->GetDataTypeSize();
-      channel += components;
-    }
-    const vae::Dims cells = vae::latentDims(volume.dims, info.network);
-    ratio->InsertNextValue(
-      bytes / (static_cast<double>(vae::voxels(cells)) * info.latentChannels() * sizeof(float)));
-    if (phases)
-    {
-      made.Fields.push_back(accuracy);
-    }
-    made.Fields.push_back(psnr);
-    if (this->ComputeSSIM)
-    {
-      made.Fields.push_back(ssim);
-    }
-    made.Fields.push_back(ratio);
-    give(made);
-    this->Internal->Kept.push_back(std::move(made));
+    vtkDataArray* ghosts =
+      attributesOf(made.CellData)->GetArray(vtkDataSetAttributes::GhostArrayName());
+    const vae::Channel ghostChannel = ghosts
+      ? vtkVAEBridge::VolumeOf(input, { ghosts }, made.CellData).channels[0]
+      : vae::Channel();
+    Internals::Compare(*this, info, volume, ghostChannel, outputs, comparing.Monitor(), made);
+    made.GiveTo(output);
+    mine.Kept.push_back(std::move(made));
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)
@@ -351,7 +400,7 @@ int vtkVAEReconstruct::RequestData(
     // A training has begun anew: what the one before it gave stays in view until it has a model.
     if (first)
     {
-      give(*this->Internal->Find(first));
+      mine.Find(first)->GiveTo(output);
     }
     return 1;
   }

@@ -13,7 +13,7 @@ MOST_FUNCTION, MOST_FILE = 120, 600
 SOURCES = {".h", ".cpp", ".cxx"}
 EXCUSE = re.compile(r"//.*\bLong because \w")
 # Files whose long functions are being divided elsewhere.
-UNDER_WORK = {"LearnedPrior.cpp", "vtkVAEReconstruct.cxx", "vtkVAETrain.cxx"}
+UNDER_WORK = {"vtkVAETrain.cxx"}
 
 CODE = re.compile(
     r"""(?P<raw>R"(?P<delimiter>[^ ()\\]{0,16})\(.*?\)(?P=delimiter)")
