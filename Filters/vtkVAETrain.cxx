@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "vtkVAETrain.h"
+#include "vtkVAETrainInternals.h"
 
 #include "vtkCommand.h"
 #include "vtkDataArray.h"
@@ -17,14 +17,12 @@
 #include "vtkVAEBridge.h"
 #include "vtkVAEForecast.h"
 #include "vtkVAEModel.h"
-#include "vtkVAETrainingInput.h"
 
 #include <vtksys/SystemTools.hxx>
 
 #include "Backend.h"
 #include "Check.h"
 #include "Plan.h"
-#include "Session.h"
 #include "TimePlan.h"
 
 #include <algorithm>
@@ -35,74 +33,6 @@
 #include <utility>
 
 vtkStandardNewMacro(vtkVAETrain);
-
-//----------------------------------------------------------------------------
-struct vtkVAETrain::Internals
-{
-  vae::TrainOptions Options;
-  vae::SessionOptions Driving;
-  vtkMTimeType Told = 0; // of the last refusal of these
-  vtkNew<vtkDataArraySelection> AdditionalArrays;
-  std::unique_ptr<vae::Session> Session;
-
-  // What the session was started with: options as text, the arrays and when they were modified.
-  using Key = std::pair<std::string, vtkVAETrainingInput::Arrays>;
-  Key Started;
-  bool Again = false; // train although nothing has changed
-
-  // Time steps of the input, and how far RequestData has come through them.
-  std::vector<double> TimeSteps;
-  std::size_t TimeIndex = 0;
-  std::vector<vae::Volume> Volumes;
-  Key Looked;
-
-  // Live: a window has asked, when it was given a model, and the modification that was only that.
-  bool Polled = false;
-  std::chrono::steady_clock::time_point Delivered{};
-  bool Measuring = false; // the cost of the last delivery is still to be known
-  vtkMTimeType Refreshed = 0;
-
-  std::atomic<double> DeviceSpeed{ 0 };
-  vae::Background Measurement;
-
-  /// The options with the channels and dimensions of the input, where those can be known.
-  vae::TrainOptions Planned(vtkVAETrain* self) const
-  {
-    vae::TrainOptions options = this->Options;
-    if (vtkImageData* image = Image(self))
-    {
-      const vae::Dims d = Dims(self);
-      options.network.dimensions =
-        std::count_if(d.begin(), d.end(), [](std::int64_t n) { return n > 1; }) == 2 ? 2 : 3;
-      vtkDataArray* array =
-        vtkVAEBridge::NamesRows(self) ? nullptr : self->GetInputArrayToProcess(0, image);
-      if (array)
-      {
-        options.network.channels = array->GetNumberOfComponents();
-      }
-    }
-    return options;
-  }
-
-  /// The input, where it is one image, else null.
-  static vtkImageData* Image(vtkVAETrain* self)
-  {
-    return self->GetNumberOfInputConnections(0) > 0
-      ? vtkImageData::SafeDownCast(self->GetInputDataObject(0, 0))
-      : nullptr;
-  }
-  static vae::Dims Dims(vtkVAETrain* self)
-  {
-    int d[3] = { 0, 0, 0 };
-    if (vtkImageData* image = Image(self))
-    {
-      image->GetDimensions(d);
-    }
-    return { d[0], d[1], d[2] };
-  }
-
-  vae::Status Status() const { return this->Session ? this->Session->status() : vae::Status(); }
-};
 
 namespace
 {
@@ -206,28 +136,6 @@ vtkVAEStringOptionMacro(DecoderFile, Options.network.decoderFile)
 vtkVAEStringOptionMacro(Device, Options.device)
 vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
 
-#define vtkVAEStatusMacro(Name, Type, value)                                                       \
-  Type vtkVAETrain::Get##Name()                                                                    \
-  {                                                                                                \
-    const vae::Status s = this->Internal->Status();                                                \
-    return static_cast<Type>(value);                                                               \
-  }
-vtkVAEStatusMacro(Status, std::string, s.message)
-vtkVAEStatusMacro(Warning, std::string, s.warning)
-vtkVAEStatusMacro(State, std::string, vae::name(s.state))
-vtkVAEStatusMacro(CurrentEpoch, int, s.step.epoch)
-vtkVAEStatusMacro(CurrentStep, int, s.step.step)
-vtkVAEStatusMacro(TrainingProgress, double, s.step.progress)
-vtkVAEStatusMacro(TrainingLoss, double, s.epoch.loss)
-vtkVAEStatusMacro(ReconstructionLoss, double, s.epoch.reconstruction)
-vtkVAEStatusMacro(KLDivergence, double, s.epoch.kl)
-vtkVAEStatusMacro(ValidationLoss, double, s.epoch.validationLoss)
-vtkVAEStatusMacro(VoxelsPerSecond, double, s.epoch.voxelsPerSecond)
-vtkVAEStatusMacro(TimeLeft, double, s.secondsLeft)
-vtkVAEStatusMacro(ActiveLatents, int, s.epoch.activeLatents)
-vtkVAEStatusMacro(DeviceInUse, std::string, s.device)
-vtkVAEStatusMacro(LikelihoodInUse, std::string, s.likelihood)
-vtkVAEStatusMacro(Resumable, bool, s.resumable)
   // clang-format on
 
   //----------------------------------------------------------------------------
@@ -247,21 +155,6 @@ double vtkVAETrain::GetObjectiveParameter(const char* name)
   const auto& all = this->Internal->Options.parameters;
   const auto found = all.find(name);
   return found == all.end() ? std::nan("") : found->second;
-}
-
-//----------------------------------------------------------------------------
-std::string vtkVAETrain::GetLossHistory()
-{
-  const std::vector<double> all =
-    this->Internal->Session ? this->Internal->Session->losses() : std::vector<double>();
-  constexpr std::size_t most = 120;
-  const std::size_t count = std::min(all.size(), most);
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i)
-  {
-    text += std::format("{:.5g} ", all[(i + 1) * all.size() / count - 1]);
-  }
-  return text;
 }
 
 //----------------------------------------------------------------------------
@@ -321,67 +214,6 @@ bool vtkVAETrain::GetNeedsUpdate()
   this->Modified();
   in.Refreshed = this->GetMTime();
   return true;
-}
-
-//----------------------------------------------------------------------------
-void vtkVAETrain::MeasureDevice()
-{
-  Internals& in = *this->Internal;
-  if (in.DeviceSpeed != 0 || (in.Session && in.Session->busy()))
-  {
-    return;
-  }
-  in.Measurement.start([&in, options = in.Options](const std::stop_token& stop)
-  {
-    const int threads = options.threads > 0 ? options.threads : vae::Session::liveThreads();
-    in.DeviceSpeed =
-      vae::backend().measureSpeed(options.device, options.precision, threads, { {}, stop });
-  }, [&in](const std::string&) { in.DeviceSpeed = std::nan(""); }); // training will say why
-}
-
-double vtkVAETrain::GetDeviceSpeed() { return this->Internal->DeviceSpeed; }
-
-//----------------------------------------------------------------------------
-int vtkVAETrain::GetParameters()
-{
-  const std::int64_t count = vae::planOf(this->Internal->Planned(this)).parameters;
-  return static_cast<int>(std::min<std::int64_t>(count, VTK_INT_MAX));
-}
-
-int vtkVAETrain::GetReceptiveField()
-{
-  return vae::planOf(this->Internal->Planned(this)).receptiveField;
-}
-
-double vtkVAETrain::GetExpectedMemory()
-{
-  const vae::Plan plan = vae::planOf(this->Internal->Planned(this));
-  return (plan.modelMemory + plan.batchMemory) / 1048576;
-}
-
-std::string vtkVAETrain::GetPlan()
-{
-  return vae::describe(
-    this->Internal->Planned(this), this->Internal->Dims(this), this->Internal->DeviceSpeed);
-}
-
-std::string vtkVAETrain::DescribePlan(int network, int latentChannels, int latentStride, int width,
-  int blocks, int blockSize, int hiddenUnits, int patchSize, int batchSize, double timeBudget,
-  double priorShare)
-{
-  vae::TrainOptions options = this->Internal->Planned(this);
-  options.network.architecture = static_cast<vae::Architecture>(network);
-  options.network.latentChannels = latentChannels;
-  options.network.latentStride = latentStride;
-  options.network.blockSize = blockSize;
-  options.network.hiddenUnits = hiddenUnits;
-  options.network.width = width;
-  options.network.blocks = blocks;
-  options.patchSize = patchSize;
-  options.batchSize = batchSize;
-  options.timeBudget = timeBudget;
-  options.priorShare = priorShare;
-  return vae::describe(options, this->Internal->Dims(this), this->Internal->DeviceSpeed);
 }
 
 //----------------------------------------------------------------------------
@@ -496,6 +328,45 @@ std::string MaskName(vtkAlgorithm* self)
 } // namespace
 
 //----------------------------------------------------------------------------
+bool vtkVAETrain::Internals::IsSame(const Key& key, const std::vector<vae::Volume>& volumes,
+  const std::shared_ptr<const vae::Model>& initial, std::shared_ptr<const vae::DataSet>& data) const
+{
+  if (!this->Session || this->Session->status().state == vae::State::Failed)
+  {
+    return false;
+  }
+  if (key == this->Started)
+  {
+    return true;
+  }
+  data = std::make_shared<const vae::DataSet>(volumes);
+  const vae::TrainingStart start(
+    data, vae::backend().complete(this->Options), initial, this->Driving.alwaysTrain);
+  return this->Session->fingerprint() == start.fingerprint;
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::Internals::Run(vtkVAETrain* self)
+{
+  auto lastReport = std::chrono::steady_clock::now() - std::chrono::hours(1);
+  this->Session->run([&](const vae::Status& s)
+  {
+    if (Since(lastReport) > 0.25)
+    {
+      lastReport = std::chrono::steady_clock::now();
+      const std::string text = s.step.finished
+        ? s.message
+        : std::format("VAE Train: epoch {}, {} {:.4f}, {:.1f} million voxels/s, {} left",
+            s.step.epoch, s.step.prior ? "loss of the prior" : "loss", s.step.loss,
+            s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft));
+      self->SetProgressText(text.c_str());
+      self->UpdateProgress(0.97 * s.step.progress);
+    }
+    return !self->CheckAbort();
+  });
+}
+
+//----------------------------------------------------------------------------
 int vtkVAETrain::RequestData(
   vtkInformation* request, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
@@ -561,19 +432,7 @@ int vtkVAETrain::RequestData(
 
     const bool again = std::exchange(in.Again, false);
     std::shared_ptr<const vae::DataSet> data;
-    bool same = false;
-    if (in.Session && !again && in.Session->status().state != vae::State::Failed)
-    {
-      same = key == in.Started;
-      if (!same)
-      {
-        data = std::make_shared<const vae::DataSet>(volumes);
-        same = in.Session->fingerprint() ==
-          vae::TrainingStart(
-            data, vae::backend().complete(in.Options), initial, in.Driving.alwaysTrain)
-            .fingerprint;
-      }
-    }
+    const bool same = !again && in.IsSame(key, volumes, initial, data);
     in.Started = key;
     if (same)
     {
@@ -595,22 +454,7 @@ int vtkVAETrain::RequestData(
       in.Session->start();
       return this->Deliver(output);
     }
-    auto lastReport = std::chrono::steady_clock::now() - std::chrono::hours(1);
-    in.Session->run([&](const vae::Status& s)
-    {
-      if (Since(lastReport) > 0.25)
-      {
-        lastReport = std::chrono::steady_clock::now();
-        const std::string text = s.step.finished
-          ? s.message
-          : std::format("VAE Train: epoch {}, {} {:.4f}, {:.1f} million voxels/s, {} left",
-              s.step.epoch, s.step.prior ? "loss of the prior" : "loss", s.step.loss,
-              s.step.voxelsPerSecond / 1e6, vae::minutes(s.secondsLeft));
-        this->SetProgressText(text.c_str());
-        this->UpdateProgress(0.97 * s.step.progress);
-      }
-      return !this->CheckAbort();
-    });
+    in.Run(this);
     vtkLogF(INFO, "VAE Train: %s", this->GetStatus().c_str());
     this->UpdateProgress(1);
     return this->Deliver(output);

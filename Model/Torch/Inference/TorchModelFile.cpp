@@ -32,17 +32,26 @@ void add(ModelFile& file, const State& state)
   }
 }
 
-State read(ModelFileReader& file)
+/// Of a file: only what is asked for is read.
+class FileSource : public TensorSource
 {
-  State state;
-  for (const auto& [name, entry] : file.tensors())
+public:
+  explicit FileSource(ModelFileReader& file) : File(file) {}
+  const std::map<std::string, TensorEntry>& entries() const override
   {
-    at::Tensor t = at::empty(entry.shape, entry.isBytes ? at::kByte : at::kFloat);
-    file.read(entry, t.mutable_data_ptr());
-    state[name] = std::move(t);
+    return this->File.tensors();
   }
-  return state;
-}
+  at::Tensor read(const std::string& name) const override
+  {
+    const TensorEntry& entry = this->File.tensors().at(name);
+    at::Tensor t = at::empty(entry.shape, entry.isBytes ? at::kByte : at::kFloat);
+    this->File.read(entry, t.mutable_data_ptr());
+    return t;
+  }
+
+private:
+  ModelFileReader& File;
+};
 
 /// As training on them would check them.
 void checkOptions(const ModelInfo& info)
@@ -80,8 +89,7 @@ std::shared_ptr<const TorchModel> TorchModel::load(
   try
   {
     checkOptions(info);
-    const State state = read(file);
-    const TensorReader reader(state);
+    const TensorReader reader(std::make_shared<const FileSource>(file));
     NetworkPtr network = networkFromState(info.network, reader, options.allowTorchScript);
     Calibration calibration = Calibration::fromState(reader, info.network);
     std::shared_ptr<TrainingState> training;

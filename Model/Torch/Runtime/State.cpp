@@ -25,6 +25,28 @@ std::string inWords(at::IntArrayRef shape)
   return '[' + all + ']';
 }
 
+/// Of a state in memory.
+class StateSource : public TensorSource
+{
+public:
+  explicit StateSource(State state) : All(std::move(state))
+  {
+    for (const auto& [name, tensor] : this->All)
+    {
+      this->Entries[name] = { .isBytes = tensor.scalar_type() == at::kByte,
+        .shape = tensor.sizes().vec(),
+        .begin = 0,
+        .size = tensor.nbytes() };
+    }
+  }
+  const std::map<std::string, TensorEntry>& entries() const override { return this->Entries; }
+  at::Tensor read(const std::string& name) const override { return this->All.at(name); }
+
+private:
+  State All;
+  std::map<std::string, TensorEntry> Entries;
+};
+
 } // namespace
 
 void addPart(State& whole, const std::string& prefix, const State& part)
@@ -48,12 +70,17 @@ std::string textOf(const at::Tensor& bytes)
   return { static_cast<const char*>(all.const_data_ptr()), static_cast<std::size_t>(all.numel()) };
 }
 
+TensorReader::TensorReader(State state)
+  : TensorReader(std::make_shared<const StateSource>(std::move(state)))
+{
+}
+
 double TensorReader::bytes() const
 {
   double sum = 0;
-  for (const auto& [name, tensor] : this->All)
+  for (const auto& [name, entry] : this->All->entries())
   {
-    sum += name.starts_with(this->Prefix) ? static_cast<double>(tensor.nbytes()) : 0;
+    sum += name.starts_with(this->Prefix) ? static_cast<double>(entry.size) : 0;
   }
   return sum;
 }
@@ -61,36 +88,35 @@ double TensorReader::bytes() const
 State TensorReader::tensors() const
 {
   State found;
-  for (const auto& [name, tensor] : this->All)
+  for (const auto& [name, entry] : this->All->entries())
   {
     if (name.starts_with(this->Prefix))
     {
-      found[name.substr(this->Prefix.size())] = tensor;
+      found[name.substr(this->Prefix.size())] = this->All->read(name);
     }
   }
   return found;
 }
 
-const at::Tensor& TensorReader::find(const std::string& name, at::ScalarType type) const
+const TensorEntry& TensorReader::find(const std::string& name, bool isBytes) const
 {
   const std::string whole = this->Prefix + name;
-  const auto found = this->All.find(whole);
-  if (found == this->All.end())
+  const auto found = this->All->entries().find(whole);
+  if (found == this->All->entries().end())
   {
     throw std::runtime_error("tensor \"" + whole + "\" is missing");
   }
-  if (found->second.scalar_type() != type)
+  if (found->second.isBytes != isBytes)
   {
     throw std::runtime_error(
-      "tensor \"" + whole + "\" is of type " + (type == at::kByte ? "F32, not U8" : "U8, not F32"));
+      "tensor \"" + whole + "\" is of type " + (isBytes ? "F32, not U8" : "U8, not F32"));
   }
   return found->second;
 }
 
-const at::Tensor& TensorReader::get(
-  const std::string& name, at::IntArrayRef shape, Values values) const
+at::Tensor TensorReader::get(const std::string& name, at::IntArrayRef shape, Values values) const
 {
-  if (const at::IntArrayRef found = this->find(name, at::kFloat).sizes(); found != shape)
+  if (const at::IntArrayRef found = this->find(name, false).shape; found != shape)
   {
     throw std::runtime_error("tensor \"" + this->Prefix + name + "\" has the shape " +
       inWords(found) + "; it must be " + inWords(shape));
@@ -98,9 +124,10 @@ const at::Tensor& TensorReader::get(
   return this->get(name, values);
 }
 
-const at::Tensor& TensorReader::get(const std::string& name, Values values) const
+at::Tensor TensorReader::get(const std::string& name, Values values) const
 {
-  const at::Tensor& t = this->find(name, at::kFloat);
+  this->find(name, false);
+  const at::Tensor t = this->All->read(this->Prefix + name);
   if (values == Values::Finite && !t.isfinite().all().item<bool>())
   {
     throw std::runtime_error(
@@ -109,9 +136,10 @@ const at::Tensor& TensorReader::get(const std::string& name, Values values) cons
   return t;
 }
 
-const at::Tensor& TensorReader::getBytes(const std::string& name) const
+at::Tensor TensorReader::getBytes(const std::string& name) const
 {
-  return this->find(name, at::kByte);
+  this->find(name, true);
+  return this->All->read(this->Prefix + name);
 }
 
 State stateOf(const std::vector<at::Tensor>& list)

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "Source/ModelFile.h"
+
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
 
 #include <map>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -26,23 +29,34 @@ at::Tensor bytesOf(const std::string& text);
 std::string textOf(const at::Tensor& bytes);
 ///@}
 
+/// Where tensors come from: a state in memory, or a file, of which a tensor is read when it is asked
+/// for.
+class TensorSource
+{
+public:
+  virtual ~TensorSource() = default;
+  virtual const std::map<std::string, TensorEntry>& entries() const = 0;
+  virtual at::Tensor read(const std::string& name) const = 0; ///< one of the entries
+};
+
 /// A state, or a part of one, that somebody may have written to do harm. Names in messages are
 /// those of the whole.
 class TensorReader
 {
 public:
-  /// \param all must outlive this
-  explicit TensorReader(const State& all, std::string prefix = {})
-    : All(all)
+  explicit TensorReader(std::shared_ptr<const TensorSource> all, std::string prefix = {})
+    : All(std::move(all))
     , Prefix(std::move(prefix))
   {
   }
+  explicit TensorReader(State state);
+
   TensorReader part(const std::string& prefix) const
   {
     return TensorReader(this->All, this->Prefix + prefix);
   }
 
-  bool has(const std::string& name) const { return this->All.count(this->Prefix + name) > 0; }
+  bool has(const std::string& name) const { return this->All->entries().contains(this->Prefix + name); }
   double bytes() const;  ///< of all its tensors
   State tensors() const; ///< by the rest of their names
 
@@ -53,17 +67,17 @@ public:
   };
   ///@{
   /// Of any shape, or of this one. \throws std::runtime_error naming the tensor and what is wrong
-  const at::Tensor& get(const std::string& name, Values values = Values::Finite) const;
-  const at::Tensor& get(
+  at::Tensor get(const std::string& name, Values values = Values::Finite) const;
+  at::Tensor get(
     const std::string& name, at::IntArrayRef shape, Values values = Values::Finite) const;
   ///@}
   /// uint8, of one extent.
-  const at::Tensor& getBytes(const std::string& name) const;
+  at::Tensor getBytes(const std::string& name) const;
 
 private:
-  const at::Tensor& find(const std::string& name, at::ScalarType type) const;
+  const TensorEntry& find(const std::string& name, bool isBytes) const;
 
-  const State& All;
+  std::shared_ptr<const TensorSource> All;
   std::string Prefix;
 };
 
