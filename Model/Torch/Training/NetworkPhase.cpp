@@ -40,24 +40,24 @@ std::vector<double> numbersOf(std::vector<at::Tensor> scalars, const at::Device&
 
 } // namespace
 
-NetworkPhase::NetworkPhase(TrainingContext& shared)
+NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
   : TrainingPhase(shared)
+  , Patches(patches)
   , Random(static_cast<std::uint64_t>(shared.info.options.seed))
   , Noise(at::make_generator<at::CPUGeneratorImpl>(
       static_cast<std::uint64_t>(shared.info.options.seed)))
 {
   ModelInfo& info = shared.info;
   const at::Device& device = shared.place.device;
-  this->Patches.emplace(shared.data, info, info.options);
-  this->Vectors = this->Patches->vectors();
-  if (const std::vector<Patch> heldOut = this->Patches->heldOut(); !heldOut.empty())
+  this->Vectors = this->Patches.vectors();
+  if (const std::vector<Patch> heldOut = this->Patches.heldOut(); !heldOut.empty())
   {
-    this->HeldOut = this->Patches->read(heldOut).to(device);
+    this->HeldOut = this->Patches.read(heldOut).to(device);
   }
   if (!device.is_cpu() &&
     ResidentVolumes::bytes(shared.data, info.channels.size()) < 0.5 * freeMemoryOf(device))
   {
-    this->Patches->keepOn(device);
+    this->Patches.keepOn(device);
   }
   this->Net = makeNetwork(info.network);
   this->Net->initialise(this->Noise);
@@ -138,10 +138,10 @@ Batch NetworkPhase::makeBatch()
   std::vector<Patch> patches;
   for (int i = 0; i < this->Shared.info.options.batch(); ++i)
   {
-    patches.push_back(this->Patches->draw(this->Random));
+    patches.push_back(this->Patches.draw(this->Random));
   }
   Batch batch;
-  const at::Tensor read = this->Patches->read(patches);
+  const at::Tensor read = this->Patches.read(patches);
   batch.x = read.device() == place.device ? read : sent(read, place.device);
   return batch;
 }
@@ -316,9 +316,11 @@ void NetworkPhase::retreat(StepRecord& record)
   const bool over = this->Guard.retreat();
   info.warning = std::format("{} at step {} ({:.4g}); the weights of epoch {} were put back{}.",
     DivergenceSign, this->Steps, record.loss, info.history.empty() ? 0 : info.history.back().epoch,
-    over ? std::format(" and the training ended. Choose a smaller Learning Rate than {:.4g}", rate)
-         : std::format(", and the training continues with a Learning Rate of {:.4g} that rises to {:.4g} again",
-             this->Guard.rateFactor() * rate, rate));
+    over
+      ? std::format(" and the training ended. Choose a smaller Learning Rate than {:.4g}", rate)
+      : std::format(
+          ", and the training continues with a Learning Rate of {:.4g} that rises to {:.4g} again",
+          this->Guard.rateFactor() * rate, rate));
   info.ending = over ? Ending::Diverged : Ending::None;
   this->putBack();
 }

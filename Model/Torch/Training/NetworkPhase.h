@@ -16,7 +16,7 @@ class NetworkPhase : public TrainingPhase
 {
 public:
   /// \param shared whose info gets the number of parameters
-  explicit NetworkPhase(TrainingContext& shared);
+  NetworkPhase(TrainingContext& shared, PatchSampler& patches);
 
   StepRecord step() override;
   std::int64_t steps() const override { return this->Steps; }
@@ -59,9 +59,9 @@ private:
   std::vector<at::Tensor> weights() const { return weightsOf(*this->Net, *this->Seen); }
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
 
+  PatchSampler& Patches;
   std::mt19937_64 Random;
   at::Generator Noise;
-  std::optional<PatchSampler> Patches;
   double Vectors = 0; ///< latent vectors in the training data
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   NetworkPtr Net;

@@ -51,6 +51,7 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
   : Data(start.data->volumes)
   , Info(described(start))
   , Where(choosePlace(start.options.device, start.options.precision, start.options.threads))
+  , Patches(this->Data, this->Info, this->Info.options) // says what is wrong with a mask
   , Measured(this->Data, this->Info.network)
   , Clock(this->Info, voxels(this->Measured.volume().dims), priorShareOf(this->Data, this->Info))
   , Shared{ .data = this->Data,
@@ -62,7 +63,7 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
   this->Info.device = this->Where.reason;
   this->checkMemory();
   const RunScope scope(this->Where, true);
-  this->Network = std::make_unique<NetworkPhase>(this->Shared);
+  this->Network = std::make_unique<NetworkPhase>(this->Shared, this->Patches);
   if (const auto initial = std::dynamic_pointer_cast<const TorchModel>(start.initial))
   {
     this->startFrom(*initial);

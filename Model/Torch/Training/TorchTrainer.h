@@ -51,7 +51,8 @@ private:
   ModelInfo Info;
   Place Where;
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
-  MaskedPart Measured;                ///< what a model's statistics are of
+  PatchSampler Patches;
+  MaskedPart Measured; ///< what a model's statistics are of
   TrainingClock Clock;
   TrainingContext Shared;
   std::unique_ptr<NetworkPhase> Network;
