@@ -36,7 +36,7 @@ std::string folderOfThisLibrary()
 /// The LibTorch that pip brings holds a BLAS of its own, MKL, and calls it by names that the host's
 /// BLAS has too: it would call that, whose batched product, say, takes other arguments, and crash.
 /// (Sanitizers do not run with it.)
-#if defined(RTLD_DEEPBIND) && !defined(__SANITIZE_ADDRESS__)
+#if defined(RTLD_DEEPBIND) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 constexpr int OwnSymbolsFirst = RTLD_DEEPBIND;
 #else
 constexpr int OwnSymbolsFirst = 0;
