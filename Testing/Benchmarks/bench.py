@@ -66,7 +66,8 @@ def main():
     peers_how = ("default", "tuned", "compiled") if gpu else ("default", "tuned")
     bench = os.path.join(options.build, "bin", "vae_bench")
     peers = {"PYTHONPATH": options.torch} if options.torch else {}
-    virtual = [] if os.environ.get("DISPLAY") else ["xvfb-run", "-a"]
+    screen = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "screen.sh")
+    virtual = [] if os.environ.get("DISPLAY") else ["bash", screen]
     results = Results()
     small = min(options.edges)
     for i in range(options.rounds):

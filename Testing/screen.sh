@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Run a command on a virtual display of its own:
+#
+#   bash Testing/screen.sh COMMAND...
+#
+# Xvfb itself looks for a free display number here. xvfb-run only looks for lock files, so it takes
+# the number of a server that is just ending, or of one in another container of the same host.
+set -euo pipefail
+[ $# -gt 0 ] || { echo "usage: screen.sh COMMAND..." >&2; exit 2; }
+folder=$(mktemp -d)
+server=
+finish() {
+  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  wait || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+
+mkfifo "$folder/display"
+exec 7<>"$folder/display"
+Xvfb -displayfd 7 -screen 0 1920x1200x24 -nolisten tcp >"$folder/Xvfb.log" 2>&1 &
+server=$!
+number=
+read -r -t 60 -u 7 number || true
+[ -n "$number" ] || { echo "Xvfb did not start:" >&2; cat "$folder/Xvfb.log" >&2; exit 1; }
+DISPLAY=:$number "$@" 7>&-
