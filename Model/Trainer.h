@@ -51,7 +51,7 @@ public:
   virtual StepRecord step() = 0;
 
   /// Where the options leave the number of threads open (0), steps take what is fastest while they
-  /// run (Torch/ThreadChoice.h), but never more than these; 0: than there are cores.
+  /// run (Torch/Runtime/ThreadChoice.h), but never more than these; 0: than there are cores.
   virtual void limitThreads(int most) = 0;
 
   ///@{

@@ -286,21 +286,15 @@ void Session::train(
     {
       record = this->Training->step();
     }
-    catch (const OutOfMemory&)
-    {
-      if (info().history.empty())
-      {
-        throw;
-      }
-      break; // as if stopped: what has been learned is worth more than the steps that are left
-    }
     catch (const std::exception& e)
     {
       if (info().history.empty())
       {
         throw;
       }
-      problem = sentence(e);
+      // As if stopped: what has been learned is worth more than the steps that are left. About too
+      // little memory the trainer warns by itself.
+      problem = dynamic_cast<const OutOfMemory*>(&e) ? "" : sentence(e);
       break;
     }
     const EpochRecord row = info().history.empty() ? EpochRecord() : info().history.back();
@@ -353,7 +347,7 @@ void Session::refresh()
 {
   try
   {
-    this->publish(this->Training->model({ false, QuickStatistics, false, false }));
+    this->publish(this->Training->model({ .best = false, .statisticsVoxels = QuickStatistics }));
     this->FileWarning.clear();
   }
   catch (const std::exception& e)
@@ -373,7 +367,9 @@ void Session::checkpoint()
       const std::lock_guard lock(this->Mutex);
       driving = this->Driving;
     }
-    this->write(*this->Training->model({ true, QuickStatistics, true, false }), driving);
+    this->write(
+      *this->Training->model({ .statisticsVoxels = QuickStatistics, .trainingState = true }),
+      driving);
     this->FileWarning.clear();
   }
   catch (const std::exception& e)
@@ -447,9 +443,10 @@ void Session::finish(bool stopped, bool live, const std::function<bool(const Sta
     this->update([](Status& s) { s.state = State::Stopped; });
     return;
   }
+  const bool keepState = stopped || driving.saveOptimizer;
   // What was learned is safe before anything is measured.
   std::shared_ptr<const Model> model = this->Training->model(
-    { true, ModelRequest::Nothing, stopped || driving.saveOptimizer, stopped });
+    { .statisticsVoxels = ModelRequest::Nothing, .trainingState = keepState, .stopped = stopped });
   std::string problem = broken;
   if (!stopped && named)
   {
@@ -458,8 +455,10 @@ void Session::finish(bool stopped, bool live, const std::function<bool(const Sta
   const bool quick = stopped && live;
   try
   {
-    model = this->measured({ true, quick ? (abandoned ? QuickStatistics : StopStatistics) : 0,
-                             stopped || driving.saveOptimizer, stopped },
+    model = this->measured(
+      { .statisticsVoxels = quick ? (abandoned ? QuickStatistics : StopStatistics) : 0,
+        .trainingState = keepState,
+        .stopped = stopped },
       stopped, report, stop);
   }
   catch (const std::exception& e)

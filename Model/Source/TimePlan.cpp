@@ -21,7 +21,7 @@ constexpr double ClosingShare = 0.15; ///< of a time budget, at most
 /// Of a step of the prior: its multiplications are of larger matrices than the network's.
 double priorStepOperations(const NetworkOptions& n)
 {
-  constexpr double width = 64, cells = 7000; // as in Torch/PriorTrainer.cpp
+  constexpr double width = 64, cells = 7000; // as in Torch/Training/PriorTrainer.cpp
   const double kernel = std::pow(3, n.dimensions), half = std::pow(2, n.dimensions);
   const double latent = n.latentChannels;
   const double fine = (2 * latent + 2) * width + 8 * width * width + width * latent,
@@ -32,7 +32,8 @@ double priorStepOperations(const NetworkOptions& n)
 /// Voxels that are encoded for the prior.
 double priorDataVoxels(const NetworkOptions& n, double voxels)
 {
-  constexpr double edge = 28, most = 48, least = 8, symmetries = 12; // as in Torch/PriorTrainer.cpp
+  constexpr double edge = 28, most = 48, least = 8,
+                   symmetries = 12; // as in Torch/Training/PriorTrainer.cpp
   const double patch = std::min(voxels, std::pow(edge * n.stride(), n.dimensions));
   return patch * std::clamp(std::ceil(symmetries * voxels / patch), least, most);
 }

@@ -36,8 +36,12 @@ StepRecord PriorPhase::step()
     if (!this->Prior)
     {
       const double end = started + PriorDataShare * all.clock.priorTime();
-      this->begin(all.info.options.timeBudget > 0 ? [&all, end](std::int64_t)
-      { return all.clock.spent() < end; }         : std::function<bool(std::int64_t)>());
+      std::function<bool(std::int64_t)> more; // without a time budget all patches
+      if (all.info.options.timeBudget > 0)
+      {
+        more = [&all, end](std::int64_t) { return all.clock.spent() < end; };
+      }
+      this->begin(more);
     }
     const auto begin = std::chrono::steady_clock::now();
     record.loss = this->Prior->step(all.clock.priorProgress(), all.place);

@@ -33,6 +33,21 @@ ModelInfo described(const TrainingStart& start)
   return info;
 }
 
+/// Where to train. \throws OutOfMemory if the machine has less than the training will take
+Place placeFor(const ModelInfo& info)
+{
+  const TrainOptions& o = info.options;
+  const Place place = choosePlace(o.device, o.precision, o.threads);
+  if (place.device.is_cpu()) // else LibTorch says so itself, and nothing below it breaks
+  {
+    const Plan plan = planOf(o, place.compute == at::kBFloat16 ? 2 : 4);
+    checkFree("this training (the model " + mebibytes(plan.modelMemory) + ", a batch " +
+        mebibytes(plan.batchMemory) + ")",
+      plan.modelMemory + plan.batchMemory + RoomForKernels, std::string("; ") + NoMemoryCure);
+  }
+  return place;
+}
+
 double priorShareOf(const std::vector<Volume>& data, const ModelInfo& info)
 {
   return PriorTrainer::suits(data, info.network) ? info.options.priorShare : 0;
@@ -50,7 +65,7 @@ TorchTrainer::TorchTrainer(
 TorchTrainer::TorchTrainer(const TrainingStart& start)
   : Data(start.data->volumes)
   , Info(described(start))
-  , Where(choosePlace(start.options.device, start.options.precision, start.options.threads))
+  , Where(placeFor(this->Info))
   , Patches(this->Data, this->Info, this->Info.options) // says what is wrong with a mask
   , Measured(this->Data, this->Info.network)
   , Clock(this->Info, voxels(this->Measured.volume().dims), priorShareOf(this->Data, this->Info))
@@ -61,7 +76,6 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
     .threads = this->Choice }
 {
   this->Info.device = this->Where.reason;
-  this->checkMemory();
   const RunScope scope(this->Where, true);
   this->Network = std::make_unique<NetworkPhase>(this->Shared, this->Patches);
   if (const auto initial = std::dynamic_pointer_cast<const TorchModel>(start.initial))
@@ -102,18 +116,6 @@ void TorchTrainer::limitThreads(int most)
       this->Choice.emplace(this->Where.threads, freeCores);
     }
   }
-}
-
-void TorchTrainer::checkMemory() const
-{
-  if (!this->Where.device.is_cpu()) // LibTorch says so itself, and nothing below it breaks
-  {
-    return;
-  }
-  const Plan plan = planOf(this->Info.options, this->Where.compute == at::kBFloat16 ? 2 : 4);
-  checkFree("this training (the model " + mebibytes(plan.modelMemory) + ", a batch " +
-      mebibytes(plan.batchMemory) + ")",
-    plan.modelMemory + plan.batchMemory + RoomForKernels, std::string("; ") + NoMemoryCure);
 }
 
 TrainingPhase& TorchTrainer::phase()

@@ -33,8 +33,6 @@ public:
     const ModelRequest& request, const Monitor& monitor) const override;
 
 private:
-  /// \throws OutOfMemory if the machine has less than the training will take
-  void checkMemory() const;
   /// After a step that ran out of memory: as after the last good epoch, and nothing is kept.
   /// \throws OutOfMemory
   [[noreturn]] void ranOutOfMemory(TrainingPhase& current);
