@@ -6,8 +6,9 @@
 #
 #   bash Testing/screen.sh COMMAND...
 #
-# Xvfb itself looks for a free display number here. xvfb-run only looks for lock files, so it takes
-# the number of a server that is just ending, or of one in another container of the same host.
+# VAE_SCREEN is its size and depth. Xvfb itself looks for a free display number. xvfb-run only looks
+# for lock files, so it takes the number of a server that is just ending, or of one in another
+# container of the same host.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: screen.sh COMMAND..." >&2; exit 2; }
 folder=$(mktemp -d)
@@ -22,7 +23,7 @@ trap 'exit 1' HUP INT TERM
 
 mkfifo "$folder/display"
 exec 7<>"$folder/display"
-Xvfb -displayfd 7 -screen 0 1920x1200x24 -nolisten tcp >"$folder/Xvfb.log" 2>&1 &
+Xvfb -displayfd 7 -screen 0 "${VAE_SCREEN:-1920x1200x24}" -nolisten tcp >"$folder/Xvfb.log" 2>&1 &
 server=$!
 number=
 read -r -t 60 -u 7 number || true

@@ -15,6 +15,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 [ $# -ge 2 ] && [ -d "$here/$1" ] || fail "usage: window.sh TEST FOLDER [VOLUME]"
 [ -e "${PV_PLUGIN_PATH:-}/VAEPlugin.so" ] || fail "PV_PLUGIN_PATH is not the folder of VAEPlugin.so"
+if [ -z "${VAE_GUI_DISPLAY:-}" ]; then # this script again, on a display of its own
+  VAE_GUI_DISPLAY=own VAE_SCREEN=1600x1000x24 exec bash "$here/../screen.sh" \
+    bash "${BASH_SOURCE[0]}" "$@"
+fi
 play=$here/$1
 mkdir -p "$2"
 folder=$(cd "$2" && pwd -P)
@@ -34,14 +38,6 @@ finish() {
 trap finish EXIT
 trap 'exit 1' HUP INT TERM
 
-# Xvfb looks for a free display number itself and tells it.
-mkfifo "$home/display"
-exec 7<>"$home/display"
-Xvfb -displayfd 7 -screen 0 1600x1000x24 -nolisten tcp >"$home/Xvfb.log" 2>&1 &
-started+=($!)
-read -r -t 30 display <&7 || { cat "$home/Xvfb.log" >&2; fail "Xvfb does not start"; }
-exec 7>&-
-
 # Menus and focus need a window manager; this one makes every main window as large as the screen.
 cat >"$home/openbox.xml" <<'XML'
 <openbox_config xmlns="http://openbox.org/3.4/rc"><applications>
@@ -49,7 +45,7 @@ cat >"$home/openbox.xml" <<'XML'
 </applications></openbox_config>
 XML
 export HOME=$home XDG_CONFIG_HOME=$home/config XDG_CACHE_HOME=$home/cache XDG_DATA_HOME=$home/data
-export DISPLAY=:$display QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe
+export QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 GALLIUM_DRIVER=llvmpipe
 export QT_FONT_DPI=78 # smaller letters: the property panel shows its widgets whole
 unset XAUTHORITY
 openbox --sm-disable --config-file "$home/openbox.xml" >"$home/openbox.log" 2>&1 &
