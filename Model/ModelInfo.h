@@ -65,7 +65,7 @@ enum class Ending
 };
 
 /// Which of the grid's symmetries patches are turned by. Axes are the grid's, slowest first.
-struct Turns
+struct AugmentationSymmetry
 {
   bool flips = false;                 ///< mirrored along each axis,
   bool together = false;              ///< but along all of them or none
@@ -94,7 +94,7 @@ struct ModelInfo
   NetworkOptions network;
   Likelihood likelihood = Likelihood::Bernoulli; ///< never Automatic
   std::string likelihoodReason;                  ///< why this one, in words
-  Turns turns;
+  AugmentationSymmetry augmentation;
   std::string symmetryReason; ///< why patches are turned like that, in words
   std::vector<ChannelInfo> channels;
   std::array<double, 3> spacing{ 1, 1, 1 };

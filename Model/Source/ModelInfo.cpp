@@ -174,7 +174,7 @@ void visit(V& v, T& o)
 
 template <typename V, typename T>
 void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, Turns>
+  requires std::is_same_v<std::remove_const_t<T>, AugmentationSymmetry>
 {
   v("flips", o.flips);
   v("together", o.together);
@@ -198,7 +198,7 @@ void visit(V& v, T& o)
   v("network", o.network);
   v("likelihood", o.likelihood);
   v("likelihood_reason", o.likelihoodReason);
-  v.later("turns", o.turns);
+  v.later("turns", o.augmentation);
   v.later("symmetry_reason", o.symmetryReason);
   v("channels", o.channels, Allowed{ .most = 64 });
   v("spacing", o.spacing, Positive);

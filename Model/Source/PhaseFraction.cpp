@@ -197,7 +197,7 @@ void PhaseFraction::set(const Rows& fraction, const statistics::Work& work)
 
 void PhaseFraction::set(double fraction)
 {
-  Cut cut(this->values(), std::llround(fraction * static_cast<double>(this->Count)));
+  TopK cut(this->values(), std::llround(fraction * static_cast<double>(this->Count)));
   dispatch(this->Labels.type, [&](auto t)
   {
     using T = decltype(t);

@@ -24,7 +24,7 @@ std::uint32_t binOf(const std::vector<std::int64_t>& bins, std::int64_t& count)
 
 } // namespace
 
-std::uint32_t Cut::key(float value)
+std::uint32_t TopK::key(float value)
 {
   if (value != value)
   {
@@ -35,7 +35,7 @@ std::uint32_t Cut::key(float value)
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-Cut::Cut(std::span<const float> values, std::int64_t count) : Ties(count)
+TopK::TopK(std::span<const float> values, std::int64_t count) : Ties(count)
 {
   std::vector<std::int64_t> bins(1 << 16);
   for (const float v : values)

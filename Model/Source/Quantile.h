@@ -9,13 +9,13 @@ namespace vae
 {
 
 /// Divides numbers into an exact count of the largest and the rest.
-class Cut
+class TopK
 {
 public:
   /// Two passes that count the upper and the lower halves of the numbers' bits: nothing is sorted
   /// or copied. Of equal numbers the first ones are the larger; a NaN is smaller than any number.
   /// \param count in [0, values.size()]
-  Cut(std::span<const float> values, std::int64_t count);
+  TopK(std::span<const float> values, std::int64_t count);
 
   /// Whether the next of the values, in their order, is among the largest.
   bool operator()(float value)

@@ -48,7 +48,7 @@ public:
   std::string describe() override
   {
     return std::string("LibTorch ") + TORCH_VERSION +
-      "\nauto device: " + choosePlace("auto", Precision::Automatic, 0).reason +
+      "\nauto device: " + chooseDevice("auto", Precision::Automatic, 0).reason +
       "\nCUDA in this LibTorch: " + (builtWithCuda() ? "yes" : "no");
   }
 };

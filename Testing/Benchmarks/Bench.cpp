@@ -247,7 +247,7 @@ void file()
 /// channels.
 void roofline()
 {
-  const Place place = choosePlace(device(), precision(), 0);
+  const ComputeDevice place = chooseDevice(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda()); // where cuDNN tries all its algorithms
   const c10::InferenceMode inference;
   // What fills it.
@@ -271,7 +271,7 @@ void roofline()
 void layers(bool wide)
 {
   const TrainOptions o = options(wide);
-  const Place place = choosePlace(device(), precision(), 0);
+  const ComputeDevice place = chooseDevice(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda());
   const c10::InferenceMode inference;
   const std::int64_t fine = o.patch() / o.network.fold();

@@ -72,7 +72,7 @@ int main(int argc, char** argv)
   }
   const auto model = std::dynamic_pointer_cast<const TorchModel>(trainer.model({}, {}));
   const NetworkPtr& network = model->network();
-  const auto observation = makeObservation(model->info(), at::kCPU);
+  const auto observation = makeObservationModel(model->info(), at::kCPU);
   const NetworkOptions& n = model->info().network;
   const std::vector<Volume> volumes = volumesOf(test);
   const Frame frame(volumes[0].dims, volumes[0].spacing, n);

@@ -86,7 +86,7 @@ protected:
       auto learned = std::make_shared<vae::LearnedPrior>(prior, 2, 8);
       learned->Net->initialise(random);
       const at::Tensor local = at::rand({ 1, prior == 3 ? 8 : 1, 8, 8 }, random);
-      learned->Told = learned->Local = vae::LatentField::fit(local);
+      learned->ConditioningMean = learned->LocalMean = vae::LatentField::fit(local);
       calibration.learned = learned;
     }
     vae::TorchModel(model->info(), model->network(), calibration, model->trainingState())

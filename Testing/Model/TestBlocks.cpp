@@ -92,8 +92,8 @@ TEST(Blocks, OrientationsAreTheSymmetriesOfTheCube)
   std::set<std::vector<float>> seen;
   for (int i = 0; i < 2000; ++i)
   {
-    const Orientation o =
-      randomOrientation(frame, { 8, 8, 8 }, Turns{ true, false, { 0, 0, 0 } }, random);
+    const Orientation o = randomOrientation(
+      frame, { 8, 8, 8 }, AugmentationSymmetry{ true, false, { 0, 0, 0 } }, random);
     at::Tensor folded = emptyFolded(1, frame, all.size, 1);
     readFolded(v, frame, identity(1), all, o, folded.mutable_data_ptr<float>());
     std::vector<float> values(
@@ -111,7 +111,9 @@ TEST(Blocks, AxesOfOtherSpacingAreNotExchanged)
   std::map<std::array<int, 3>, int> seen;
   for (int i = 0; i < 1000; ++i)
   {
-    ++seen[randomOrientation(frame, { 8, 8, 8 }, Turns{ true, false, { 0, 0, 0 } }, random).from];
+    ++seen[randomOrientation(
+      frame, { 8, 8, 8 }, AugmentationSymmetry{ true, false, { 0, 0, 0 } }, random)
+        .from];
   }
   EXPECT_EQ(seen.size(), 2u);                // x and y only, in half of the patches
   EXPECT_NEAR((seen[{ 0, 2, 1 }]), 500, 80); // five standard deviations

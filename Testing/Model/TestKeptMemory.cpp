@@ -41,7 +41,7 @@ TEST(KeptMemory, IsGivenBackWhenThatIsWanted)
 
 TEST(KeptMemory, WorkHasItAndLeavesLittle)
 {
-  const Place place = choosePlace("cpu", Precision::Float32, 1);
+  const ComputeDevice place = chooseDevice("cpu", Precision::Float32, 1);
   const auto keeps = [&](std::int64_t floats)
   {
     const void* first = nullptr;

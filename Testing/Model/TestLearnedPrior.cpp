@@ -28,7 +28,7 @@ at::Generator generator(std::uint64_t seed)
   return at::make_generator<at::CPUGeneratorImpl>(seed);
 }
 
-Place onCpu() { return choosePlace("cpu", Precision::Float32, 2); }
+ComputeDevice onCpu() { return chooseDevice("cpu", Precision::Float32, 2); }
 
 /// A prior with random weights, the residual branches included.
 std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
@@ -41,7 +41,8 @@ std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
   }
   prior->Mean = at::tensor({ 1.f, 2.f, 3.f });
   prior->Scale = at::tensor({ 1.f, 0.5f, 2.f });
-  prior->Told = prior->Local = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(4)));
+  prior->ConditioningMean = prior->LocalMean =
+    LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(4)));
   return prior;
 }
 
@@ -85,7 +86,7 @@ GenerateOptions learned()
 
 } // namespace
 
-TEST(FlowNetwork, APeriodicFieldHasNoPlace)
+TEST(VelocityUNet, APeriodicFieldHasNoPlace)
 {
   const c10::NoGradGuard guard;
   const auto prior = randomPrior(3);
@@ -128,7 +129,7 @@ TEST(PriorTrainer, ATrendFollowsItsPatch)
   ModelInfo info;
   info.network = o.network;
   info.channels = channels;
-  info.turns = { true, false, { 0, 0, 0 } };
+  info.augmentation = { true, false, { 0, 0, 0 } };
   const PatchSampler patches({ v }, info, o);
   std::mt19937_64 random(1);
   for (int i = 0; i < 20; ++i)
@@ -171,7 +172,8 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     const auto prior = randomPrior(dimensions);
     if (dimensions == 2)
     {
-      prior->Told = prior->Local = LatentField::fit(at::rand({ 1, 1, 12, 12 }, generator(4)));
+      prior->ConditioningMean = prior->LocalMean =
+        LatentField::fit(at::rand({ 1, 1, 12, 12 }, generator(4)));
     }
     FieldRequest request;
     request.size = { dimensions == 2 ? 1 : 5, 7, 6 }; // odd sizes too
@@ -195,7 +197,7 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     {
       count += static_cast<double>(p.numel());
     }
-    EXPECT_EQ(FlowNetwork::parametersOf(dimensions, 3, width), count);
+    EXPECT_EQ(VelocityUNet::parametersOf(dimensions, 3, width), count);
   }
 }
 
@@ -206,7 +208,7 @@ TEST(LearnedPrior, TellsTheNetworkAnotherLocalMeanThanTheVolumesOwn)
   request.size = { 6, 8, 6 };
   at::Tensor local, same;
   const at::Tensor a = prior->sample(request, generator(1), onCpu(), {}, &local);
-  prior->Told = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(5)).pow(3));
+  prior->ConditioningMean = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(5)).pow(3));
   const at::Tensor b = prior->sample(request, generator(1), onCpu(), {}, &same);
   EXPECT_TRUE(at::equal(local, same));
   EXPECT_FALSE(at::equal(a, b));

@@ -102,7 +102,7 @@ TEST(Likelihood, LogOddsAreThoseOfProbabilities)
   {
     info.likelihood = phases == 2 ? Likelihood::Bernoulli : Likelihood::Categorical;
     info.channels[0].phases.resize(static_cast<std::size_t>(phases));
-    const auto observation = makeObservation(info, at::kCPU);
+    const auto observation = makeObservationModel(info, at::kCPU);
     // [batch, phases * values, cells]
     const at::Tensor decoded =
       at::randn({ 1, (phases == 2 ? 1 : phases) * 4, 3, 3, 3 }, generator) * 2;
@@ -129,21 +129,23 @@ TEST(Likelihood, LogOddsAreThoseOfProbabilities)
 TEST(Likelihood, WidthsFollowAreLearntOrStay)
 {
   const at::Tensor x = at::zeros({ 2, 64, 4 }), y = at::full({ 2, 64, 4 }, 0.3);
-  const auto analytic = makeObservation(infoOf(Likelihood::Gaussian), at::kCPU);
+  const auto analytic = makeObservationModel(infoOf(Likelihood::Gaussian), at::kCPU);
   analytic->loss(y, x, true);
   EXPECT_NEAR(analytic->scales()[0], 0.3, 1e-5);
   analytic->loss(2 * y, x, false);
   EXPECT_NEAR(analytic->scales()[0], 0.3, 1e-5) << "held-out data moves nothing";
-  const auto laplace = makeObservation(infoOf(Likelihood::Laplace), at::kCPU);
+  const auto laplace = makeObservationModel(infoOf(Likelihood::Laplace), at::kCPU);
   laplace->loss(y, x, true);
   EXPECT_NEAR(laplace->scales()[0], 0.3, 1e-5);
 
-  const auto fixed = makeObservation(infoOf(Likelihood::Gaussian, Scale::Fixed, 0.1), at::kCPU);
+  const auto fixed =
+    makeObservationModel(infoOf(Likelihood::Gaussian, Scale::Fixed, 0.1), at::kCPU);
   const double per = fixed->loss(y, x, true)[0].item<double>() / 256;
   EXPECT_NEAR(per, 0.5 * 9 + std::log(0.1) + 0.5 * std::log(2 * std::numbers::pi), 1e-4);
   EXPECT_EQ(fixed->parameters(), 0u);
 
-  const auto learned = makeObservation(infoOf(Likelihood::Gaussian, Scale::Learned, 0.2), at::kCPU);
+  const auto learned =
+    makeObservationModel(infoOf(Likelihood::Gaussian, Scale::Learned, 0.2), at::kCPU);
   EXPECT_NEAR(learned->scales()[0], 0.2, 1e-5);
   ASSERT_EQ(learned->parameters(), 1u);
   learned->loss(y, x, true).sum().backward();
@@ -269,7 +271,7 @@ TEST(Likelihood, ALinearVAEIsProbabilisticPCA)
                            .to(at::kFloat)
                            .view({ n, 1, 2, 2 });
     const Posterior q = model->network()->encode(x);
-    const auto observation = makeObservation(model->info(), at::kCPU);
+    const auto observation = makeObservationModel(model->info(), at::kCPU);
     double loss = 0;
     constexpr int samples = 200;
     for (int i = 0; i < samples; ++i)

@@ -176,7 +176,7 @@ TEST(ModelInfo, ComesBackFromJson)
   info.channels = { channel };
   info.options.parameters["Beta"] = 0.7;
   info.options.symmetry = Symmetry::Flips;
-  info.turns = { true, false, { 0, 1, 1 } };
+  info.augmentation = { true, false, { 0, 1, 1 } };
   info.fingerprint = "00ff";
   info.trainingDims = { 8, 16, 24 };
   EpochRecord row;
@@ -194,8 +194,8 @@ TEST(ModelInfo, ComesBackFromJson)
   EXPECT_EQ(back.history[1].loss, 1. / 3);
   EXPECT_EQ(back.history[1].measures.at("Total Correlation"), 2. / 3);
   EXPECT_EQ(back.options.parameters.at("Beta"), 0.7);
-  EXPECT_TRUE(back.turns.flips && !back.turns.together);
-  EXPECT_EQ(back.turns.kind, info.turns.kind);
+  EXPECT_TRUE(back.symmetry.flips && !back.symmetry.together);
+  EXPECT_EQ(back.augmentation.kind, info.augmentation.kind);
 }
 
 TEST(ModelInfo, ImpossibleNetworksAreRefused)

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Images.h"
 #include "Torch/Losses/Discrepancy.h"
-#include "Torch/Losses/LatentUse.h"
+#include "Torch/Losses/LatentDiagnostics.h"
 #include "Torch/Losses/Objective.h"
 #include "Torch/Losses/TotalCorrelation.h"
 #include "Torch/Training/TorchTrainer.h"
@@ -54,7 +54,7 @@ Network& idle(int codes = 0)
   return *network;
 }
 
-const Observation& gaussian()
+const ObservationModel& gaussian()
 {
   static const auto observation = []
   {
@@ -62,7 +62,7 @@ const Observation& gaussian()
     info.likelihood = Likelihood::Gaussian;
     info.channels.resize(1);
     info.sigma.assign(1, 0.5);
-    return makeObservation(info, at::kCPU);
+    return makeObservationModel(info, at::kCPU);
   }();
   return *observation;
 }
@@ -77,7 +77,7 @@ std::unique_ptr<Objective> objective(const std::string& name, const Parameters& 
 
 /// What an objective makes of posteriors [batch, latent, cells...], of voxels that say z = 0.3.
 Terms termsOf(Objective& goal, const at::Tensor& mean, const at::Tensor& logVariance,
-  Network& network, const Situation& with = { 1, 0, 1000, {} })
+  Network& network, const LossContext& with = { 1, 0, 1000, {} })
 {
   const at::Generator noise = generator(11);
   Batch b;
@@ -88,9 +88,9 @@ Terms termsOf(Objective& goal, const at::Tensor& mean, const at::Tensor& logVari
   b.decoded = b.z;
   b.x = at::full_like(mean, 0.3);
   b.likelihood = (b.z - 0.3).square().flatten(1).sum(1) * 2;
-  Situation situation = with;
-  situation.noise = noise;
-  return goal.terms(b, gaussian(), network, situation);
+  LossContext lossContext = with;
+  lossContext.noise = noise;
+  return goal.terms(b, gaussian(), network, lossContext);
 }
 
 double value(const at::Tensor& t) { return t.item<double>(); }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Data/Augmentation.h"
 #include "Torch/Data/Patches.h"
 #include "Torch/Data/TrainingData.h"
-#include "Torch/Data/Turns.h"
 #include "Volumes.h"
 
 #include <ATen/Functions.h>
@@ -277,41 +277,41 @@ Volume grains(const std::array<int, 3>& reach, int tilt = 0)
   return test::volume(phases, { n, n, n });
 }
 
-Turns turnsOf(const Volume& v, std::string* why = nullptr)
+AugmentationSymmetry symmetryOf(const Volume& v, std::string* why = nullptr)
 {
   const ModelInfo info = describeTraining({ { v } }, {});
   if (why)
   {
     *why = info.symmetryReason;
   }
-  return info.turns;
+  return info.augmentation;
 }
 
 } // namespace
 
-TEST(Turns, OnlyAxesAlongWhichValuesChangeAlikeAreExchanged)
+TEST(AugmentationSymmetry, OnlyAxesAlongWhichValuesChangeAlikeAreExchanged)
 {
   std::string why;
-  const Turns same = turnsOf(grains({ 3, 3, 3 }), &why);
+  const AugmentationSymmetry same = symmetryOf(grains({ 3, 3, 3 }), &why);
   EXPECT_EQ(same.kind, (std::array{ 0, 0, 0 }));
   EXPECT_FALSE(same.together);
   EXPECT_EQ(why, "values change equally along all axes");
   // Layers along x and y; axes are z, y, x.
-  const Turns layers = turnsOf(grains({ 5, 5, 2 }), &why);
+  const AugmentationSymmetry layers = symmetryOf(grains({ 5, 5, 2 }), &why);
   EXPECT_NE(layers.kind[0], layers.kind[1]);
   EXPECT_EQ(layers.kind[1], layers.kind[2]);
   EXPECT_NE(why.find("times as much along z as along x"), std::string::npos) << why;
   // Fibres along y.
-  const Turns fibres = turnsOf(grains({ 2, 6, 2 }));
+  const AugmentationSymmetry fibres = symmetryOf(grains({ 2, 6, 2 }));
   EXPECT_EQ(fibres.kind[0], fibres.kind[2]);
   EXPECT_NE(fibres.kind[0], fibres.kind[1]);
-  EXPECT_EQ(turnsOf(test::rockVolume(96, 1, 8)).kind, (std::array{ 0, 0, 0 }));
+  EXPECT_EQ(symmetryOf(test::rockVolume(96, 1, 8)).kind, (std::array{ 0, 0, 0 }));
 }
 
-TEST(Turns, WhatIsTiltedStaysTilted)
+TEST(AugmentationSymmetry, WhatIsTiltedStaysTilted)
 {
   std::string why;
-  const Turns tilted = turnsOf(grains({ 5, 5, 2 }, 1), &why);
+  const AugmentationSymmetry tilted = symmetryOf(grains({ 5, 5, 2 }, 1), &why);
   EXPECT_TRUE(tilted.together);
   EXPECT_EQ(tilted.kind, (std::array{ 0, 1, 2 }));
   EXPECT_NE(why.find("diagonal of z and x"), std::string::npos) << why;

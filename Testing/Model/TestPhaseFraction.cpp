@@ -17,7 +17,7 @@ using namespace vae;
 namespace
 {
 
-/// What Cut should say, by sorting.
+/// What TopK should say, by sorting.
 std::vector<bool> bySorting(const std::vector<float>& values, std::int64_t count)
 {
   std::vector<std::size_t> order(values.size());
@@ -37,7 +37,7 @@ std::vector<bool> bySorting(const std::vector<float>& values, std::int64_t count
 
 std::vector<bool> byCut(const std::vector<float>& values, std::int64_t count)
 {
-  Cut cut(values, count);
+  TopK cut(values, count);
   std::vector<bool> largest;
   for (const float v : values)
   {
@@ -73,7 +73,7 @@ std::string errorOf(const std::function<void()>& f)
 
 } // namespace
 
-TEST(Cut, IsThatOfSorting)
+TEST(TopK, IsThatOfSorting)
 {
   std::mt19937 random(4);
   std::normal_distribution<float> normal(0, 5);
@@ -111,7 +111,7 @@ TEST(Cut, IsThatOfSorting)
   }
 }
 
-TEST(Cut, OfEqualNumbersTakesTheFirst)
+TEST(TopK, OfEqualNumbersTakesTheFirst)
 {
   const std::vector<float> values(100, -16.5f);
   for (const int count : { 0, 1, 42, 100 })
@@ -211,7 +211,7 @@ TEST(PhaseFraction, FollowsAMap)
   EXPECT_NEAR(mean, expected, 1e-12);
   std::vector<double> got(192, 0);
   const auto n = static_cast<std::int64_t>(std::llround(mean * static_cast<double>(values.size())));
-  Cut cut(values, n);
+  TopK cut(values, n);
   for (std::size_t i = 0; i < values.size(); ++i)
   {
     got[i % 192] += cut(values[i]) ? 1. / (70 * 60) : 0;

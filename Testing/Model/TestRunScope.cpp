@@ -49,7 +49,7 @@ Settings ofANewThread()
   return *found;
 }
 
-Place placeOf(int threads) { return choosePlace("cpu", Precision::Float32, threads); }
+ComputeDevice placeOf(int threads) { return chooseDevice("cpu", Precision::Float32, threads); }
 
 } // namespace
 

@@ -81,7 +81,7 @@ at::Tensor written(const at::Tensor& folded, const Frame& frame)
 
 TEST(Drawn, TwoPhasesComeWithTheirProbability)
 {
-  const auto seen = makeObservation(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
+  const auto seen = makeObservationModel(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
   for (const float logit : { -4.f, -1.f, 0.f, 2.f })
   {
     const at::Tensor decoded = everywhere({ logit }, Many);
@@ -92,7 +92,7 @@ TEST(Drawn, TwoPhasesComeWithTheirProbability)
 
 TEST(Drawn, ManyPhasesComeWithTheirProbabilities)
 {
-  const auto seen = makeObservation(infoOf(Likelihood::Categorical, 3), at::kCPU);
+  const auto seen = makeObservationModel(infoOf(Likelihood::Categorical, 3), at::kCPU);
   const at::Tensor decoded = everywhere({ 0.f, 1.f, -2.f }, Many);
   const at::Tensor p = seen->probabilities(decoded).select(3, 0).flatten();
   const at::Tensor x = seen->value(seen->drawn(decoded, noiseLike(decoded)));
@@ -107,7 +107,7 @@ TEST(Drawn, GreyValuesScatterAsTheResidualsDid)
 {
   for (const Likelihood likelihood : { Likelihood::Gaussian, Likelihood::Laplace })
   {
-    const auto seen = makeObservation(infoOf(likelihood), at::kCPU);
+    const auto seen = makeObservationModel(infoOf(likelihood), at::kCPU);
     const at::Tensor decoded = everywhere({ 3.f }, Many);
     const at::Tensor x = seen->value(seen->drawn(decoded, noiseLike(decoded)));
     EXPECT_NEAR(x.mean().item<double>(), 3, Four / 2);
@@ -174,7 +174,7 @@ TEST(TextureNoise, ItsEndFitsItsBeginningWherePeriodic)
 
 TEST(FitTexture, FindsTheWidthThatTheDataWereDrawnWith)
 {
-  const auto seen = makeObservation(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
+  const auto seen = makeObservationModel(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
   const Frame frame = frameOf({ 96, 96, 96 });
   const Box all{ {}, frame.cells() };
   const at::Tensor decoded = 3 * textureNoise(all, frame, { 5, 0 }, 1, { 1, 0, {} }) - 1;
@@ -205,7 +205,7 @@ TEST(TextureNoise, HasTheWhitePartItSays)
 
 TEST(FitTexture, FindsTheWidthAndTheWhitePartThatTheDataWereDrawnWith)
 {
-  const auto seen = makeObservation(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
+  const auto seen = makeObservationModel(infoOf(Likelihood::Bernoulli, 2), at::kCPU);
   const Frame frame = frameOf({ 112, 112, 112 });
   const Box all{ {}, frame.cells() };
   std::vector<at::Tensor> decoded;

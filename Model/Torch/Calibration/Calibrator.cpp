@@ -6,7 +6,7 @@
 #include "Torch/Inference/Reconstruction.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Losses/Variogram.h"
-#include "Torch/Priors/OddsCount.h"
+#include "Torch/Priors/LogOddsHistogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -195,7 +195,7 @@ LatentField::Observed Calibrator::observe(
   }
   // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
   // their covariance.
-  const at::Tensor odds = inference.seen().logOdds(decoded, 0);
+  const at::Tensor odds = inference.observation().logOdds(decoded, 0);
   const double others = 1 - info.channels[0].fractions[0];
   const auto below = std::clamp<std::int64_t>(
     std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
@@ -264,7 +264,8 @@ void Calibrator::matchLearned(Closing::Turn& turn)
   constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
   const ModelInfo& info = this->Info;
   const auto samples = std::clamp<std::int64_t>(info.priorSteps / stepsASample, 1, most);
-  const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
+  const ComputeDevice place =
+    chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
   const bool phases = info.hasPhases();
   const at::Tensor& local = this->local();
   Inference inference(info, this->Net, this->Grid, this->Run);
@@ -297,21 +298,22 @@ void Calibrator::matchLearned(Closing::Turn& turn)
     at::Tensor out = inference.decodeInTiles(field, { {}, request.size });
     if (phases)
     {
-      const at::Tensor odds = inference.seen().logOdds(out, 0);
-      OddsCount count;
+      const at::Tensor odds = inference.observation().logOdds(out, 0);
+      LogOddsHistogram count;
       count.add(odds);
       out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
     }
     pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, this->Grid))[0].to(at::kCPU) }));
   }
   auto matched = std::make_shared<LearnedPrior>(*this->Found.learned);
-  matched->Told.compensate(pairs);
+  matched->ConditioningMean.compensate(pairs);
   this->Found.learned = std::move(matched);
 }
 
 void Calibrator::spread(Closing::Turn& turn)
 {
-  const Place place = choosePlace(this->Run.device, this->Run.precision, this->Run.threads);
+  const ComputeDevice place =
+    chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
   const c10::InferenceMode inference;
   const LearnedPrior& prior = *this->Found.learned;
   constexpr double cells = 1728; // of a field that nothing is asked of
@@ -367,7 +369,8 @@ void Calibrator::texture(Closing::Turn& turn)
     }
   }
   this->Found.texture =
-    NoiseShape{ vae::fitTexture(decoded, x, this->Grid, inference.seen(), info.hasPhases()), 0 };
+    NoiseShape{ vae::fitTexture(decoded, x, this->Grid, inference.observation(), info.hasPhases()),
+      0 };
   this->Found.residuals = std::move(residuals);
   this->Tile = part.size;
 }
@@ -425,24 +428,24 @@ void Calibrator::textureOfDrawn(Closing::Turn& turn)
     quiet.stop = monitor.stop;
     const double threshold = thresholdFor(decoder, drawn.fraction.value(), quiet);
     decoder.forEachTile(turn.monitor(), [&](const Box&, const at::Tensor& d)
-    { decoded.push_back(decoder.inference().seen().withThreshold(d, threshold)); });
+    { decoded.push_back(decoder.inference().observation().withThreshold(d, threshold)); });
   }
   Inference inference(this->Info, this->Net, this->Grid, this->Run);
-  this->Found.texture =
-    vae::fitTexture(decoded, wanted, this->Found.texture->width, this->Grid, inference.seen());
+  this->Found.texture = vae::fitTexture(
+    decoded, wanted, this->Found.texture->width, this->Grid, inference.observation());
 }
 
 Calibration Calibrator::fieldOnly(std::int64_t most, const Monitor& monitor)
 {
   const Box part = most > 0 ? middleOf(this->Grid, most) : Box{ {}, this->Grid.cells() };
-  const RunScope scope(choosePlace("cpu", Precision::Float32, this->Run.threads), false);
+  const RunScope scope(chooseDevice("cpu", Precision::Float32, this->Run.threads), false);
   this->encode(part, monitor);
   return std::move(this->Found);
 }
 
 Calibration Calibrator::all(const Monitor& monitor, std::function<double()> left)
 {
-  const RunScope scope(choosePlace("cpu", Precision::Float32, this->Run.threads), false);
+  const RunScope scope(chooseDevice("cpu", Precision::Float32, this->Run.threads), false);
   const bool learned = this->Found.learned != nullptr;
   Closing closing(std::move(left), monitor, learned ? 7 : 4);
   const auto measure = [&](const char* what, double share, void (Calibrator::*work)(Closing::Turn&))

@@ -48,7 +48,7 @@ PatchSampler::PatchSampler(
   : Volumes(std::move(volumes))
   , Channels(info.channels)
   , Last(info.network.dimensions == 2 ? 1 : 0)
-  , Turned(info.turns)
+  , Augmentation(info.augmentation)
   , Balance(options.classBalance)
   , Batch(options.batch())
 {
@@ -238,7 +238,7 @@ Patch PatchSampler::draw(std::mt19937_64& random) const
       this->Share.begin());
   }
   const Source& s = this->Sources[patch.volume];
-  patch.orientation = randomOrientation(s.grid, this->Size, this->Turned, random);
+  patch.orientation = randomOrientation(s.grid, this->Size, this->Augmentation, random);
   patch.box.size = this->Size;
   Index3& origin = patch.box.origin;
   const bool masked = !s.inside.empty();

@@ -65,7 +65,7 @@ private:
   std::vector<double> Share; ///< running sum of the volumes' possible patches, the last is 1
   Index3 Size{}, Cell{};     ///< voxels
   int Last = 0;              ///< the slowest axis in use, along which slabs are held out
-  Turns Turned;
+  AugmentationSymmetry Augmentation;
   double Balance;
   int Batch;
 };

@@ -72,7 +72,7 @@ at::Tensor ResidentVolumes::read(const std::vector<Patch>& patches) const
     out = std::copy(offsets[1].begin(), offsets[1].end(), out);
     out = std::copy(offsets[2].begin(), offsets[2].end(), out);
   }
-  const at::Tensor there = sent(tables, this->Values.device());
+  const at::Tensor there = toDevice(tables, this->Values.device());
   const at::Tensor places = there.narrow(1, 0, size[0]).view({ batch, size[0], 1, 1 }) +
     there.narrow(1, size[0], size[1]).view({ batch, 1, size[1], 1 }) +
     there.narrow(1, size[0] + size[1], size[2]).view({ batch, 1, 1, size[2] });

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TrainingData.h"
 
+#include "Augmentation.h"
 #include "Check.h"
 #include "Torch/Losses/Objective.h"
-#include "Turns.h"
 
 #include <torch/version.h>
 
@@ -260,7 +260,7 @@ ModelInfo describeTraining(const DataSet& data, const TrainOptions& asked)
   info.network.channels =
     static_cast<int>(info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
                                                                 : info.channels.size());
-  chooseTurns(volumes, info);
+  chooseAugmentation(volumes, info);
   for (std::size_t a = 0; a < 3; ++a) // of a flat axis it may be anything
   {
     const double spacing = std::abs(volumes[0].spacing[a]);

@@ -55,22 +55,22 @@ Dims Frame::cellsWithMargin(int margin) const
   return dims;
 }
 
-Orientation randomOrientation(
-  const Frame& frame, const Index3& patch, const Turns& turns, std::mt19937_64& random)
+Orientation randomOrientation(const Frame& frame, const Index3& patch,
+  const AugmentationSymmetry& symmetry, std::mt19937_64& random)
 {
   Orientation o;
   const int first = frame.dimensions == 2 ? 1 : 0;
-  for (int a = first; a < 3 && turns.flips; ++a)
+  for (int a = first; a < 3 && symmetry.flips; ++a)
   {
-    o.flip[a] = turns.together && a > first ? o.flip[first] : random() & 1;
+    o.flip[a] = symmetry.together && a > first ? o.flip[first] : random() & 1;
   }
   const auto alike = [&](int a, int b)
   {
     return a == b ||
-      (turns.kind[a] == turns.kind[b] && patch[a] == patch[b] &&
+      (symmetry.kind[a] == symmetry.kind[b] && patch[a] == patch[b] &&
         std::abs(frame.spacing[a] - frame.spacing[b]) <= 1e-3 * std::abs(frame.spacing[a]));
   };
-  const bool exchanges = turns.kind != std::array{ 0, 1, 2 };
+  const bool exchanges = symmetry.kind != std::array{ 0, 1, 2 };
   for (int a = 2; a > first && exchanges; --a) // Fisher and Yates, among axes that look alike
   {
     std::array<int, 3> choice{};

@@ -50,8 +50,8 @@ struct Orientation
 };
 
 /// One that a patch may be turned by, all of them equally often.
-Orientation randomOrientation(
-  const Frame& frame, const Index3& patch, const Turns& turns, std::mt19937_64& random);
+Orientation randomOrientation(const Frame& frame, const Index3& patch,
+  const AugmentationSymmetry& symmetry, std::mt19937_64& random);
 
 /// Where the voxels of a box lie in an array, along each axis of the oriented result, in which
 /// those of axis a of the volume are `stride[a]` apart: a voxel's place is the sum of three. Flips,

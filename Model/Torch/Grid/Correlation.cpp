@@ -40,8 +40,8 @@ std::int64_t fastSize(std::int64_t n)
 /// f(begin, end) over [0, count): threads on the CPU (transforms of one slice run on one thread),
 /// a few slices at a time on a GPU. Reports between `from` and `to` and stops.
 template <typename F>
-void inParts(
-  std::int64_t count, const Place& place, const Monitor& monitor, double from, double to, F&& f)
+void inParts(std::int64_t count, const ComputeDevice& place, const Monitor& monitor, double from,
+  double to, F&& f)
 {
   const std::int64_t group = place.device.is_cpu() ? 4 * place.threads : 32;
   for (std::int64_t begin = 0; begin < count; begin += group)
@@ -78,7 +78,7 @@ void inParts(
 statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag, bool periodic,
   const RunOptions& run, const Monitor& monitor)
 {
-  const Place place = choosePlace(run.device, Precision::Float32, run.threads);
+  const ComputeDevice place = chooseDevice(run.device, Precision::Float32, run.threads);
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
   const statistics::Spacing& h = mask.spacing;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "FieldDecoder.h"
 
-#include "Torch/Priors/OddsCount.h"
+#include "Torch/Priors/LogOddsHistogram.h"
 
 #include <ATen/Functions.h>
 
@@ -86,9 +86,9 @@ void FieldDecoder::forget()
 
 double thresholdFor(FieldDecoder& decoder, double fraction, const Monitor& monitor)
 {
-  OddsCount count;
+  LogOddsHistogram count;
   decoder.forEachTile(monitor, [&](const Box&, const at::Tensor& decoded)
-  { count.add(decoder.inference().seen().logOdds(decoded, 0)); });
+  { count.add(decoder.inference().observation().logOdds(decoded, 0)); });
   return count.threshold(fraction);
 }
 

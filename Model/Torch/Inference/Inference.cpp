@@ -19,7 +19,7 @@ namespace
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
 
 /// The network itself on the CPU, a copy on a GPU.
-NetworkPtr on(const Place& place, const NetworkPtr& network, const NetworkOptions& options)
+NetworkPtr on(const ComputeDevice& place, const NetworkPtr& network, const NetworkOptions& options)
 {
   if (place.device.is_cpu())
   {
@@ -41,12 +41,12 @@ Index3 LatentGrid::high() const
 Inference::Inference(
   const ModelInfo& info, const NetworkPtr& network, const Frame& frame, const RunOptions& run)
   : Info(info)
-  , Where(choosePlace(run.device, run.precision, run.threads))
+  , Where(chooseDevice(run.device, run.precision, run.threads))
   , Grid(frame)
   , Limit(budgetOf(run, this->Where))
   , Scope(this->Where, false)
   , Net(on(this->Where, network, info.network))
-  , Seen(makeObservation(info, this->Where.device))
+  , Observation(makeObservationModel(info, this->Where.device))
 {
 }
 
@@ -79,7 +79,8 @@ void Inference::reserveFor(const Box& wide) const
 
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
 {
-  return sent(readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell)),
+  return toDevice(
+    readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell)),
     this->Where.device);
 }
 
@@ -88,7 +89,7 @@ Posterior Inference::encode(const Volume& volume, const Box& box)
   this->Scope.adapt();
   const Box wide = widen(box, this->Net->encodeHalo(), { 0, 0, 0 }, this->Grid.cells());
   this->reserveFor(wide);
-  const at::Tensor x = this->Seen->input(this->read(volume, wide)).to(this->Where.compute);
+  const at::Tensor x = this->Observation->input(this->read(volume, wide)).to(this->Where.compute);
   const Posterior q = this->Net->encodeTile(x, around(box, wide, this->Grid.dimensions));
   const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU); };
   return { stored(this->Net->quantise(q.mean)), stored(q.logVariance) };
@@ -131,7 +132,7 @@ at::Tensor Inference::decode(const LatentGrid& field, const Box& box)
   const auto format =
     z.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
   const at::Tensor y = this->Net->decodeTile(
-    this->Net->quantise(sent(z, this->Where.device)).to(this->Where.compute).contiguous(format),
+    this->Net->quantise(toDevice(z, this->Where.device)).to(this->Where.compute).contiguous(format),
     around(box, wide, this->Grid.dimensions));
   this->flush(); // a GPU is busy now
   return y.to(at::kFloat).contiguous(format);
@@ -184,8 +185,8 @@ void Inference::write(const Box& box, const at::Tensor& folded, std::size_t chan
   const ChannelInfo& info = this->Info.channels[std::min(channel, this->Info.channels.size() - 1)];
   if (!this->Where.device.is_cpu())
   {
-    this->Under.push_back(
-      { Fetched(unfolded(folded, this->Grid, static_cast<std::int64_t>(channels),
+    this->Pending.push_back(
+      { HostCopy(unfolded(folded, this->Grid, static_cast<std::int64_t>(channels),
           static_cast<std::int64_t>(channel), info, what, to.type)),
         voxels, to });
     return;
@@ -199,28 +200,28 @@ void Inference::write(const Box& box, const at::Tensor& folded, std::size_t chan
 
 void Inference::flush()
 {
-  for (Arriving& a : this->Under)
+  for (PendingWrite& a : this->Pending)
   {
-    writeUnfolded(a.values.arrived(), a.voxels, this->Grid, a.to);
+    writeUnfolded(a.values.wait(), a.voxels, this->Grid, a.to);
   }
-  this->Under.clear();
+  this->Pending.clear();
 }
 
 void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs)
 {
   const at::Tensor decoded =
-    outputs.threshold != 0 ? this->Seen->withThreshold(seen, outputs.threshold) : seen;
+    outputs.threshold != 0 ? this->Observation->withThreshold(seen, outputs.threshold) : seen;
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
   at::Tensor drawn = decoded;
   if (outputs.texture && this->Info.textureWidth > 0)
   {
     const std::int64_t values = decoded.size(1) / this->Grid.folded();
-    drawn = this->Seen->drawn(decoded,
+    drawn = this->Observation->drawn(decoded,
       textureNoise(box, this->Grid, { this->Info.textureWidth, this->Info.textureWhite }, values,
         *outputs.texture, this->Where.device));
   }
-  const at::Tensor value = two ? drawn : this->Seen->value(drawn);
+  const at::Tensor value = two ? drawn : this->Observation->value(drawn);
   const Decode what = two    ? Decode::Likelier
     : this->Info.hasPhases() ? Decode::Phase
                              : Decode::Value;
@@ -231,10 +232,10 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   }
   if (onePhase)
   {
-    this->write(
-      box, this->Seen->others(drawn, outputs.phase), channels, 0, Decode::Phase, outputs.values[0]);
-    this->write(
-      box, this->Seen->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain, outputs.logOdds);
+    this->write(box, this->Observation->others(drawn, outputs.phase), channels, 0, Decode::Phase,
+      outputs.values[0]);
+    this->write(box, this->Observation->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain,
+      outputs.logOdds);
   }
   if (two)
   {
@@ -245,7 +246,7 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   }
   else if (this->Info.hasPhases() && !outputs.probability.empty())
   {
-    const at::Tensor probabilities = this->Seen->probabilities(decoded);
+    const at::Tensor probabilities = this->Observation->probabilities(decoded);
     for (std::size_t phase = 0; phase < outputs.probability.size(); ++phase)
     {
       this->write(box, probabilities.select(1, static_cast<std::int64_t>(phase)), 1, 0,

@@ -69,7 +69,7 @@ public:
   const Frame& frame() const { return this->Grid; }
   const at::Device& device() const { return this->Where.device; }
   /// p(x|z), on the network's device.
-  const Observation& seen() const { return *this->Seen; }
+  const ObservationModel& observation() const { return *this->Observation; }
   int decodeHalo() const { return this->Net->decodeHalo(); }
 
 private:
@@ -79,23 +79,23 @@ private:
   /// Bytes that decoding a tile takes, with its halo inside `cells`.
   double tileBytes(const Index3& cells, const Index3& tile) const;
 
-  GpuMemory Returned;
+  CudaCacheReleaser Returned;
   const ModelInfo& Info;
-  Place Where;
+  ComputeDevice Where;
   Frame Grid;
   Budget Limit;
   RunScope Scope;
   c10::InferenceMode Mode;
   NetworkPtr Net;
-  std::unique_ptr<Observation> Seen;
+  std::unique_ptr<ObservationModel> Observation;
 
-  struct Arriving
+  struct PendingWrite
   {
-    Fetched values;
+    HostCopy values;
     Box voxels;
     OutputChannel to;
   };
-  std::vector<Arriving> Under; ///< way
+  std::vector<PendingWrite> Pending;
 };
 
 } // namespace vae

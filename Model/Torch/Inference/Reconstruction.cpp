@@ -165,10 +165,10 @@ at::Tensor Reconstruction::mixed(const at::Tensor& decoded, const at::Tensor& x)
   }
   // As the logits that give the mixed probabilities.
   constexpr double least = 1e-7;
-  const at::Tensor predicted = this->Runner.seen().probabilities(decoded);
+  const at::Tensor predicted = this->Runner.observation().probabilities(decoded);
   const at::Tensor certain = this->Info.likelihood == Likelihood::Bernoulli
     ? at::stack({ 1 - x, x }, 1)
-    : this->Runner.seen().input(x).view_as(predicted);
+    : this->Runner.observation().input(x).view_as(predicted);
   const at::Tensor p = at::lerp(certain, predicted, s).clamp(least, 1 - least);
   return this->Info.likelihood == Likelihood::Bernoulli ? p.select(1, 1).logit()
                                                         : p.log().flatten(1, 2);
@@ -180,7 +180,7 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   const bool phases = this->Info.hasPhases();
   const std::size_t channels = this->Info.channels.size();
   const auto observed = [&](const at::Tensor& y)
-  { return phases ? this->Runner.seen().probabilities(y) : y; };
+  { return phases ? this->Runner.observation().probabilities(y) : y; };
 
   // Grey values: P(x > threshold) about each sample's mean.
   const bool laplace = this->Info.likelihood == Likelihood::Laplace;
@@ -209,7 +209,8 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
   const Box wide = widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
   const auto latents = [&](const LatentGrid& grid)
   {
-    return sent(slice(grid.values, minus(wide.origin, grid.low), wide.size), this->Runner.device());
+    return toDevice(
+      slice(grid.values, minus(wide.origin, grid.low), wide.size), this->Runner.device());
   };
   const at::Tensor mean = latents(this->Mean), sigma = (0.5 * latents(this->LogVariance)).exp();
   // Sums of differences from the decoded mean, which are small.
@@ -270,14 +271,15 @@ AnomalyScores Reconstruction::anomaly(
   at::Tensor error;
   if (measure != AnomalyMeasure::KLDivergence)
   {
-    error = byChannel(this->Runner.seen().excess(decoded, x), channels).sum(1);
+    error = byChannel(this->Runner.observation().excess(decoded, x), channels).sum(1);
   }
   at::Tensor kl;
   if (measure != AnomalyMeasure::ReconstructionError)
   {
     const auto part = [&](const LatentGrid& grid)
     {
-      return sent(slice(grid.values, minus(box.origin, grid.low), box.size), this->Runner.device());
+      return toDevice(
+        slice(grid.values, minus(box.origin, grid.low), box.size), this->Runner.device());
     };
     kl = klOfElements({ part(this->Mean), part(this->LogVariance) }).sum(0) /
       static_cast<double>(frame.cell[0] * frame.cell[1] * frame.cell[2]);

@@ -88,7 +88,7 @@ namespace
 
 /// Values drawn from what was decoded for a box of cells.
 at::Tensor drawn(const at::Tensor& decoded, const Frame& frame, const NoiseShape& shape,
-  std::int64_t sample, const Observation& seen)
+  std::int64_t sample, const ObservationModel& seen)
 {
   const at::Tensor cells = fromNetworkShape(decoded);
   Box box;
@@ -117,7 +117,7 @@ std::array<double, 3> parabola(const std::array<double, 3>& at, double x)
 } // namespace
 
 double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
-  const Observation& seen, bool phases)
+  const ObservationModel& seen, bool phases)
 {
   const double wanted = variogram(x, frame, phases, 1);
   const auto roughness = [&](double width)
@@ -136,7 +136,7 @@ double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& f
 }
 
 NoiseShape fitTexture(const std::vector<at::Tensor>& decoded, const SurfaceMeasure& wanted,
-  double width, const Frame& frame, const Observation& seen)
+  double width, const Frame& frame, const ObservationModel& seen)
 {
   // Both measures change smoothly with either number: nine looks, and a parabola along each.
   constexpr std::array<double, 3> wider{ -0.25, 0.1, 0.45 }; // logarithms

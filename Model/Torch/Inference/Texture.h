@@ -10,7 +10,7 @@
 // draws look like salt and pepper, because details that the latent vector lacks are still
 // correlated between neighbours. A texture draws x from p(x|z) with normal noise of unit variance:
 // white noise smoothed by a Gaussian, with a white part (a Gaussian copula, which keeps each
-// voxel's own distribution, Observation::drawn). The width is fitted to the training data's
+// voxel's own distribution, ObservationModel::drawn). The width is fitted to the training data's
 // roughness; for phases both are fitted to roughness and Euler number.
 namespace vae
 {
@@ -30,7 +30,7 @@ at::Tensor textureNoise(const Box& cells, const Frame& frame, const NoiseShape& 
 /// different phases, or the same mean square difference of grey values. Both are folded, of a box
 /// of `frame`'s cells. 0 where even the likeliest values are rougher than x.
 double fitTexture(const at::Tensor& decoded, const at::Tensor& x, const Frame& frame,
-  const Observation& seen, bool phases);
+  const ObservationModel& seen, bool phases);
 
 /// Measures of the surface of phases.
 struct SurfaceMeasure
@@ -45,6 +45,6 @@ struct SurfaceMeasure
 /// quarter of the Euler number. Looked for near the width that `width` is, [0.78, 1.57] of it, with
 /// up to a quarter of the variance white.
 NoiseShape fitTexture(const std::vector<at::Tensor>& decoded, const SurfaceMeasure& wanted,
-  double width, const Frame& frame, const Observation& seen);
+  double width, const Frame& frame, const ObservationModel& seen);
 
 } // namespace vae

@@ -13,7 +13,7 @@
 
 namespace vae
 {
-Budget budgetOf(const RunOptions& run, const Place& place)
+Budget budgetOf(const RunOptions& run, const ComputeDevice& place)
 {
   constexpr double mebibyte = 1048576, gibibyte = 1024 * mebibyte;
   check(run);
@@ -30,7 +30,7 @@ Budget budgetOf(const RunOptions& run, const Place& place)
     std::format("{} of the {:.1f} GiB that are free", part, left / gibibyte) };
 }
 
-double bytesPerVoxel(const NetworkOptions& n, const Place& place)
+double bytesPerVoxel(const NetworkOptions& n, const ComputeDevice& place)
 {
   // About six activations of the finest level live at once, data and what is decoded in the
   // network's type, and two float32 copies of either.

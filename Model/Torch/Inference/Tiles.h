@@ -19,10 +19,10 @@ struct Budget
   std::string reason; ///< "a quarter of 21.3 GiB free"
 };
 /// \throws std::invalid_argument if the budget asked for is below 0
-Budget budgetOf(const RunOptions& run, const Place& place);
+Budget budgetOf(const RunOptions& run, const ComputeDevice& place);
 
 /// Bytes that a voxel of a tile takes while the network runs.
-double bytesPerVoxel(const NetworkOptions& network, const Place& place);
+double bytesPerVoxel(const NetworkOptions& network, const ComputeDevice& place);
 
 /// Cells along each axis of the tiles that process the fewest voxels, halos included, within so
 /// many voxels a tile. `cells` cover the volume; those at its borders need no halo there.

@@ -123,7 +123,7 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
     FieldRequest grouped = request;
     grouped.local = std::move(group);
     return this->Calibrated.learned->sample(
-      grouped, generator, choosePlace(run.device, run.precision, run.threads), monitor, local);
+      grouped, generator, chooseDevice(run.device, run.precision, run.threads), monitor, local);
   }
   if (draw.prior == Prior::RandomField)
   {
@@ -187,7 +187,7 @@ TorchModel::Drawn TorchModel::drawFreely(
   const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const
 {
   Draw draw = this->plan(request);
-  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const RunScope scope(chooseDevice("cpu", Precision::Float32, run.threads), false);
   const c10::InferenceMode inference;
   if (draw.prior == Prior::Learned && !request.trend.empty())
   {
@@ -239,7 +239,7 @@ TorchModel::Drawn TorchModel::drawAround(
   Draw draw = this->plan(free);
   FieldRequest& request = draw.field;
   Drawn drawn = this->emptySample(known.dims, wanted.margin);
-  const RunScope scope(choosePlace("cpu", Precision::Float32, run.threads), false);
+  const RunScope scope(chooseDevice("cpu", Precision::Float32, run.threads), false);
   const c10::NoGradGuard guard;
   const Box& inside = draw.inside;
   std::vector<float> widths;
@@ -249,7 +249,7 @@ TorchModel::Drawn TorchModel::drawAround(
       static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
   }
   const NetworkPtr network = copyOf(*this->Net, this->Info.network); // gradients are kept in it
-  const Place place = choosePlace(run.device, run.precision, run.threads);
+  const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
   network->to(place.device);
 
   if (draw.prior == Prior::RandomField)
@@ -290,7 +290,7 @@ TorchModel::Drawn TorchModel::drawAround(
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
     field = this->fieldOf(draw, free.options, run, next()).clone();
-    given.polish(
+    given.refineLatents(
       field, wanted.margin, at::tensor(widths), drawn.threshold, *network, place, next());
   }
   drawn.latent.mean = valuesOf(field);

@@ -21,7 +21,7 @@ at::Tensor byChannel(const at::Tensor& t, std::int64_t channels)
   return t.unflatten(1, { channels, -1 }).flatten(2);
 }
 
-class BernoulliObservation : public Observation
+class BernoulliObservation : public ObservationModel
 {
 public:
   at::Tensor loss(const at::Tensor& decoded, const at::Tensor& x, bool) override
@@ -69,7 +69,7 @@ public:
   }
 };
 
-class CategoricalObservation : public Observation
+class CategoricalObservation : public ObservationModel
 {
 public:
   explicit CategoricalObservation(std::int64_t phases) : Phases(phases) {}
@@ -147,7 +147,7 @@ private:
 };
 
 /// Gaussian and Laplace: a value and a width.
-class GreyObservation : public Observation
+class GreyObservation : public ObservationModel
 {
 public:
   GreyObservation(const ModelInfo& info, at::Device device)
@@ -272,7 +272,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<Observation> makeObservation(const ModelInfo& info, at::Device device)
+std::unique_ptr<ObservationModel> makeObservationModel(const ModelInfo& info, at::Device device)
 {
   switch (info.likelihood)
   {

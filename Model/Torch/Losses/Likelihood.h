@@ -13,10 +13,10 @@ namespace vae
 
 /// p(x|z): what the network's values mean. Data `x` and the decoder's values are folded tensors
 /// [batch, values, cells...]; neighbouring values belong to one channel, or one phase.
-class Observation
+class ObservationModel
 {
 public:
-  virtual ~Observation() = default;
+  virtual ~ObservationModel() = default;
 
   /// The encoder's input for data x.
   virtual at::Tensor input(const at::Tensor& x) const { return x; }
@@ -72,7 +72,7 @@ protected:
 };
 
 /// For a model's likelihood; its width is that of info.sigma.
-std::unique_ptr<Observation> makeObservation(const ModelInfo& info, at::Device device);
+std::unique_ptr<ObservationModel> makeObservationModel(const ModelInfo& info, at::Device device);
 
 ///@{
 /// -log p(x) of each patch. `width` is a standard deviation (Gaussian) or mean absolute deviation

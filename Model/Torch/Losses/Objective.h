@@ -28,7 +28,7 @@ struct Batch
 };
 
 /// Where a training stands, and on what.
-struct Situation
+struct LossContext
 {
   double schedule = 1; ///< of the KL term, 0..1
   double freeBits = 0; ///< TrainOptions::freeBits
@@ -62,8 +62,8 @@ public:
   /// The decoder's input. Z = mu + sigma * eps (Kingma and Welling 2014, Eq. 4).
   virtual at::Tensor draw(const Posterior& q, Network& network, const at::Generator& noise);
 
-  virtual Terms terms(const Batch& batch, const Observation& observation, Network& network,
-    const Situation& situation) = 0;
+  virtual Terms terms(const Batch& batch, const ObservationModel& observation, Network& network,
+    const LossContext& lossContext) = 0;
 };
 
 /// A parameter of an objective. `name` is also that of the property of VAE Train.

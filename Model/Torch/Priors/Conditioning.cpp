@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Conditioning.h"
 
-#include "Torch/Grid/InsideMask.h"
+#include "Torch/Grid/MaskRegion.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -45,8 +45,9 @@ at::Tensor Conditioning::mask(const Box& box) const
     .to(at::kFloat);
 }
 
-void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-  double threshold, Network& network, const Place& place, const Monitor& monitor) const
+void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
+  const at::Tensor& width, double threshold, Network& network, const ComputeDevice& place,
+  const Monitor& monitor) const
 {
   RunScope scope(place, true);
   const int dimensions = this->Grid.dimensions;
@@ -89,7 +90,7 @@ void Conditioning::polish(const at::Tensor& field, std::int64_t margin, const at
   const at::Tensor scale = width.view({ -1, 1, 1, 1 }).clamp_min(1e-3);
   at::Tensor moved = at::zeros_like(field), mean = at::zeros_like(field),
              square = at::zeros_like(field);
-  const auto observation = makeObservation(this->Info, place.device);
+  const auto observation = makeObservationModel(this->Info, place.device);
   for (int step = 0; step < Steps; ++step)
   {
     at::Tensor gradient = Penalty * moved;

@@ -26,8 +26,8 @@ public:
   /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
   /// \param width of the posterior of each channel, [channels]
   /// \param threshold see LatentSample::threshold
-  void polish(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-    double threshold, Network& network, const Place& place, const Monitor& monitor) const;
+  void refineLatents(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
+    double threshold, Network& network, const ComputeDevice& place, const Monitor& monitor) const;
 
 private:
   ///@{

@@ -36,7 +36,7 @@ at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
 } // namespace
 
 LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
-  : Net(std::make_shared<FlowNetwork>(dimensions, latentChannels, width))
+  : Net(std::make_shared<VelocityUNet>(dimensions, latentChannels, width))
   , Mean(at::zeros({ latentChannels }))
   , Scale(at::ones({ latentChannels }))
   , TrendScale(at::tensor({ 0.f, 1.f }))
@@ -132,9 +132,10 @@ at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& ce
   { return group ? draw(field, *group) : draw(field, noise); };
   if (local)
   {
-    *local = slice(drawn(this->Local, generator.clone()), margin, request.size);
+    *local = slice(drawn(this->LocalMean, generator.clone()), margin, request.size);
   }
-  return slice(smooth(drawn(this->Told, generator), request.periodic), margin, cells.even)
+  return slice(
+    smooth(drawn(this->ConditioningMean, generator), request.periodic), margin, cells.even)
     .contiguous();
 }
 
@@ -153,14 +154,14 @@ std::shared_ptr<LearnedPrior> LearnedPrior::copy(const at::Device& device) const
   made->Net->to(device);
   made->Mean = this->Mean;
   made->Scale = this->Scale;
-  made->Local = this->Local;
-  made->Told = this->Told;
+  made->LocalMean = this->LocalMean;
+  made->ConditioningMean = this->ConditioningMean;
   made->TrendScale = this->TrendScale;
   return made;
 }
 
 at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator generator,
-  const Place& place, const Monitor& monitor, at::Tensor* local) const
+  const ComputeDevice& place, const Monitor& monitor, at::Tensor* local) const
 {
   RunScope scope(place, false);
   const c10::InferenceMode inference;
@@ -175,13 +176,13 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const at::Tensor trend = (wanted - this->TrendScale[0]) / this->TrendScale[1];
 
   const auto shaped = [&](const at::Tensor& t)
-  { return sent(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
+  { return toDevice(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
   const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
   const std::array<std::int64_t, 4> field{ this->Mean.size(0), cells.even[0], cells.even[1],
     cells.even[2] };
   at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
   // A copy of a module would share its tensors, and take the model's own along.
-  const std::shared_ptr<FlowNetwork> net =
+  const std::shared_ptr<VelocityUNet> net =
     place.device.is_cpu() ? this->Net : this->copy(place.device)->Net;
   at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));
   if (request.known.defined())
@@ -198,7 +199,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const auto format =
     x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
   const at::Tensor given =
-    FlowNetwork::given(shaped(trend), known, where).to(place.compute).contiguous(format);
+    VelocityUNet::given(shaped(trend), known, where).to(place.compute).contiguous(format);
   const auto velocity = [&](const at::Tensor& at, double t)
   {
     const at::Tensor time = at::full({ 1 }, t, at::TensorOptions(place.device));
@@ -235,8 +236,8 @@ State LearnedPrior::state() const
   {
     state["network." + p.key()] = p.value();
   }
-  addPart(state, LocalPrefix, this->Local.state());
-  addPart(state, ToldPrefix, this->Told.state());
+  addPart(state, LocalPrefix, this->LocalMean.state());
+  addPart(state, ToldPrefix, this->ConditioningMean.state());
   return state;
 }
 
@@ -248,7 +249,7 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromState(
   const std::int64_t width = first.dim() == 1 ? first.size(0) : 0;
   // Looked at before memory is asked for.
   if (width < 1 || width > widest ||
-    4 * FlowNetwork::parametersOf(dimensions, latentChannels, width) > state.bytes())
+    4 * VelocityUNet::parametersOf(dimensions, latentChannels, width) > state.bytes())
   {
     throw std::runtime_error("the learned prior's network is larger than its tensors in the file");
   }
@@ -267,8 +268,8 @@ std::shared_ptr<const LearnedPrior> LearnedPrior::fromState(
   {
     throw std::runtime_error("the learned prior has a scale that is not above 0");
   }
-  prior->Local = LatentField::fromState(state.part(LocalPrefix), 1);
-  prior->Told = LatentField::fromState(state.part(ToldPrefix), 1);
+  prior->LocalMean = LatentField::fromState(state.part(LocalPrefix), 1);
+  prior->ConditioningMean = LatentField::fromState(state.part(ToldPrefix), 1);
   return prior;
 }
 

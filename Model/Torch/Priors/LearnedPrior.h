@@ -5,7 +5,7 @@
 #include "LatentField.h"
 #include "Model.h"
 #include "Torch/Grid/Blocks.h"
-#include "Torch/Networks/FlowNetwork.h"
+#include "Torch/Networks/VelocityUNet.h"
 #include "Torch/Runtime/Device.h"
 
 namespace vae
@@ -47,8 +47,8 @@ public:
   /// A field [channels, size...], float32 on the CPU. Known latent vectors are kept, the others are
   /// drawn to fit them.
   /// \param local if not null: receives the local mean that was used, [1, size...]
-  at::Tensor sample(const FieldRequest& request, at::Generator generator, const Place& place,
-    const Monitor& monitor, at::Tensor* local = nullptr) const;
+  at::Tensor sample(const FieldRequest& request, at::Generator generator,
+    const ComputeDevice& place, const Monitor& monitor, at::Tensor* local = nullptr) const;
 
   /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
   /// values, or the fraction of all phases but that of the lowest label.
@@ -67,13 +67,13 @@ public:
   static std::shared_ptr<const LearnedPrior> fromState(
     const TensorReader& state, int dimensions, int latentChannels);
 
-  std::shared_ptr<FlowNetwork> Net;
+  std::shared_ptr<VelocityUNet> Net;
   at::Tensor Mean, Scale; ///< [channels]: of the latent vectors
   /// Random fields of the local mean (one channel): the data's own, and the one that the network is
   /// conditioned on, which is compensated for the flow's gain at long wavelengths. Both are drawn
   /// from the same noise. They are smoothed after drawing, because the network undoes part of the
   /// smoothing and would sharpen errors of a field that was drawn smooth.
-  LatentField Local, Told;
+  LatentField LocalMean, ConditioningMean;
   at::Tensor TrendScale; ///< [2]: mean and standard deviation of the smoothed local mean
 
 private:

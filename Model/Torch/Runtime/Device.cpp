@@ -67,10 +67,10 @@ int cudaDevices()
 
 } // namespace
 
-Place choosePlace(const std::string& device, Precision precision, int threads)
+ComputeDevice chooseDevice(const std::string& device, Precision precision, int threads)
 {
   require("Threads", threads, 0, MostThreads);
-  Place place;
+  ComputeDevice place;
   const int found = cudaDevices();
   std::string why;
   if (device == "auto")
@@ -126,14 +126,14 @@ Place choosePlace(const std::string& device, Precision precision, int threads)
   return place;
 }
 
-at::Tensor sent(const at::Tensor& t, const at::Device& device)
+at::Tensor toDevice(const at::Tensor& t, const at::Device& device)
 {
   return device.is_cpu() || !t.is_cpu()
     ? t.to(device)
     : t.pin_memory().to(device, t.scalar_type(), /*non_blocking=*/true);
 }
 
-Fetched::Fetched(const at::Tensor& t) : There(t.contiguous()), Here(this->There)
+HostCopy::HostCopy(const at::Tensor& t) : There(t.contiguous()), Here(this->There)
 {
   const at::Device device = t.device();
   if (!device.is_cpu())
@@ -145,7 +145,7 @@ Fetched::Fetched(const at::Tensor& t) : There(t.contiguous()), Here(this->There)
   }
 }
 
-const at::Tensor& Fetched::arrived()
+const at::Tensor& HostCopy::wait()
 {
   if (this->Copied)
   {
@@ -168,7 +168,7 @@ double freeMemoryOf(const at::Device& gpu)
   return query && query(&left, &all) == 0 ? static_cast<double>(left) : guess;
 }
 
-GpuMemory::~GpuMemory()
+CudaCacheReleaser::~CudaCacheReleaser()
 {
 #ifdef VAE_GIVES_BACK
   if (cudaDevices() > 0)

@@ -15,7 +15,7 @@ namespace vae
 {
 
 /// A device, the arithmetic on it, and the reason for both in words.
-struct Place
+struct ComputeDevice
 {
   at::Device device = at::kCPU;
   at::ScalarType compute = at::kFloat; ///< of the convolutions
@@ -25,19 +25,19 @@ struct Place
 };
 
 /// \throws std::invalid_argument if the device is unknown or absent
-Place choosePlace(const std::string& device, Precision precision, int threads);
+ComputeDevice chooseDevice(const std::string& device, Precision precision, int threads);
 
 /// A tensor of the CPU, or of the device, on the device. To a GPU it goes by way of memory that the
 /// system does not move, and nothing waits for it.
-at::Tensor sent(const at::Tensor& t, const at::Device& device);
+at::Tensor toDevice(const at::Tensor& t, const at::Device& device);
 
 /// A contiguous tensor of a device on its way to the CPU; from a GPU nothing waits for it but
-/// arrived().
-class Fetched
+/// wait().
+class HostCopy
 {
 public:
-  explicit Fetched(const at::Tensor& t);
-  const at::Tensor& arrived();
+  explicit HostCopy(const at::Tensor& t);
+  const at::Tensor& wait();
 
 private:
   at::Tensor There, Here;
@@ -51,13 +51,13 @@ double freeMemoryOf(const at::Device& gpu);
 
 /// What works on a GPU keeps one of these in front of all its tensors: when they are gone, memory
 /// that LibTorch keeps for the next ones goes back to the system, which others share.
-class GpuMemory
+class CudaCacheReleaser
 {
 public:
-  GpuMemory() = default;
-  ~GpuMemory();
-  GpuMemory(const GpuMemory&) = delete;
-  void operator=(const GpuMemory&) = delete;
+  CudaCacheReleaser() = default;
+  ~CudaCacheReleaser();
+  CudaCacheReleaser(const CudaCacheReleaser&) = delete;
+  void operator=(const CudaCacheReleaser&) = delete;
 };
 
 /// This thread's number of threads and its gradient mode for the length of a scope; they are put
@@ -70,7 +70,7 @@ public:
 class RunScope
 {
 public:
-  RunScope(const Place& place, bool gradients);
+  RunScope(const ComputeDevice& place, bool gradients);
   ~RunScope();
   RunScope(const RunScope&) = delete;
   void operator=(const RunScope&) = delete;

@@ -119,7 +119,7 @@ void setThreadsHere(int threads)
 
 } // namespace
 
-RunScope::RunScope(const Place& place, bool gradients)
+RunScope::RunScope(const ComputeDevice& place, bool gradients)
   : Threads(at::get_num_threads()) // and the thread has them, where it had not asked yet
   , Most(place.open && place.device.is_cpu() ? place.threads : 0)
   , OnCpu(place.device.is_cpu())

@@ -29,8 +29,8 @@ at::Tensor bytesOf(const std::string& text);
 std::string textOf(const at::Tensor& bytes);
 ///@}
 
-/// Where tensors come from: a state in memory, or a file, of which a tensor is read when it is asked
-/// for.
+/// Where tensors come from: a state in memory, or a file, of which a tensor is read when it is
+/// asked for.
 class TensorSource
 {
 public:
@@ -56,7 +56,10 @@ public:
     return TensorReader(this->All, this->Prefix + prefix);
   }
 
-  bool has(const std::string& name) const { return this->All->entries().contains(this->Prefix + name); }
+  bool has(const std::string& name) const
+  {
+    return this->All->entries().contains(this->Prefix + name);
+  }
   double bytes() const;  ///< of all its tensors
   State tensors() const; ///< by the rest of their names
 

@@ -6,7 +6,7 @@
 #include "Schedule.h"
 #include "StateJson.h"
 #include "Torch/Data/ResidentVolumes.h"
-#include "Torch/Losses/LatentUse.h"
+#include "Torch/Losses/LatentDiagnostics.h"
 #include "Torch/Losses/Variogram.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -63,15 +63,15 @@ NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
   this->Net->initialise(this->Noise);
   this->Net->to(device);
   this->Goal = makeObjective(info.options);
-  this->Seen = makeObservation(info, device);
+  this->Observation = makeObservationModel(info, device);
   std::vector<at::Tensor> learnt = this->Net->parameters();
   for (const at::Tensor& p : learnt)
   {
     info.parameters += p.numel();
   }
-  const auto& scale = this->Seen->tensors();
+  const auto& scale = this->Observation->tensors();
   learnt.insert(learnt.end(), scale.begin(),
-    scale.begin() + static_cast<std::ptrdiff_t>(this->Seen->parameters()));
+    scale.begin() + static_cast<std::ptrdiff_t>(this->Observation->parameters()));
   this->Optimiser =
     std::make_unique<AdamW>(learnt, *this->Net, info.options.weightDecay, shared.place.compute);
 }
@@ -134,7 +134,7 @@ StepRecord NetworkPhase::step()
 
 Batch NetworkPhase::makeBatch()
 {
-  const Place& place = this->Shared.place;
+  const ComputeDevice& place = this->Shared.place;
   std::vector<Patch> patches;
   for (int i = 0; i < this->Shared.info.options.batch(); ++i)
   {
@@ -142,7 +142,7 @@ Batch NetworkPhase::makeBatch()
   }
   Batch batch;
   const at::Tensor read = this->Patches.read(patches);
-  batch.x = read.device() == place.device ? read : sent(read, place.device);
+  batch.x = read.device() == place.device ? read : toDevice(read, place.device);
   return batch;
 }
 
@@ -150,14 +150,14 @@ NetworkPhase::Made NetworkPhase::optimise(double progress, StepRecord& record)
 {
   const ModelInfo& info = this->Shared.info;
   const TrainOptions& o = info.options;
-  const Place& place = this->Shared.place;
+  const ComputeDevice& place = this->Shared.place;
   Made made;
   made.learningRate = this->Guard.rateFactor() * learningRateAt(o, this->Steps + 1, progress);
   made.klSchedule = klScheduleAt(o, progress);
 
   Batch batch = this->makeBatch();
   this->Optimiser->begin();
-  const Posterior q = this->Net->encode(this->Seen->input(batch.x).to(place.compute));
+  const Posterior q = this->Net->encode(this->Observation->input(batch.x).to(place.compute));
   batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
   batch.q = q;
   at::Tensor x = batch.x;
@@ -169,12 +169,12 @@ NetworkPhase::Made NetworkPhase::optimise(double progress, StepRecord& record)
   }
   batch.z = this->Goal->draw(batch.q, *this->Net, this->Noise);
   batch.decoded = this->Net->decode(batch.z.to(place.compute)).to(at::kFloat);
-  batch.likelihood = this->Seen->loss(batch.decoded, x, true);
-  const Situation situation{ .schedule = made.klSchedule,
+  batch.likelihood = this->Observation->loss(batch.decoded, x, true);
+  const LossContext lossContext{ .schedule = made.klSchedule,
     .freeBits = o.freeBits,
     .vectors = this->Vectors,
     .noise = this->Noise };
-  const Terms terms = this->Goal->terms(batch, *this->Seen, *this->Net, situation);
+  const Terms terms = this->Goal->terms(batch, *this->Observation, *this->Net, lossContext);
   // Learning rates and the clip are those of a loss a voxel.
   made.voxels = static_cast<double>(batch.x.numel()) / static_cast<double>(info.channels.size());
   const double aVoxel = static_cast<double>(o.batch()) / made.voxels;
@@ -212,7 +212,7 @@ void NetworkPhase::endEpoch(StepRecord& record, const Made& last)
   row.klWeight = last.klSchedule * this->Goal->klWeight();
   row.learningRate = last.learningRate;
   row.priorLoss = std::nan("");
-  info.sigma = this->Seen->scales();
+  info.sigma = this->Observation->scales();
   for (const double sigma : info.sigma)
   {
     row.sigma += sigma / static_cast<double>(info.sigma.size());
@@ -248,16 +248,16 @@ void NetworkPhase::validate(EpochRecord& row)
   const c10::NoGradGuard guard;
   const at::Tensor& x = this->HeldOut;
   const auto count = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
-  const Posterior q = this->Net->encode(this->Seen->input(x).to(compute));
+  const Posterior q = this->Net->encode(this->Observation->input(x).to(compute));
   const at::Tensor z = this->Net->quantise(q.mean);
   const at::Tensor y = this->Net->decode(z.to(compute)).to(at::kFloat);
-  const double reconstruction = this->Seen->loss(y, x, false).sum().item<double>();
-  row.validationQuality = this->Seen->quality(y, x);
+  const double reconstruction = this->Observation->loss(y, x, false).sum().item<double>();
+  row.validationQuality = this->Observation->quality(y, x);
   if (info.options.bestBy == BestBy::Statistics)
   {
     const Volume& v = this->Shared.data.front();
     row.statisticsError = variogramError(
-      this->Seen->value(y), x, { v.dims, v.spacing, info.network }, info.hasPhases());
+      this->Observation->value(y), x, { v.dims, v.spacing, info.network }, info.hasPhases());
   }
   const double weight = this->Goal->klWeight();
   const double kl = weight > 0 ? klOfElements(q).sum().item<double>() : 0;
@@ -277,11 +277,11 @@ void NetworkPhase::keepBest(const EpochRecord& row)
   }
 }
 
-std::pair<NetworkPtr, std::unique_ptr<Observation>> NetworkPhase::best() const
+std::pair<NetworkPtr, std::unique_ptr<ObservationModel>> NetworkPhase::best() const
 {
   const ModelInfo& info = this->Shared.info;
-  std::pair<NetworkPtr, std::unique_ptr<Observation>> best{ copyOf(*this->Net, info.network),
-    makeObservation(info, this->Shared.place.device) };
+  std::pair<NetworkPtr, std::unique_ptr<ObservationModel>> best{ copyOf(*this->Net, info.network),
+    makeObservationModel(info, this->Shared.place.device) };
   if (info.bestEpoch > 0)
   {
     this->Best.putBack(weightsOf(*best.first, *best.second));
@@ -330,7 +330,7 @@ void NetworkPhase::keepGood() { this->Guard.keep(this->everything(), this->Steps
 void NetworkPhase::putBack()
 {
   const std::int64_t step = this->Guard.putBack(this->everything());
-  this->Shared.info.sigma = this->Seen->scales();
+  this->Shared.info.sigma = this->Observation->scales();
   // The steps of the epoch so far do not count; those that are left fill it.
   const int epoch = this->Shared.info.options.stepsPerEpoch;
   this->Steps = step / epoch * epoch;
@@ -385,7 +385,7 @@ void NetworkPhase::restore(const StateReader& state)
   ModelInfo& info = this->Shared.info;
   state.load("weights", this->weights());
   state.load("optimizer", this->Optimiser->state());
-  info.sigma = this->Seen->scales();
+  info.sigma = this->Observation->scales();
   if (state.hasTensors("best"))
   {
     this->Best.take(this->weights());

@@ -32,7 +32,7 @@ public:
   const Network& network() const { return *this->Net; }
   /// A copy of the network with the weights of the best epoch, if there is one, and the likelihood
   /// that belongs to them.
-  std::pair<NetworkPtr, std::unique_ptr<Observation>> best() const;
+  std::pair<NetworkPtr, std::unique_ptr<ObservationModel>> best() const;
 
 private:
   /// What a step made, beside its losses.
@@ -56,7 +56,7 @@ private:
   /// Divide the time budget: a prior that would have too few steps is left out.
   void considerPrior();
   void end(Ending how);
-  std::vector<at::Tensor> weights() const { return weightsOf(*this->Net, *this->Seen); }
+  std::vector<at::Tensor> weights() const { return weightsOf(*this->Net, *this->Observation); }
   std::vector<at::Tensor> everything() const; ///< weights, then the optimiser's state
 
   PatchSampler& Patches;
@@ -66,7 +66,7 @@ private:
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   NetworkPtr Net;
   std::unique_ptr<Objective> Goal;
-  std::unique_ptr<Observation> Seen;
+  std::unique_ptr<ObservationModel> Observation;
   std::unique_ptr<AdamW> Optimiser;
   Posterior Last; ///< of the last step's batch
 

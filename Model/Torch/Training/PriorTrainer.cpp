@@ -3,7 +3,7 @@
 #include "PriorTrainer.h"
 
 #include "StateJson.h"
-#include "Torch/Grid/InsideMask.h"
+#include "Torch/Grid/MaskRegion.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -105,7 +105,7 @@ bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOption
   return all && any;
 }
 
-void PriorTrainer::tryStep(const ModelInfo& info, const Place& place)
+void PriorTrainer::tryStep(const ModelInfo& info, const ComputeDevice& place)
 {
   const RunScope scope(place, true);
   const int dimensions = info.network.dimensions;
@@ -117,7 +117,7 @@ void PriorTrainer::tryStep(const ModelInfo& info, const Place& place)
     return toNetworkShape(at::zeros({ batch, channels, depth, edge, edge }), dimensions)
       .to(place.device, place.compute);
   };
-  const auto network = std::make_shared<FlowNetwork>(dimensions, info.latentChannels(), Width);
+  const auto network = std::make_shared<VelocityUNet>(dimensions, info.latentChannels(), Width);
   network->to(place.device);
   AdamW optimiser(network->parameters(), *network, WeightDecay, place.compute);
   optimiser.begin();
@@ -131,10 +131,10 @@ void PriorTrainer::tryStep(const ModelInfo& info, const Place& place)
 }
 
 PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const Observation& seen, const Place& place,
+  Network& network, const ObservationModel& seen, const ComputeDevice& place,
   const std::function<bool(std::int64_t)>& more)
   : Dimensions(info.network.dimensions)
-  , Learning(std::make_shared<FlowNetwork>(info.network.dimensions, info.latentChannels(), Width))
+  , Learning(std::make_shared<VelocityUNet>(info.network.dimensions, info.latentChannels(), Width))
   , Average(info.network.dimensions, info.latentChannels(), Width)
   , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
   , Noise(at::make_generator<at::CPUGeneratorImpl>(
@@ -152,7 +152,7 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
 }
 
 void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const Observation& seen, const Place& place,
+  Network& network, const ObservationModel& seen, const ComputeDevice& place,
   const std::function<bool(std::int64_t)>& more)
 {
   const RunScope scope(place, false);
@@ -204,7 +204,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     const MaskedPart part(volumes, info.network);
     const at::Tensor local = LearnedPrior::localMean(part.volume(), info),
                      trend = LearnedPrior::smooth(local);
-    this->Average.Told = this->Average.Local = LatentField::fit(local);
+    this->Average.ConditioningMean = this->Average.LocalMean = LatentField::fit(local);
     this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
   }
   at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
@@ -250,7 +250,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   }
 }
 
-double PriorTrainer::step(double progress, const Place& place)
+double PriorTrainer::step(double progress, const ComputeDevice& place)
 {
   const RunScope scope(place, true);
   const auto below = [&](std::int64_t n)
@@ -286,12 +286,12 @@ double PriorTrainer::step(double progress, const Place& place)
   const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
   const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
   const auto shaped = [&](const at::Tensor& t)
-  { return sent(toNetworkShape(t, this->Dimensions), place.device); };
+  { return toDevice(toNetworkShape(t, this->Dimensions), place.device); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
   const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
   this->Optimiser->begin();
   const at::Tensor velocity = this->Learning->forward(cast(at),
-    FlowNetwork::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
+    VelocityUNet::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
     {});
   const at::Tensor unknown = 1 - shaped(known);
   const at::Tensor loss =

@@ -38,18 +38,18 @@ public:
   static bool suits(const std::vector<Volume>& volumes, const NetworkOptions& network);
 
   /// What a step takes most of its time for, of a network that knows nothing.
-  static void tryStep(const ModelInfo& info, const Place& place);
+  static void tryStep(const ModelInfo& info, const ComputeDevice& place);
 
   /// \param network whose encoder makes the latent fields; it stays as it is
   /// \param more asked before each patch, with the number of those so far, whether to encode it;
   ///   empty: all. The first is encoded in any case.
   PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
-    const Observation& seen, const Place& place,
+    const ObservationModel& seen, const ComputeDevice& place,
     const std::function<bool(std::int64_t)>& more = {});
 
   /// One optimiser step. \param progress of this training, 0..1
   /// \return mean squared error of the velocity, about 2 for a network that knows nothing
-  double step(double progress, const Place& place);
+  double step(double progress, const ComputeDevice& place);
 
   std::int64_t steps() const { return this->Count; }
   std::int64_t patches() const { return static_cast<std::int64_t>(this->Fields.size()); }
@@ -67,12 +67,13 @@ public:
 
 private:
   void encode(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
-    const Observation& seen, const Place& place, const std::function<bool(std::int64_t)>& more);
+    const ObservationModel& seen, const ComputeDevice& place,
+    const std::function<bool(std::int64_t)>& more);
 
   int Dimensions;
   std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
   std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
-  std::shared_ptr<FlowNetwork> Learning;
+  std::shared_ptr<VelocityUNet> Learning;
   LearnedPrior Average;      ///< a moving average of its weights
   at::Tensor AverageWeights; ///< all of them
   std::unique_ptr<AdamW> Optimiser;

@@ -19,7 +19,7 @@ void copyValues(const std::vector<at::Tensor>& from, const std::vector<at::Tenso
   }
 }
 
-std::vector<at::Tensor> weightsOf(const Network& network, const Observation& seen)
+std::vector<at::Tensor> weightsOf(const Network& network, const ObservationModel& seen)
 {
   std::vector<at::Tensor> all;
   for (const auto& [name, tensor] : network.tensors())

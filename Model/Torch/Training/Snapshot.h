@@ -12,7 +12,7 @@ namespace vae
 void copyValues(const std::vector<at::Tensor>& from, const std::vector<at::Tensor>& to);
 
 /// All that is learned: the network's tensors, then the likelihood's.
-std::vector<at::Tensor> weightsOf(const Network& network, const Observation& seen);
+std::vector<at::Tensor> weightsOf(const Network& network, const ObservationModel& seen);
 
 /// \throws std::invalid_argument naming what differs between the network of a training and that of
 /// its Initial Model

@@ -34,10 +34,10 @@ ModelInfo described(const TrainingStart& start)
 }
 
 /// Where to train. \throws OutOfMemory if the machine has less than the training will take
-Place placeFor(const ModelInfo& info)
+ComputeDevice deviceFor(const ModelInfo& info)
 {
   const TrainOptions& o = info.options;
-  const Place place = choosePlace(o.device, o.precision, o.threads);
+  const ComputeDevice place = chooseDevice(o.device, o.precision, o.threads);
   if (place.device.is_cpu()) // else LibTorch says so itself, and nothing below it breaks
   {
     const Plan plan = planOf(o, place.compute == at::kBFloat16 ? 2 : 4);
@@ -65,7 +65,7 @@ TorchTrainer::TorchTrainer(
 TorchTrainer::TorchTrainer(const TrainingStart& start)
   : Data(start.data->volumes)
   , Info(described(start))
-  , Where(placeFor(this->Info))
+  , Where(deviceFor(this->Info))
   , Patches(this->Data, this->Info, this->Info.options) // says what is wrong with a mask
   , Measured(this->Data, this->Info.network)
   , Clock(this->Info, voxels(this->Measured.volume().dims), priorShareOf(this->Data, this->Info))
@@ -109,7 +109,7 @@ void TorchTrainer::limitThreads(int most)
   const TrainOptions& o = this->Info.options;
   if (o.threads == 0)
   {
-    this->Where = choosePlace(o.device, o.precision, most);
+    this->Where = chooseDevice(o.device, o.precision, most);
     this->Info.device = this->Where.reason;
     if (this->Where.device.is_cpu())
     {

@@ -4,7 +4,7 @@
 
 #include "Lineage.h"
 #include "PriorPhase.h"
-#include "Torch/Grid/InsideMask.h"
+#include "Torch/Grid/MaskRegion.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Runtime/KeptMemory.h"
 #include "Trainer.h"
@@ -43,11 +43,11 @@ private:
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
 
-  GpuMemory Returned;
+  CudaCacheReleaser Returned;
   KeptMemory Memory;
   std::vector<Volume> Data;
   ModelInfo Info;
-  Place Where;
+  ComputeDevice Where;
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
   PatchSampler Patches;
   MaskedPart Measured; ///< what a model's statistics are of

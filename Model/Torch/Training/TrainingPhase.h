@@ -18,7 +18,7 @@ struct TrainingContext
 {
   const std::vector<Volume>& data;
   ModelInfo& info;
-  Place& place;
+  ComputeDevice& place;
   TrainingClock& clock;
   std::optional<ThreadChoice>& threads; ///< where their number is left open
 

@@ -16,7 +16,7 @@ public:
   double klWeight() const override { return 0; }
   at::Tensor draw(const Posterior& q, Network&, const at::Generator&) override { return q.mean; }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation&) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext&) override
   {
     Terms t;
     t.loss = t.reconstruction = b.likelihood.mean();

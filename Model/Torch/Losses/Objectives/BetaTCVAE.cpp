@@ -16,7 +16,7 @@ class BetaTCVAE : public Objective
 public:
   BetaTCVAE(double alpha, double beta, double gamma) : Alpha(alpha), Beta(beta), Gamma(gamma) {}
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

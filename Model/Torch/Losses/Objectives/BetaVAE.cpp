@@ -18,7 +18,7 @@ public:
   explicit BetaVAE(double beta) : Beta(beta) {}
   double klWeight() const override { return this->Beta; }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

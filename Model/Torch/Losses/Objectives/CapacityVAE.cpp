@@ -17,7 +17,7 @@ class CapacityVAE : public Objective
 public:
   CapacityVAE(double capacity, double weight) : Capacity(capacity), Weight(weight) {}
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

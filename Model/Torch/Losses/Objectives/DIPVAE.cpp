@@ -23,7 +23,7 @@ public:
   {
   }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

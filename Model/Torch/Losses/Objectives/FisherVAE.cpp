@@ -30,7 +30,8 @@ public:
   {
   }
 
-  Terms terms(const Batch& b, const Observation& observation, Network&, const Situation& s) override
+  Terms terms(
+    const Batch& b, const ObservationModel& observation, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

@@ -21,7 +21,7 @@ public:
   explicit IWAE(int samples) : Count(samples) {}
   int samples() const override { return this->Count; }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

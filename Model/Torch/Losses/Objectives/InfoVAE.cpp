@@ -34,7 +34,7 @@ public:
     return this->Noisy ? Objective::draw(q, network, noise) : q.mean;
   }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation& s) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext& s) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

@@ -36,7 +36,7 @@ public:
     return q.mean + (codes - q.mean).detach(); // straight through
   }
 
-  Terms terms(const Batch& b, const Observation&, Network&, const Situation&) override
+  Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext&) override
   {
     Terms t;
     t.reconstruction = b.likelihood.mean();

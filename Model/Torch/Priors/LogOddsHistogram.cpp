@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "OddsCount.h"
+#include "LogOddsHistogram.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -15,14 +15,14 @@ constexpr auto Bins = static_cast<std::int64_t>(2 * Largest / Width);
 
 } // namespace
 
-void OddsCount::add(const at::Tensor& odds)
+void LogOddsHistogram::add(const at::Tensor& odds)
 {
   const at::Tensor more =
     at::histc(odds.flatten().clamp(-Largest, Largest), Bins, -Largest, Largest).to(at::kDouble);
   this->Counts = this->Counts.defined() ? this->Counts + more : more;
 }
 
-double OddsCount::threshold(double fraction) const
+double LogOddsHistogram::threshold(double fraction) const
 {
   const at::Tensor counts = this->Counts.to(at::kCPU), part = counts / counts.sum();
   const at::Tensor middles = (at::arange(Bins, at::kDouble) + 0.5) * Width - Largest;

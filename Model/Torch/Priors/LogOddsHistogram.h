@@ -8,7 +8,7 @@ namespace vae
 {
 
 /// Histogram of the log odds of a phase in many voxels, which then need not be kept.
-class OddsCount
+class LogOddsHistogram
 {
 public:
   void add(const at::Tensor& odds);

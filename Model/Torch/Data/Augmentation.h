@@ -12,7 +12,8 @@ namespace vae
 /// by less than a tenth, or less than those of eighths of the volume. Patches are mirrored along
 /// each axis separately if the variograms of both diagonals of each pair of axes agree, else along
 /// all axes at once, which keeps any variogram.
-/// \param info has the network's dimensions, the channels and the option; receives turns and reason
-void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info);
+/// \param info has the network's dimensions, the channels and the option; receives augmentation and
+/// reason
+void chooseAugmentation(const std::vector<Volume>& volumes, ModelInfo& info);
 
 } // namespace vae

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "InsideMask.h"
+#include "MaskRegion.h"
 
 #include "Boxes.h"
 

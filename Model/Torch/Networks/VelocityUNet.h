@@ -29,10 +29,10 @@ TORCH_MODULE(FlowBlock);
 /// vectors (as Palette, Saharia et al. 2022: a network that was trained to fill needs no guidance).
 /// It normalises over the channels of a cell only, so a field of any size is like the crops of the
 /// training.
-class FlowNetwork : public torch::nn::Module
+class VelocityUNet : public torch::nn::Module
 {
 public:
-  FlowNetwork(int dimensions, int latentChannels, int width); ///< all weights zero
+  VelocityUNet(int dimensions, int latentChannels, int width); ///< all weights zero
   /// How many numbers such a network has, without making it.
   static double parametersOf(int dimensions, std::int64_t latentChannels, std::int64_t width);
 

@@ -3,7 +3,7 @@
 //
 // A volume with a mask, as of a round core: what is outside of it is not data.
 #include "Torch/Data/TrainingData.h"
-#include "Torch/Grid/InsideMask.h"
+#include "Torch/Grid/MaskRegion.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"

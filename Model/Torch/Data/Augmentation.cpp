@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Turns.h"
+#include "Augmentation.h"
 
 #include "Torch/Grid/Blocks.h"
 
@@ -150,13 +150,13 @@ double ratio(const std::vector<Change>& blocks, std::size_t one, std::size_t oth
 
 } // namespace
 
-void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
+void chooseAugmentation(const std::vector<Volume>& volumes, ModelInfo& info)
 {
   const Symmetry symmetry = info.options.symmetry;
-  Turns& turns = info.turns;
-  turns.flips = symmetry != Symmetry::None;
+  AugmentationSymmetry& chosen = info.augmentation;
+  chosen.flips = symmetry != Symmetry::None;
   const bool exchanges = symmetry == Symmetry::Cube || symmetry == Symmetry::Automatic;
-  turns.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
+  chosen.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
   info.symmetryReason = "chosen by the user";
   if (symmetry != Symmetry::Automatic)
   {
@@ -193,14 +193,14 @@ void chooseTurns(const std::vector<Volume>& volumes, ModelInfo& info)
     {
       say(std::format("{:.2f} times as much along one diagonal of {} and {} as along the other",
         diagonals, nameOf(a), nameOf(b)));
-      turns.together = true;
+      chosen.together = true;
     }
   }
-  turns.kind[1] = alike[0] ? 0 : 1;
-  turns.kind[2] = alike[1] && (alike[2] || !alike[0]) ? 0 : alike[2] && !alike[0] ? 1 : 2;
-  if (turns.together) // tilted: an exchange would tilt it otherwise
+  chosen.kind[1] = alike[0] ? 0 : 1;
+  chosen.kind[2] = alike[1] && (alike[2] || !alike[0]) ? 0 : alike[2] && !alike[0] ? 1 : 2;
+  if (chosen.together) // tilted: an exchange would tilt it otherwise
   {
-    turns.kind = { 0, 1, 2 };
+    chosen.kind = { 0, 1, 2 };
   }
   info.symmetryReason = differ.empty() ? "values change equally along all axes" : differ;
 }

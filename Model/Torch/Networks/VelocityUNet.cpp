@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "FlowNetwork.h"
+#include "VelocityUNet.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -49,7 +49,7 @@ at::Tensor FlowBlockImpl::forward(
     x);
 }
 
-FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
+VelocityUNet::VelocityUNet(int dimensions, int latentChannels, int width)
   : TimeIn(this->register_module("time_in", Dense(2 * Frequencies, Times)))
   , TimeOut(this->register_module("time_out", Dense(Times, Times)))
   , In(this->register_module("in", Conv(dimensions, 2 * latentChannels + 2, width, 3)))
@@ -72,7 +72,7 @@ FlowNetwork::FlowNetwork(int dimensions, int latentChannels, int width)
   add(this->After, "after", width, 2);
 }
 
-double FlowNetwork::parametersOf(int dimensions, std::int64_t latentChannels, std::int64_t width)
+double VelocityUNet::parametersOf(int dimensions, std::int64_t latentChannels, std::int64_t width)
 {
   const double kernel = std::pow(3, dimensions), half = std::pow(2, dimensions);
   const auto latent = static_cast<double>(latentChannels), fine = static_cast<double>(width),
@@ -85,7 +85,7 @@ double FlowNetwork::parametersOf(int dimensions, std::int64_t latentChannels, st
     layer(fine, latent, kernel) + 2 * fine + 4 * block(fine) + 4 * block(coarse);
 }
 
-void FlowNetwork::initialise(const at::Generator& generator)
+void VelocityUNet::initialise(const at::Generator& generator)
 {
   initialiseLayers(*this, generator);
   const c10::NoGradGuard guard;
@@ -99,13 +99,13 @@ void FlowNetwork::initialise(const at::Generator& generator)
   }
 }
 
-at::Tensor FlowNetwork::given(
+at::Tensor VelocityUNet::given(
   const at::Tensor& trend, const at::Tensor& latents, const at::Tensor& known)
 {
   return at::cat({ trend, latents * known, known }, 1);
 }
 
-at::Tensor FlowNetwork::forward(
+at::Tensor VelocityUNet::forward(
   const at::Tensor& x, const at::Tensor& given, const at::Tensor& time, const Wrapped& wrapped)
 {
   const at::Tensor t =

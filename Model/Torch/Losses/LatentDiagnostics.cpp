@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "LatentUse.h"
+#include "LatentDiagnostics.h"
 
 #include "Discrepancy.h"
 #include "Objective.h"
