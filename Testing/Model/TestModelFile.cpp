@@ -194,7 +194,7 @@ TEST(ModelInfo, ComesBackFromJson)
   EXPECT_EQ(back.history[1].loss, 1. / 3);
   EXPECT_EQ(back.history[1].measures.at("Total Correlation"), 2. / 3);
   EXPECT_EQ(back.options.parameters.at("Beta"), 0.7);
-  EXPECT_TRUE(back.symmetry.flips && !back.symmetry.together);
+  EXPECT_TRUE(back.augmentation.flips && !back.augmentation.together);
   EXPECT_EQ(back.augmentation.kind, info.augmentation.kind);
 }
 
