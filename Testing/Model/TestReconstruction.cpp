@@ -115,7 +115,7 @@ TEST(Reconstruction, EveryOutputIsTheSameInTiles)
     monitor.progress = [&](double f) { tiles.push_back(f); };
     model->reconstruct(volume, options, whole.outputs, exact(), {});
     model->reconstruct(volume, options, tiled.outputs, exact(30), monitor);
-    EXPECT_GT(tiles.size(), 8u) << "the budget gave one tile only";
+    EXPECT_GT(tiles.size(), 4u) << "the budget gave fewer than four tiles"; // and the end
     if (likelihood == Likelihood::Bernoulli)
     {
       EXPECT_EQ(whole.value, tiled.value) << "labels are identical";

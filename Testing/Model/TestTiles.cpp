@@ -28,7 +28,7 @@ struct Calls
   std::vector<double> progress;
 
   void operator()(
-    const Index3& cells, const Index3& size, std::int64_t most, const std::function<void()>& fail)
+    const Index3& cells, const TileSize& size, std::int64_t most, const std::function<void()>& fail)
   {
     Monitor monitor;
     monitor.progress = [&](double f) { this->progress.push_back(f); };
@@ -93,7 +93,7 @@ TEST(TileSize, FitsAndProcessesLittleTwice)
 TEST(ForEachTile, CoversEveryCellOnce)
 {
   Calls run;
-  run({ 7, 10, 33 }, { 3, 10, 8 }, 1000, {});
+  run({ 7, 10, 33 }, { { 3, 10, 8 } }, 1000, {});
   run.covers({ 7, 10, 33 });
   EXPECT_EQ(run.done.size(), 3u * 5);
   EXPECT_EQ(run.progress.size(), 3u * 5 + 1);
@@ -108,7 +108,7 @@ TEST(ForEachTile, HalvesTheTileWhereMemoryRunsOut)
   for (const auto& fail : failures)
   {
     Calls run;
-    run({ 12, 9, 31 }, { 12, 9, 31 }, 100, fail);
+    run({ 12, 9, 31 }, { { 12, 9, 31 } }, 100, fail);
     run.covers({ 12, 9, 31 });
     for (std::size_t i = 1; i < run.tried.size(); ++i)
     {
@@ -125,10 +125,26 @@ TEST(ForEachTile, HalvesTheTileWhereMemoryRunsOut)
 TEST(ForEachTile, OneCellTooLargeIsTheEndAndOtherErrorsPass)
 {
   Calls run;
-  EXPECT_THROW(run({ 4, 4, 4 }, { 4, 4, 4 }, 0, [] { throw std::bad_alloc(); }), std::bad_alloc);
+  EXPECT_THROW(
+    run({ 4, 4, 4 }, { { 4, 4, 4 } }, 0, [] { throw std::bad_alloc(); }), std::bad_alloc);
   EXPECT_EQ(run.tried.back(), 1);
   EXPECT_THROW(
-    run({ 4, 4, 4 }, { 4, 4, 4 }, 0, [] { throw std::range_error("x"); }), std::range_error);
+    run({ 4, 4, 4 }, { { 4, 4, 4 } }, 0, [] { throw std::range_error("x"); }), std::range_error);
+}
+
+TEST(ForEachTile, GivesUpWhereHalvesWouldTakeAsMuch)
+{
+  // Half of a volume no larger than its halo is all of it again.
+  Calls run;
+  EXPECT_THROW(
+    run({ 8, 8, 8 }, { { 8, 8, 8 }, 8 }, 0, [] { throw std::bad_alloc(); }), std::bad_alloc);
+  EXPECT_EQ(run.tried, std::vector<std::int64_t>{ 512 });
+  // A tile is never much smaller than its halo: 64 cells, halo 4, leave 2 cells at the least.
+  Calls large;
+  EXPECT_THROW(large({ 64, 64, 64 }, { { 64, 64, 64 }, 4 }, 0, [] { throw std::bad_alloc(); }),
+    std::bad_alloc);
+  EXPECT_GE(large.tried.back(), 8);
+  EXPECT_LE(large.tried.back(), 64);
 }
 
 TEST(Memory, FreeMemoryKnowsTheLimitOfTheAddressSpace)

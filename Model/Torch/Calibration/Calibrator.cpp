@@ -381,7 +381,7 @@ SurfaceMeasure Calibrator::surfaceOfData(const Index3& tile, const Monitor& moni
   SurfaceMeasure wanted;
   double weight = 0;
   const Box part = middleOf(this->Grid, 1 << 26);
-  forEachTile(part.size, tile, monitor, [&](Box box)
+  forEachTile(part.size, { tile }, monitor, [&](Box box)
   {
     for (int a = 0; a < 3; ++a)
     {

@@ -42,10 +42,37 @@ at::Tensor slice(const at::Tensor& t, const Index3& origin, const Index3& size)
   return part;
 }
 
-void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor,
+namespace
+{
+
+/// The axis along which half the box, with its halo, takes the least memory.
+/// \return -1 where no half takes much less
+int axisToHalve(const Index3& size, const Index3& cells, int halo)
+{
+  constexpr double worthwhile = 0.9;
+  int best = -1;
+  double least = worthwhile;
+  for (int a = 0; a < 3; ++a)
+  {
+    // Of the largest tile: with one or two along the axis, each touches a border.
+    const auto wide = [&](std::int64_t n)
+    { return static_cast<double>(std::min(n + (2 * n < cells[a] ? 2 : 1) * halo, cells[a])); };
+    const double part = wide((size[a] + 1) / 2) / wide(size[a]);
+    if (size[a] > 1 && part < least)
+    {
+      best = a;
+      least = part;
+    }
+  }
+  return best;
+}
+
+} // namespace
+
+void forEachTile(const Index3& cells, const TileSize& tile, const Monitor& monitor,
   const std::function<void(const Box&)>& work)
 {
-  Index3 most = size;
+  Index3 most = tile.size;
   std::vector<Box> left{ { { 0, 0, 0 }, cells } }; // the last is next
   double done = 0;
   const auto all = static_cast<double>(cells[0] * cells[1] * cells[2]);
@@ -76,16 +103,16 @@ void forEachTile(const Index3& cells, const Index3& size, const Monitor& monitor
     }
     catch (const std::exception& e)
     {
-      const auto longest = std::max_element(box.size.begin(), box.size.end()) - box.size.begin();
       if (!isOutOfMemory(e))
       {
         throw;
       }
-      if (box.size[longest] == 1)
+      const int axis = axisToHalve(box.size, cells, tile.halo);
+      if (axis < 0)
       {
         throw std::bad_alloc();
       }
-      most[longest] = (box.size[longest] + 1) / 2;
+      most[axis] = (box.size[axis] + 1) / 2;
       left.push_back(box);
     }
   }

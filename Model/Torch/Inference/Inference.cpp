@@ -50,17 +50,17 @@ Inference::Inference(
 {
 }
 
-Index3 Inference::tile(const Index3& cells, int halo, double bytes) const
+TileSize Inference::tile(const Index3& cells, int halo, double bytes) const
 {
-  return tileSize(cells, this->Grid.cell, halo, this->Limit.bytes / bytes);
+  return { tileSize(cells, this->Grid.cell, halo, this->Limit.bytes / bytes), halo };
 }
 
-Index3 Inference::encodeTile(const Index3& cells) const
+TileSize Inference::encodeTile(const Index3& cells) const
 {
   return this->tile(cells, this->Net->encodeHalo(), bytesPerVoxel(this->Info.network, this->Where));
 }
 
-Index3 Inference::decodeTile(const Index3& cells, double more) const
+TileSize Inference::decodeTile(const Index3& cells, double more) const
 {
   return this->tile(
     cells, this->Net->decodeHalo(), bytesPerVoxel(this->Info.network, this->Where) + more);
@@ -271,12 +271,12 @@ double Inference::tileBytes(const Index3& cells, const Index3& tile) const
 double Inference::spareBytes() const
 {
   const Index3 cells = this->Grid.cells();
-  return std::max(0., this->Limit.bytes - this->tileBytes(cells, this->decodeTile(cells)));
+  return std::max(0., this->Limit.bytes - this->tileBytes(cells, this->decodeTile(cells).size));
 }
 
 std::string Inference::plan() const
 {
-  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells);
+  const Index3 cells = this->Grid.cells(), tile = this->decodeTile(cells).size;
   std::int64_t tiles = 1;
   Dims voxels{};
   for (int a = 0; a < 3; ++a)

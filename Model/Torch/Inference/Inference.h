@@ -31,8 +31,8 @@ public:
 
   ///@{
   /// Cells of a tile. `more`: bytes a voxel that are used beside the network's own.
-  Index3 encodeTile(const Index3& cells) const;
-  Index3 decodeTile(const Index3& cells, double more = 0) const;
+  TileSize encodeTile(const Index3& cells) const;
+  TileSize decodeTile(const Index3& cells, double more = 0) const;
   ///@}
 
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
@@ -75,7 +75,7 @@ public:
 private:
   /// \throws std::bad_alloc if there is no memory for a box of cells
   void reserveFor(const Box& wide) const;
-  Index3 tile(const Index3& cells, int halo, double bytes) const;
+  TileSize tile(const Index3& cells, int halo, double bytes) const;
   /// Bytes that decoding a tile takes, with its halo inside `cells`.
   double tileBytes(const Index3& cells, const Index3& tile) const;
 

@@ -48,8 +48,8 @@ Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVo
     std::int64_t size = 1;
     double largest = 0, all = 0; ///< voxels along this axis, halos included: of a tile, of all
   };
-  // Tiles much smaller than their halo save no memory and cost much time.
-  const std::int64_t smallest = std::max(1, halo / 2);
+  // Tiles smaller than their halo save little memory and process each voxel dozens of times.
+  const std::int64_t smallest = std::max(1, halo);
   std::array<std::vector<Cut>, 3> cuts;
   for (int a = 0; a < 3; ++a)
   {
@@ -69,7 +69,10 @@ Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVo
         cut.largest = std::max(cut.largest, wide);
         cut.all += wide;
       }
-      cuts[a].push_back(cut);
+      if (cuts[a].empty() || cut.largest < cuts[a].back().largest)
+      {
+        cuts[a].push_back(cut);
+      }
     }
   }
   Index3 best{ cuts[0].back().size, cuts[1].back().size, cuts[2].back().size };

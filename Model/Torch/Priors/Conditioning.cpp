@@ -94,7 +94,7 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
   for (int step = 0; step < Steps; ++step)
   {
     at::Tensor gradient = Penalty * moved;
-    forEachTile(region.size, { TileCells, TileCells, TileCells }, {}, [&](const Box& tile)
+    forEachTile(region.size, { { TileCells, TileCells, TileCells } }, {}, [&](const Box& tile)
     {
       monitor.report(static_cast<double>(step) / Steps);
       scope.adapt();
