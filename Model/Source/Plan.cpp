@@ -132,8 +132,11 @@ Plan planOf(const TrainOptions& asked, int bytes)
   plan.modelMemory = 4. * 9 * static_cast<double>(plan.parameters);
   // Beside those of the blocks: the stem; data, logits and their gradients in float32.
   const double rest = 2. * n.width + folded;
+  // Without AVX512, oneDNN differentiates a convolution as a product of matrices: one patch is
+  // unfolded, and so is its gradient, in float32.
+  const double unfolded = n.fold() > 1 ? 2 * 4. * kernel * n.width : 0;
   plan.batchMemory = static_cast<double>(plan.voxelsPerStep) / fold *
-    (bytes * (2 * stored + rest) + 4. * 4 * folded);
+    (bytes * (2 * stored + rest) + 4. * 4 * folded + unfolded / options.batch());
   return plan;
 }
 
