@@ -31,7 +31,7 @@ vtkStandardNewMacro(vtkVAEGenerate);
 
 struct vtkVAEGenerate::Options : vae::GenerateRequest
 {
-  vae::RealizationsAs realizationsAs = vae::RealizationsAs::TimeSteps;
+  vae::RealizationOptions volumes;
 };
 
 //----------------------------------------------------------------------------
@@ -50,7 +50,7 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
   this->Superclass::PrintSelf(os, indent);
   os << indent << "Dimensions: " << this->Dimensions[0] << " x " << this->Dimensions[1] << " x "
      << this->Dimensions[2] << "\n";
-  os << indent << "Realizations: " << this->Realizations << "\n";
+  os << indent << "Realizations: " << this->GetRealizations() << "\n";
   os << indent << "RealizationsAs: " << this->GetRealizationsAs() << "\n";
   os << indent << "Seed: " << this->GetSeed() << "\n";
   os << indent << "Prior: " << this->GetPrior() << "\n";
@@ -65,7 +65,8 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
 }
 
 //----------------------------------------------------------------------------
-vtkVAEOptionMacro(vtkVAEGenerate, RealizationsAs, int, realizationsAs);
+vtkVAEOptionMacro(vtkVAEGenerate, Realizations, int, volumes.realizations);
+vtkVAEOptionMacro(vtkVAEGenerate, RealizationsAs, int, volumes.realizationsAs);
 vtkVAEOptionMacro(vtkVAEGenerate, Seed, int, options.seed);
 vtkVAEOptionMacro(vtkVAEGenerate, Prior, int, options.prior);
 vtkVAEOptionMacro(vtkVAEGenerate, Temperature, double, options.temperature);
@@ -82,8 +83,7 @@ void vtkVAEGenerate::Check() const
 {
   this->Superclass::Check();
   vae::requireDimensions(this->Dimensions);
-  vae::require("Realizations", this->Realizations, 1, vae::MostSteps);
-  vae::require("Realizations As", this->Internal->realizationsAs, vae::RealizationsAs::Blocks);
+  vae::check(this->Internal->volumes);
   vae::check(this->Internal->options);
   vae::check(this->Internal->fraction);
 }
@@ -118,7 +118,7 @@ vtkTypeBool vtkVAEGenerate::ProcessRequest(
 //----------------------------------------------------------------------------
 int vtkVAEGenerate::RequestDataObject(vtkInformationVector* outputVector)
 {
-  const bool blocks = this->Internal->realizationsAs == vae::RealizationsAs::Blocks;
+  const bool blocks = this->Internal->volumes.realizationsAs == vae::RealizationsAs::Blocks;
   vtkDataObject* now = vtkDataObject::GetData(outputVector);
   if (!now || !now->IsA(blocks ? "vtkMultiBlockDataSet" : "vtkImageData"))
   {
@@ -134,7 +134,7 @@ int vtkVAEGenerate::RequestInformation(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector* outputVector)
 {
   vtkInformation* out = outputVector->GetInformationObject(0);
-  if (this->Internal->realizationsAs == vae::RealizationsAs::Blocks)
+  if (this->Internal->volumes.realizationsAs == vae::RealizationsAs::Blocks)
   {
     out->Remove(vtkStreamingDemandDrivenPipeline::WHOLE_EXTENT());
     out->Remove(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
@@ -149,9 +149,10 @@ int vtkVAEGenerate::RequestInformation(
                  : vtkVAELatentImage::Grid::New(*info, this->Dimensions);
   }
   grid.ApplyTo(out);
-  std::vector<double> times(static_cast<std::size_t>(this->Realizations));
+  std::vector<double> times(static_cast<std::size_t>(this->Internal->volumes.realizations));
   std::iota(times.begin(), times.end(), 0.);
-  out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(), this->Realizations);
+  out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
+    this->Internal->volumes.realizations);
   const double range[2] = { times.front(), times.back() };
   out->Set(vtkStreamingDemandDrivenPipeline::TIME_RANGE(), range, 2);
   return 1;
@@ -218,8 +219,8 @@ private:
   /// Before anything is allocated.
   void CheckMemory() const
   {
-    const bool blocks = this->Self->Internal->realizationsAs == vae::RealizationsAs::Blocks;
-    const int kept = blocks ? this->Self->Realizations : 1;
+    const bool blocks = this->Self->Internal->volumes.realizationsAs == vae::RealizationsAs::Blocks;
+    const int kept = blocks ? this->Self->Internal->volumes.realizations : 1;
     const vae::Dims dims = this->Dims();
     vae::requireMemory("The output of " + vae::toString(dims) + " voxels" +
         (kept > 1 ? ", " + std::to_string(kept) + " times," : ""),
@@ -302,10 +303,10 @@ int vtkVAEGenerate::RequestData(
     this->PlanMemory(model, job.Dims());
     if (auto blocks = vtkMultiBlockDataSet::SafeDownCast(output))
     {
-      for (int i = 0; i < this->Realizations; ++i)
+      for (int i = 0; i < this->Internal->volumes.realizations; ++i)
       {
         vtkNew<vtkImageData> image;
-        const double n = this->Realizations;
+        const double n = this->Internal->volumes.realizations;
         job.Make(image, i, i / n, (i + 1) / n);
         const auto block = static_cast<unsigned int>(i);
         blocks->SetBlock(block, image);
@@ -319,8 +320,8 @@ int vtkVAEGenerate::RequestData(
       if (out->Has(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP()))
       {
         const double time = out->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
-        realization = static_cast<int>(
-          vtkVAEBridge::Within(std::floor(time + 1e-6), 0., this->Realizations - 1.));
+        realization = static_cast<int>(vtkVAEBridge::Within(
+          std::floor(time + 1e-6), 0., this->Internal->volumes.realizations - 1.));
       }
       job.Make(vtkImageData::SafeDownCast(output), realization, 0, 1);
       output->GetInformation()->Set(

@@ -58,8 +58,8 @@ public:
   /**
    * Number of volumes. 1 to 100000, default 1.
    */
-  vtkSetMacro(Realizations, int);
-  vtkGetMacro(Realizations, int);
+  void SetRealizations(int count);
+  int GetRealizations();
   ///@}
 
   ///@{
@@ -173,7 +173,6 @@ private:
   vtkSmartPointer<vtkDataObject> Last; // the last output, while there is no newer one
 
   int Dimensions[3] = { 128, 128, 128 };
-  int Realizations = 1;
   bool ComputeProbability = false;
 };
 

@@ -5,14 +5,13 @@
 #include "Options.h"
 #include "Statistics/Options.h"
 
-#include <initializer_list>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-// Checks of values that users, scripts and state files set, and the only copy of their ranges. A
-// wrong value throws std::invalid_argument: one sentence with its label, the value and what is
-// allowed. Ranges of property domains in the XML do not bind scripts.
+// Checks of values that users, scripts and state files set. A wrong value throws
+// std::invalid_argument: one sentence with its label, the value and what is allowed. The ranges are
+// those of Source/OptionTable.h. Ranges of property domains in the XML do not bind scripts.
 namespace vae
 {
 
@@ -31,7 +30,7 @@ void require(const std::string& label, Enumeration value, Enumeration last)
 }
 
 /// "Latent Stride is 2; it must be 4, 8, 16 or 32"
-void requireOneOf(const std::string& label, int value, std::initializer_list<int> allowed);
+void requireOneOf(const std::string& label, int value, const std::vector<int>& allowed);
 
 /// Any number but infinite ones and not a number.
 void requireFinite(const std::string& label, double value);
@@ -65,6 +64,7 @@ void check(const RunOptions& options);
 void check(const ReconstructOptions& options);
 void check(const GenerateOptions& options);
 void check(const FractionOptions& options);
+void check(const RealizationOptions& options);
 void check(const WalkOptions& options);
 void check(const ExplorerOptions& options);
 void check(const FeatureOptions& options);

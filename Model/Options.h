@@ -7,8 +7,9 @@
 #include <map>
 #include <string>
 
-// Every choice a training or a run can make, and the only copy of each default. (The parameters of
-// an objective, and their defaults, are in its file under Torch/Objectives.)
+// Every choice a training or a run can make, and the only copy of each default. Labels, ranges and
+// when an option applies are in Source/OptionTable.h, which has a row for each member. (The
+// parameters of an objective, and their defaults, are in its file under Torch/Losses/Objectives.)
 namespace vae
 {
 
@@ -69,11 +70,11 @@ struct NetworkOptions
   Architecture architecture = Architecture::Field;
   int dimensions = 3;     ///< 2 or 3
   int channels = 1;       ///< values a voxel that it reads and gives: data channels, or phases
-  int width = 32;         ///< Field, Vector: channels at 1/4 resolution, more below; [8, 512]
-  int blocks = 1;         ///< Field, Vector: residual blocks a level; [1, 8]
-  int latentChannels = 8; ///< numbers in a latent vector; [1, 64]
+  int width = 32;         ///< Field, Vector: channels at 1/4 resolution, more below
+  int blocks = 1;         ///< Field, Vector: residual blocks a level
+  int latentChannels = 8; ///< numbers in a latent vector
   int latentStride = 8;   ///< Field: voxels a latent cell along each axis; 4, 8, 16 or 32
-  int blockSize = 32;     ///< the others: voxels of a block along each axis; [2, 128]
+  int blockSize = 32;     ///< the others: voxels of a block along each axis
   int hiddenUnits = 400;  ///< Dense: of the hidden layers; 0: none, a linear autoencoder
   int codes = 0;          ///< of the codebook of a VQ-VAE; 0: none
   std::string encoderFile, decoderFile; ///< TorchScript
@@ -110,7 +111,7 @@ struct TrainOptions
   KLSchedule klSchedule = KLSchedule::Linear;
   double klRamp = 0.3; ///< fraction of the training, or of a cycle, over which the weight rises
   int klCycles = 4;
-  double freeBits = 0; ///< nats of each latent channel a cell that cost nothing; [0, 10]
+  double freeBits = 0; ///< nats of each latent channel a cell that cost nothing
 
   Likelihood likelihood = Likelihood::Automatic;
   Scale scale = Scale::Analytic;
@@ -118,7 +119,7 @@ struct TrainOptions
 
   double timeBudget = 120;  ///< seconds; 0 for no limit
   int epochs = 0;           ///< 0 for no limit; one of the two limits must be set
-  double priorShare = 0.65; ///< of the training, its last part, for the learned prior; [0, 0.9]
+  double priorShare = 0.65; ///< of the training, its last part, for the learned prior
   int patience = 0;         ///< epochs without a better validation loss that end it; 0 for never
   BestBy bestBy = BestBy::ValidationLoss;
   int stepsPerEpoch = 20;
@@ -198,8 +199,8 @@ enum class AnomalyMeasure
 /// What VAE Reconstruct does beside encoding and decoding.
 struct ReconstructOptions
 {
-  double strength = 1; ///< 0: the input, 1: the reconstruction; [0, 1]
-  int samples = 16; ///< of the posterior, for standard deviation, entropy, exceedance; [2, 10000]
+  double strength = 1; ///< 0: the input, 1: the reconstruction
+  int samples = 16;    ///< of the posterior, for standard deviation, entropy, exceedance
   std::int64_t seed = 0;
   double threshold = 0; ///< of the exceedance, in the data's unit
   AnomalyMeasure anomalyMeasure = AnomalyMeasure::ReconstructionError;
@@ -240,7 +241,7 @@ enum class FractionMode
 struct FractionOptions
 {
   FractionMode fractionMode = FractionMode::Off;
-  double targetFraction = 0.2; ///< [0, 1]
+  double targetFraction = 0.2; ///< of all voxels
   std::string phase = "auto";  ///< its label; auto: the rarest of the training data
 };
 
@@ -249,6 +250,13 @@ enum class RealizationsAs
 {
   TimeSteps = 0,
   Blocks = 1 ///< of a multi-block
+};
+
+/// How many volumes VAE Generate makes, and as what.
+struct RealizationOptions
+{
+  int realizations = 1;
+  RealizationsAs realizationsAs = RealizationsAs::TimeSteps;
 };
 
 /// Where a latent field to explore from comes from.
@@ -270,7 +278,7 @@ enum class Walk
 struct WalkOptions
 {
   Walk walk = Walk::Traverse;
-  int steps = 21;   ///< time steps; at least 2
+  int steps = 21;   ///< time steps
   int channel = 0;  ///< that is traversed
   double range = 3; ///< standard deviations of the channel to either side
   LatentSource start = LatentSource::Sample;

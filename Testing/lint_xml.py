@@ -1,56 +1,135 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
-"""The proxies' XML: documented, ranges that contain their defaults, labels that give the names
-of the Python API, enumerations and defaults equal to the C++."""
+"""The proxies' XML: documented, labels that give the names of the Python API, and each property as
+Model's table of options declares it: label, type, default, range, entries, when it is shown.
+
+lint_xml.py SOURCE_FOLDER OPTION_TABLES     the second is the program option_tables
+"""
+import json
 import pathlib
-import re
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 
 root = pathlib.Path(sys.argv[1])
-options = "".join((root / name).read_text() for name in
-                  ("Model/Options.h", "Model/Statistics/Options.h"))
-problems = []
+tables = json.loads(subprocess.run([sys.argv[2]], check=True, stdout=subprocess.PIPE).stdout)
 
-
-def cxx_enum(name):
-    """{"Flips": 1, ...} of an enum class in Options.h whose values are all written out."""
-    body = re.search(r"enum class %s\s*\{(.*?)\};" % name, options, re.S).group(1)
-    return {k: int(v) for k, v in re.findall(r"(\w+)\s*=\s*(\d+)", body)}
-
-
-def cxx_defaults(struct):
-    body = re.search(r"struct %s\s*\{(.*?)\n\};" % struct, options, re.S).group(1)
-    found = re.findall(r"^\s*[\w:]+ (\w+) = ([^;]+);", body, re.M)
-    return {k: v.strip('"') for k, v in found}
-
-
-DEFAULTS = {
-    "VAETrain": {**cxx_defaults("TrainOptions"), **cxx_defaults("NetworkOptions"),
-                 **cxx_defaults("SessionOptions")},
-    "VAEModelReader": cxx_defaults("LoadOptions"),
-    "VAEReconstruct": {**cxx_defaults("RunOptions"), **cxx_defaults("ReconstructOptions")},
-    "VAEEncode": cxx_defaults("RunOptions"),
-    "VAEDecode": cxx_defaults("RunOptions"),
-    "VAEFeatures": {**cxx_defaults("RunOptions"), **cxx_defaults("FeatureOptions")},
-    "VAELatentWalk": {**cxx_defaults("RunOptions"), **cxx_defaults("WalkOptions")},
-    "VAELatentExplorer": {**cxx_defaults("RunOptions"), **cxx_defaults("ExplorerOptions")},
-    "MicrostructureStatistics": {**cxx_defaults("RunOptions"), **cxx_defaults("StatisticsOptions")},
-    "MicrostructurePermeability": cxx_defaults("PermeabilityOptions"),
-    "VAEGenerate": {**cxx_defaults("RunOptions"), **cxx_defaults("GenerateOptions"),
-                    **cxx_defaults("FractionOptions")},
+# The structs that a proxy sets. Where two have the same label, the last counts.
+STRUCTS = {
+    "VAETrain": ["NetworkOptions", "TrainOptions", "SessionOptions"],
+    "VAEModelReader": ["LoadOptions"],
+    "VAEModelWriter": [],
+    "VAEReconstruct": ["RunOptions", "ReconstructOptions"],
+    "VAEEncode": ["RunOptions"],
+    "VAEDecode": ["RunOptions"],
+    "VAEFeatures": ["RunOptions", "FeatureOptions"],
+    "VAEGenerate": ["RunOptions", "GenerateOptions", "FractionOptions", "RealizationOptions"],
+    "VAELatentWalk": ["RunOptions", "WalkOptions"],
+    "VAELatentExplorer": ["RunOptions", "ExplorerOptions"],
+    "MicrostructureStatistics": ["RunOptions", "StatisticsOptions"],
+    "MicrostructurePermeability": ["PermeabilityOptions"],
+}
+# Options that a proxy does not offer: filters that run a network use all cores, and the statistics
+# only compute Fourier transforms on Device.
+NOT_OFFERED = {name: {"Threads"} for name, structs in STRUCTS.items() if "RunOptions" in structs}
+NOT_OFFERED["MicrostructureStatistics"] = {"Precision", "Memory Budget"}
+# Properties that are no options of Model: outputs that a filter adds, sizes, files, time steps.
+# (Inputs, arrays, buttons and what is only shown are known by their kind.)
+NO_OPTIONS = {
+    "VAETrain": {"All Time Steps", "Time Step Range"},
+    "VAEModelReader": {"File Name"},
+    "VAEModelWriter": {"File Name"},
+    "VAEReconstruct": {"Compute " + what for what in (
+        "Error", "Absolute Error", "Probability", "Standard Deviation", "Entropy", "Exceedance",
+        "Anomaly", "Cell Anomaly", "SSIM")},
+    "VAEDecode": {"Latent Offsets", "Compute Probability"},
+    "VAEGenerate": {"Dimensions", "Compute Probability"},
+    "VAELatentWalk": {"Dimensions", "Compute Probability"},
+    "VAELatentExplorer": {"Latent Offsets", "Dimensions", "Compute Probability"},
 }
 
 
-def number(text):
-    """A C++ default as a number: 2e-3, true, Symmetry::Cube."""
-    if text in ("true", "false"):
-        return float(text == "true")
-    enum = re.match(r"(\w+)::(\w+)$", text)
-    return cxx_enum(enum.group(1))[enum.group(2)] if enum else float(text)
+def is_setting(prop):
+    """Whether it is a number, a choice or a text that a user sets. Parameters of objectives are
+    compared by TestObjectives.cpp."""
+    return (prop.tag in ("IntVectorProperty", "DoubleVectorProperty", "StringVectorProperty")
+            and not prop.get("information_only") and not prop.get("initial_string")
+            and prop.find("ArrayListDomain") is None)
 
 
-checked_defaults = 0
+def domain_of(prop):
+    """As the table has it: {"boolean": True}, {"entries": ...}, {"range": ...}, or {} of a text."""
+    if prop.find("BooleanDomain") is not None:
+        return {"boolean": True}
+    entries = prop.find("EnumerationDomain")
+    if entries is not None:
+        return {"entries": {e.get("text"): int(e.get("value")) for e in entries}}
+    for kind in ("IntRangeDomain", "DoubleRangeDomain"):
+        domain = prop.find(kind)
+        if domain is not None and prop.tag.startswith(kind.removesuffix("RangeDomain")):
+            return {"range": {end: float(domain.get(end)) for end in ("min", "max") if domain.get(end)}}
+    return {}
+
+
+def shown_when(prop, options):
+    """{label of another option: values for which the panel shows the property}"""
+    when = {}
+    for decorator in prop.iter("PropertyWidgetDecorator"):
+        if decorator.get("type") == "CompositeDecorator":
+            if [e.get("type") for e in decorator.findall("Expression")] != ["and"]:
+                return "an expression other than one 'and'"
+            continue
+        other = next((o for o in options if o.replace(" ", "") == decorator.get("property")), None)
+        values = (decorator.get("values") or decorator.get("value")).split()
+        if other == "Objective":
+            when[other] = []
+        elif other is not None:
+            chosen = {int(v) for v in values}
+            every = set(options[other]["entries"].values())
+            when[other] = sorted(every - chosen if decorator.get("inverse") == "1" else chosen)
+        else:
+            return f"{decorator.get('property')}, which is no option"
+    return when
+
+
+def same_default(prop, option):
+    text = prop.get("default_values") or ""
+    if option["type"] == "String":
+        return text == option["default"]
+    return bool(text) and float(text) == option["default"]
+
+
+def default_in_range(prop):
+    for domain in [d for d in prop if d.tag in ("IntRangeDomain", "DoubleRangeDomain")]:
+        values = [float(v) for v in prop.get("default_values").split()]
+        for bound, good in (("min", float.__ge__), ("max", float.__le__)):
+            bounds = [float(v) for v in (domain.get(bound) or "").split()] * len(values)
+            if not all(good(v, b) for v, b in zip(values, bounds)):
+                return False
+    return True
+
+
+def differences(prop, option, options):
+    """What a property has otherwise than the table; none in good order."""
+    name = prop.get("name")
+    if prop.get("label") not in options:
+        yield f"label '{prop.get('label')}' of {name}"
+    if prop.get("command") != "Set" + name:
+        yield f"command {prop.get('command')} of {name}"
+    if prop.tag != option["type"] + "VectorProperty":
+        yield f"type {prop.tag} of {name}; it must be {option['type']}VectorProperty"
+    if not same_default(prop, option):
+        yield f"default {prop.get('default_values')} of {name}; it must be {option['default']}"
+    domain = {key: option[key] for key in ("boolean", "entries", "range") if key in option}
+    if domain_of(prop) != domain:
+        yield f"domain {domain_of(prop)} of {name}; it must be {domain}"
+    when = shown_when(prop, options)
+    if when != option["when"]:
+        yield f"{name} is shown for {when}; it must be {option['when']}"
+
+
+problems = []
+compared = 0
 for path in sorted((root / "Plugin").glob("*.xml")):
     for proxy in ElementTree.parse(path).getroot().iter():
         if proxy.tag not in ("SourceProxy", "WriterProxy"):
@@ -72,6 +151,12 @@ for path in sorted((root / "Plugin").glob("*.xml")):
         names = {p.get("name") for p in proxy if p.tag.endswith("Property")}
         for stray in grouped - names:
             complain(f"a group names '{stray}', which is no property")
+        if name not in STRUCTS:
+            complain("STRUCTS of lint_xml.py does not say which options it has")
+            continue
+        options = {label: option for struct in STRUCTS[name]
+                   for label, option in tables[struct].items()
+                   if label not in NOT_OFFERED.get(name, ())}
         for prop in proxy:
             if not prop.tag.endswith("Property"):
                 continue
@@ -85,38 +170,31 @@ for path in sorted((root / "Plugin").glob("*.xml")):
             if label in labels:
                 complain(f"label '{label}' twice")
             labels.add(label)
-            default = prop.get("default_values")
-            for domain in list(prop.findall("IntRangeDomain")) + list(prop.findall("DoubleRangeDomain")):
-                values = [float(v) for v in default.split()]
-                for bound, good in (("min", lambda v, b: v >= b), ("max", lambda v, b: v <= b)):
-                    if domain.get(bound) is None:
-                        continue
-                    bounds = [float(v) for v in domain.get(bound).split()]
-                    bounds = bounds * len(values) if len(bounds) == 1 else bounds
-                    if not all(good(v, b) for v, b in zip(values, bounds)):
-                        complain(f"default {default} of {what} is outside its range")
-            enumeration = prop.find("EnumerationDomain")
-            # Numbers speak for themselves; parameters of objectives are compared by TestObjectives.
-            own = prop.get("initial_string") or what == "LatentStride"
-            if enumeration is not None and not own:
-                entries = {e.get("text").replace(" ", ""): int(e.get("value")) for e in enumeration}
-                kind = {"Direction": "FlowDirection", "Boundary": "FlowBoundary",
-                        "Start": "LatentSource", "End": "LatentSource",
-                        "Base": "LatentSource", "Network": "Architecture",
-                        "LikelihoodScale": "Scale"}.get(what, what)
-                if entries != cxx_enum(kind):
-                    complain(f"entries of {what} are not those of vae::{kind}")
-            member = next(
-                (k for k in DEFAULTS.get(name, {}) if k.lower() == what.lower()), None
-            )
-            if member and default is not None and not prop.get("initial_string"):
-                checked_defaults += 1
-                cxx = DEFAULTS[name][member]
-                same = cxx == default if prop.tag.startswith("String") else number(cxx) == float(default)
-                if not same:
-                    complain(f"default {default} of {what} is {cxx} in Options.h")
+            if not default_in_range(prop):
+                complain(f"default {prop.get('default_values')} of {what} is outside its range")
+            if not is_setting(prop) or label in NO_OPTIONS.get(name, ()):
+                continue
+            if label not in options:
+                complain(f"{label} is not in Model's table of options")
+                continue
+            compared += 1
+            for difference in differences(prop, options[label], options):
+                complain(difference)
+        for label in sorted((set(options) | NO_OPTIONS.get(name, set())) - labels):
+            complain(f"there is no property for {label}")
 
-if checked_defaults < 65:
-    problems.append(f"only {checked_defaults} defaults were found in Options.h; is the lint blind?")
-print("\n".join(problems) or f"XML is in order ({checked_defaults} defaults equal the C++)")
+# That a property which is not as the table says is found.
+hidden_units = """<IntVectorProperty command="SetHiddenUnits" default_values="400" label="Hidden Units"
+  name="HiddenUnits"><IntRangeDomain max="65536" min="0" /><Hints><PropertyWidgetDecorator
+  property="Network" type="GenericDecorator" value="2" /></Hints></IntVectorProperty>"""
+network = tables["NetworkOptions"]
+for right, wrong in (("", ""), ("SetHidden", "SetHide"), ("400", "401"), ('"Hidden U', '"Hidden u'),
+                     ("65536", "65537"), ('min="0"', ""), ('"2"', '"1"'), ("Int", "Double")):
+    prop = ElementTree.fromstring(hidden_units.replace(right, wrong) if right else hidden_units)
+    found = list(differences(prop, network["Hidden Units"], network))
+    assert bool(found) == bool(right), (right, wrong, found)
+
+missing = set(STRUCTS) - {path.stem for path in (root / "Plugin").glob("*.xml")}
+problems += [f"{name}: there is no XML" for name in sorted(missing)]
+print("\n".join(problems) or f"XML is in order ({compared} properties are as the table of options says)")
 sys.exit(bool(problems))

@@ -4,45 +4,59 @@
 
 #include "JsonText.h"
 #include "ModelChecks.h"
+#include "OptionTable.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <format>
 #include <limits>
-#include <span>
 #include <stdexcept>
+#include <string_view>
 
 namespace vae
 {
 namespace
 {
 
+/// The labels of an option's entries as files have them: "validation_loss" for "Validation Loss".
+template <typename Enum>
+constexpr auto StoredNames = []
+{
+  std::array<std::array<char, 32>, EntriesOf<Enum>.size()> names{};
+  for (std::size_t i = 0; i < names.size(); ++i)
+  {
+    const std::string_view label = EntriesOf<Enum>[i].label;
+    std::transform(label.begin(), label.end(), names[i].begin(), [](char c)
+    { return c == ' '          ? '_'
+        : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a')
+                               : c; });
+  }
+  return names;
+}();
+
 ///@{
-/// What files and tables call the values of an enumeration.
-using Names = std::span<const char* const>;
-constexpr const char* ScalarNames[] = { "int8", "uint8", "int16", "uint16", "int32", "uint32",
-  "int64", "uint64", "float32", "float64" };
-constexpr const char* LikelihoodNames[] = { "automatic", "bernoulli", "gaussian", "categorical",
-  "laplace" };
-constexpr const char* ScaleNames[] = { "analytic", "learned", "fixed" };
-constexpr const char* ScheduleNames[] = { "linear", "cyclical" };
-constexpr const char* ArchitectureNames[] = { "field", "vector", "dense", "torchscript" };
-constexpr const char* PrecisionNames[] = { "automatic", "float32", "bfloat16" };
-constexpr const char* BestByNames[] = { "validation_loss", "statistics" };
-constexpr const char* SymmetryNames[] = { "none", "flips", "cube", "automatic" };
-constexpr const char* EndingNames[] = { "none", "budget", "patience", "stopped", "diverged" };
-constexpr const char* BeginningNames[] = { "fresh", "resumed", "fine-tuned" };
-Names namesOf(ScalarType) { return ScalarNames; }
-Names namesOf(Likelihood) { return LikelihoodNames; }
-Names namesOf(Scale) { return ScaleNames; }
-Names namesOf(KLSchedule) { return ScheduleNames; }
-Names namesOf(Architecture) { return ArchitectureNames; }
-Names namesOf(Precision) { return PrecisionNames; }
-Names namesOf(BestBy) { return BestByNames; }
-Names namesOf(Symmetry) { return SymmetryNames; }
-Names namesOf(Ending) { return EndingNames; }
-Names namesOf(Beginning) { return BeginningNames; }
+/// What files and tables call the values of an enumeration, from 0.
+using Names = std::vector<const char*>;
+Names namesOf(ScalarType)
+{
+  return { "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32",
+    "float64" };
+}
+Names namesOf(Ending) { return { "none", "budget", "patience", "stopped", "diverged" }; }
+Names namesOf(Beginning) { return { "fresh", "resumed", "fine-tuned" }; }
+template <typename Enum>
+Names namesOf(Enum)
+{
+  static_assert(!EntriesOf<Enum>.empty());
+  Names names;
+  for (const auto& name : StoredNames<Enum>)
+  {
+    names.push_back(name.data());
+  }
+  return names;
+}
 ///@}
 
 template <typename Enum>
@@ -68,70 +82,54 @@ struct Allowed
 };
 constexpr double Largest = std::numeric_limits<double>::max(), LargestInt = 2147483647,
                  LargestWhole = 9007199254740992.;
-constexpr Allowed Finite; ///< and where it is an option, checkOptions() knows more
+constexpr Allowed Finite;
 constexpr Allowed Measured{ .unknown = true };
 constexpr Allowed Count{ 0, LargestInt }, LongCount{ 0, LargestWhole };
 constexpr Allowed Fraction{ 0, 1 };
 constexpr Allowed Positive{ 1e-300, Largest };
-constexpr Allowed AnyWhole{ -9.3e18, 9.3e18 };
 constexpr std::size_t LongestText = 10000;
 
+/// Options under their keys, of those that have one. A network is made of what a file says, so its
+/// ranges are those of the table. What else a training was asked for is judged by checkOptions().
+template <typename V>
+struct Stored
+{
+  V& Visitor;
+  bool Ranges;
+
+  template <typename T>
+  void operator()(T& value, const Option& option) const
+  {
+    if constexpr (std::is_same_v<std::remove_const_t<T>, std::string>)
+    {
+      if (option.path)
+      {
+        this->Visitor.path(option.key, value);
+        return;
+      }
+    }
+    if (*option.key)
+    {
+      const Values& v = option.values;
+      this->Visitor(option.key, value, this->Ranges ? Allowed{ v.low, v.high } : Finite);
+    }
+  }
+};
+
 // One list of members for each struct serves writing, reading and the fingerprint.
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, NetworkOptions>
+void visit(auto& v, Is<NetworkOptions> auto& o)
 {
-  v("architecture", o.architecture);
-  v("dimensions", o.dimensions, Allowed{ 2, 3 });
-  v("channels", o.channels, Allowed{ 1, 64 });
-  v("width", o.width, Allowed{ 8, 512 });
-  v("blocks", o.blocks, Allowed{ 1, 8 });
-  v("latent_channels", o.latentChannels, Allowed{ 1, 64 });
-  v("latent_stride", o.latentStride, Allowed{ 4, 32 });
-  v("block_size", o.blockSize, Allowed{ 2, 128 });
-  v("hidden_units", o.hiddenUnits, Allowed{ 0, 65536 });
-  v("codes", o.codes, Allowed{ 0, 65536 });
-  v.path("encoder_file", o.encoderFile);
-  v.path("decoder_file", o.decoderFile);
+  const Stored<std::remove_reference_t<decltype(v)>> stored{ v, true };
+  visitOptions(stored, o);
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, TrainOptions>
+void visit(auto& v, Is<TrainOptions> auto& o)
 {
-  v("network", o.network);
-  v("objective", o.objective);
-  v("parameters", o.parameters, Finite);
-  v("kl_schedule", o.klSchedule);
-  v("kl_ramp", o.klRamp, Finite);
-  v("kl_cycles", o.klCycles, Finite);
-  v("free_bits", o.freeBits, Finite);
-  v("likelihood", o.likelihood);
-  v("scale", o.scale);
-  v("fixed_scale", o.fixedScale, Finite);
-  v("time_budget", o.timeBudget, Finite);
-  v("epochs", o.epochs, Finite);
-  v("prior_share", o.priorShare, Finite);
-  v("patience", o.patience, Finite);
-  v("best_by", o.bestBy);
-  v("steps_per_epoch", o.stepsPerEpoch, Finite);
-  v("patch_size", o.patchSize, Finite);
-  v("batch_size", o.batchSize, Finite);
-  v("learning_rate", o.learningRate, Finite);
-  v("weight_decay", o.weightDecay, Finite);
-  v("gradient_clip", o.gradientClip, Finite);
-  v("symmetry", o.symmetry);
-  v("validation_fraction", o.validationFraction, Finite);
-  v("class_balance", o.classBalance, Finite);
-  v("seed", o.seed, AnyWhole);
-  v("device", o.device);
-  v("precision", o.precision);
-  v("threads", o.threads, Finite);
+  const Stored<std::remove_reference_t<decltype(v)>> stored{ v, false };
+  visitOptions(stored, o);
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, ChannelInfo>
+void visit(auto& v, Is<ChannelInfo> auto& o)
 {
   v("array", o.array);
   v("component", o.component, Count);
@@ -147,9 +145,7 @@ void visit(V& v, T& o)
   v("residual", o.residual, Allowed{ 0, Largest });
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, EpochRecord>
+void visit(auto& v, Is<EpochRecord> auto& o)
 {
   v("epoch", o.epoch, Count);
   v("step", o.step, LongCount);
@@ -172,18 +168,14 @@ void visit(V& v, T& o)
   v("voxels_per_second", o.voxelsPerSecond, Measured);
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, AugmentationSymmetry>
+void visit(auto& v, Is<AugmentationSymmetry> auto& o)
 {
   v("flips", o.flips);
   v("together", o.together);
   v("kind", o.kind, Allowed{ 0, 2 });
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, Lineage>
+void visit(auto& v, Is<Lineage> auto& o)
 {
   v("kind", o.kind);
   v("data", o.data);
@@ -191,9 +183,7 @@ void visit(V& v, T& o)
   v("parent", o.parent);
 }
 
-template <typename V, typename T>
-void visit(V& v, T& o)
-  requires std::is_same_v<std::remove_const_t<T>, ModelInfo>
+void visit(auto& v, Is<ModelInfo> auto& o)
 {
   v("network", o.network);
   v("likelihood", o.likelihood);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Plan.h"
 
+#include "OptionTable.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -22,22 +24,33 @@ T rounded(double v)
                    : static_cast<T>(std::round(v));
 }
 
+/// Moves whole numbers into the ranges of the table.
+struct Nearest
+{
+  template <typename T>
+  void operator()(T& value, const Option& option) const
+  {
+    if constexpr (std::is_same_v<T, int>)
+    {
+      if (!option.values.any())
+      {
+        value = static_cast<int>(std::clamp<double>(value, option.values.low, option.values.high));
+      }
+    }
+  }
+};
+
 /// The nearest options that can be planned with: a panel and a script ask before they are checked.
 TrainOptions nearest(TrainOptions o)
 {
+  constexpr Nearest visitor;
   NetworkOptions& n = o.network;
-  const auto within = [](int& v, int low, int high) { v = std::clamp(v, low, high); };
-  within(n.dimensions, 2, 3);
-  within(n.channels, 1, 1 << 20);
-  within(n.width, 8, 512);
-  within(n.blocks, 1, 8);
-  within(n.latentChannels, 1, 64);
-  within(n.blockSize, n.fold(), 128);
-  within(n.hiddenUnits, 0, 65536);
-  within(n.latentStride, 4, 32);
+  const int channels = std::clamp(n.channels, 1, 1 << 20); // also too many for a network
+  visitOptions(visitor, n);
+  n.channels = channels;
+  n.blockSize = std::max(n.blockSize, n.fold());
   n.latentStride = static_cast<int>(std::bit_floor(static_cast<unsigned int>(n.latentStride)));
-  within(o.patchSize, n.stride(), 512);
-  within(o.batchSize, 0, 4096);
+  visitOptions(visitor, o);
   return o;
 }
 

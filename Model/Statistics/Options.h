@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-// Every choice a measurement of a microstructure can make, and the only copy of each default.
+// Every choice a measurement of a microstructure can make, and the only copy of each default. A row
+// of Source/OptionTable.h has the label and the range of each.
 namespace vae
 {
 

@@ -19,6 +19,7 @@
 #include <iterator>
 #include <numbers>
 #include <regex>
+#include <sstream>
 
 using namespace vae;
 
@@ -265,6 +266,29 @@ TEST(Objectives, AreThoseThatTheXmlOffersWithTheSameParameters)
     EXPECT_NE(text.find("property=\"Objective\""), std::string::npos) << name;
     EXPECT_NE(text.find(attribute + users + '"'), std::string::npos)
       << name << " is a parameter of " << users << " and shown for others";
+  }
+}
+
+TEST(Objectives, WithAKLTermShowItsOptions)
+{
+  std::ifstream file(VAE_TRAIN_XML);
+  const std::string xml{ std::istreambuf_iterator<char>(file), {} };
+  std::set<std::string> withKL;
+  for (const auto& [name, kind] : objectives())
+  {
+    if (kind.hasKL)
+    {
+      withKL.insert(name);
+    }
+  }
+  for (const std::string property : { "KLSchedule", "KLRamp", "FreeBits" })
+  {
+    const std::string values = "values=\"";
+    const auto decorator = xml.find("property=\"Objective\"", xml.find("name=\"" + property + '"'));
+    const auto begin = xml.find(values, decorator) + values.size();
+    std::istringstream list(xml.substr(begin, xml.find('"', begin) - begin));
+    const std::set<std::string> shown{ std::istream_iterator<std::string>(list), {} };
+    EXPECT_EQ(shown, withKL) << property;
   }
 }
 
