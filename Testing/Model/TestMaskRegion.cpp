@@ -3,7 +3,7 @@
 //
 // A volume with a mask, as of a round core: what is outside of it is not data.
 #include "Torch/Data/TrainingData.h"
-#include "Torch/Grid/MaskRegion.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 using namespace vae;
 
@@ -46,14 +47,22 @@ Volume core(float around)
   return v;
 }
 
+/// The part of volumes that is measured.
+Volume measured(std::vector<Volume> volumes, const NetworkOptions& network)
+{
+  ModelInfo info;
+  info.network = network;
+  return TrainingSet(std::make_shared<const DataSet>(std::move(volumes)), info).measured();
+}
+
 } // namespace
 
-TEST(MaskedPart, IsABoxInTheMask)
+TEST(TrainingSet, MeasuresABoxInTheMask)
 {
   NetworkOptions network;
   network.latentStride = 4;
   const Volume v = core(7);
-  const Volume part = MaskedPart({ v }, network).volume();
+  const Volume part = measured({ v }, network);
   // Corners 19.5 and 23.5 voxels from the axis, along x and y, are in the core: whole cells.
   EXPECT_EQ(part.dims, (Dims{ 40, 48, 64 }));
   EXPECT_EQ(part.mask.data, nullptr);
@@ -71,14 +80,14 @@ TEST(MaskedPart, IsABoxInTheMask)
   }
   Volume free = v;
   free.mask = {};
-  EXPECT_EQ(MaskedPart({ free }, network).volume().channels[0].data, v.channels[0].data);
+  EXPECT_EQ(measured({ free }, network).channels[0].data, v.channels[0].data);
   Volume none = v;
   none.mask = test::volume(std::vector<std::uint8_t>(Edge * Edge * Edge, 0), v.dims).channels[0];
-  EXPECT_EQ(MaskedPart({ none, free }, network).volume().channels[0].data, v.channels[0].data);
-  EXPECT_THROW(MaskedPart({ none }, network), std::invalid_argument);
+  EXPECT_EQ(measured({ none, free }, network).channels[0].data, v.channels[0].data);
+  EXPECT_THROW(measured({ none }, network), std::invalid_argument);
 }
 
-TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
+TEST(TrainingSet, MeasuresFlatImagesAndCellsInPart)
 {
   // An image in the x-z plane: 40 x 1 x 23 voxels, known from x = 5 to 34, so in cells from 8
   // to 31.
@@ -94,9 +103,30 @@ TEST(MaskedPart, OfFlatImagesAndOfCellsInPart)
   NetworkOptions network;
   network.dimensions = 2;
   network.latentStride = 4;
-  const Volume part = MaskedPart({ v }, network).volume();
+  const Volume part = measured({ v }, network);
   EXPECT_EQ(part.dims, (Dims{ 24, 1, 23 })) << "the last cell along z has three voxels";
   EXPECT_EQ(static_cast<const float*>(part.channels[0].data)[24 + 1], 40 + 8 + 1);
+}
+
+TEST(TrainingSet, LocalMeansAreComputedOnceAndThoseOfThePartMeasured)
+{
+  Volume v = core(std::nanf(""));
+  v.dims[2] = 62; // the last cells are cut
+  const ModelInfo info = describeTraining({ { v } }, test::quick(1));
+  const TrainingSet set(std::make_shared<const DataSet>(std::vector<Volume>{ v, v }), info);
+  EXPECT_TRUE(at::equal(set.measuredMean(), localMean(set.measured(), info)));
+  EXPECT_TRUE(at::equal(set.localMean(0).nan_to_num(), localMean(v, info).nan_to_num()));
+  std::vector<std::jthread> many; // which ask for one at the same time
+  std::array<at::Tensor, 4> found;
+  for (at::Tensor& mean : found)
+  {
+    many.emplace_back([&] { mean = set.localMean(1); });
+  }
+  many.clear();
+  for (const at::Tensor& mean : found)
+  {
+    EXPECT_TRUE(mean.is_same(set.localMean(1)));
+  }
 }
 
 TEST(Masked, DescribesWhatIsInside)

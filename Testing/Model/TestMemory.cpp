@@ -180,8 +180,10 @@ TEST(OutOfMemory, AnyAllocationOfAModelThatIsUsed)
   run.device = "cpu";
   run.precision = Precision::Float32;
   const auto plain = test::randomModel(volume, 3, 1);
+  const TrainingSet data(
+    std::make_shared<const DataSet>(std::vector<Volume>{ volume }), plain->info());
   const auto model = std::make_shared<const TorchModel>(plain->info(), plain->network(),
-    Calibrator(plain->info(), plain->network(), {}, volume, run).fieldOnly(1 << 20, {}));
+    Calibrator(plain->info(), plain->network(), {}, data, run).fieldOnly(1 << 20, {}));
   failEach([&] { return model->encode(volume, run, {}).mean; });
   failEach([&]
   {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Priors/LearnedPrior.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 
@@ -17,7 +17,7 @@ namespace
 
 double varianceOfCells(const Volume& volume, const ModelInfo& info)
 {
-  return LearnedPrior::localMean(volume, info).var().item<double>();
+  return localMean(volume, info).var().item<double>();
 }
 
 } // namespace

@@ -272,7 +272,8 @@ TEST(Closing, WhatHasNoTimeIsLeftOut)
   {
     const auto plain =
       std::dynamic_pointer_cast<const TorchModel>(trained().model({ true, ModelRequest::Nothing }));
-    const Volume data = slice();
+    const TrainingSet data(
+      std::make_shared<const DataSet>(std::vector<Volume>{ slice() }), plain->info());
     double left = seconds;
     const TorchModel model(plain->info(), plain->network(),
       Calibrator(plain->info(), plain->network(), {}, data, {})

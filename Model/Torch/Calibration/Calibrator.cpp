@@ -61,13 +61,14 @@ std::int64_t cellsOf(const Box& box) { return box.size[0] * box.size[1] * box.si
 } // namespace
 
 Calibrator::Calibrator(const ModelInfo& info, const NetworkPtr& network, Calibration begun,
-  const Volume& volume, const RunOptions& run)
+  const TrainingSet& data, const RunOptions& run)
   : Info(info)
   , Net(network)
   , Found(std::move(begun))
-  , Data(volume)
+  , Set(data)
+  , Data(data.measured())
   , Run(run)
-  , Grid(volume.dims, volume.spacing, info.network)
+  , Grid(this->Data.dims, this->Data.spacing, info.network)
 {
 }
 
@@ -129,15 +130,6 @@ void Calibrator::field(Closing::Turn& turn)
     }
     turn.smaller(e);
   }
-}
-
-const at::Tensor& Calibrator::local()
-{
-  if (!this->Local.defined())
-  {
-    this->Local = LearnedPrior::localMean(this->Data, this->Info);
-  }
-  return this->Local;
 }
 
 Box Calibrator::block(std::int64_t most, double passes, Closing::Turn& turn) const
@@ -220,7 +212,7 @@ void Calibrator::matchField(Closing::Turn& turn)
   std::int64_t looked = 0; // voxels
   const auto see = [&](const at::Tensor& field) { return this->observe(field, monitor, looked); };
   LatentField field = this->Found.field.value();
-  const at::Tensor& wanted = this->local();
+  const at::Tensor wanted = this->Set.measuredMean();
   constexpr double most = 8000; // cells
   const int dimensions = this->Grid.dimensions;
   const double edge = std::pow(most, 1. / dimensions);
@@ -267,7 +259,7 @@ void Calibrator::matchLearned(Closing::Turn& turn)
   const ComputeDevice place =
     chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
   const bool phases = info.hasPhases();
-  const at::Tensor& local = this->local();
+  const at::Tensor local = this->Set.measuredMean();
   Inference inference(info, this->Net, this->Grid, this->Run);
   std::vector<at::Tensor> pairs;
   const double begin = turn.left();

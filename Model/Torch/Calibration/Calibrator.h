@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Closing.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Grid/Boxes.h"
 #include "Torch/Inference/Calibration.h"
 #include "Torch/Networks/Network.h"
@@ -18,9 +19,9 @@ class Calibrator
 {
 public:
   /// \param begun with the learned prior, if there is one
-  /// \param volume must outlive this
+  /// \param data whose measured() part is looked at; must outlive this
   Calibrator(const ModelInfo& info, const NetworkPtr& network, Calibration begun,
-    const Volume& volume, const RunOptions& run);
+    const TrainingSet& data, const RunOptions& run);
 
   /// The latent field alone, as it is: of a block in the middle of the volume with about `most`
   /// voxels, or of all of it where that is 0.
@@ -52,8 +53,6 @@ private:
     const at::Tensor& field, const Monitor& monitor, std::int64_t& looked) const;
   /// Cells of a field of `edge` cells along each axis, and the decoder's halo around them.
   std::array<std::int64_t, 3> sizeOfLook(double edge) const;
-  /// The training volume's, LearnedPrior::localMean.
-  const at::Tensor& local();
   /// A block in the middle of what is encoded, with about `most` voxels, or as many as can be
   /// decoded `passes` times in the time that is left.
   Box block(std::int64_t most, double passes, Closing::Turn& turn) const;
@@ -62,13 +61,13 @@ private:
   ModelInfo Info;
   NetworkPtr Net;
   Calibration Found;
-  const Volume& Data;
+  const TrainingSet& Set;
+  const Volume& Data; ///< the measured part
   RunOptions Run;
   Frame Grid;
-  Latent Cells;  ///< of the whole volume, but 0 where it is not encoded
-  Box Part;      ///< that is
-  Index3 Tile{}; ///< of the texture
-  at::Tensor Local;
+  Latent Cells;                ///< of the whole volume, but 0 where it is not encoded
+  Box Part;                    ///< that is
+  Index3 Tile{};               ///< of the texture
   double Pace = 0;             ///< seconds to decode a voxel, if time matters
   std::mt19937_64 Random{ 0 }; ///< of samples of the learned prior
 };

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <stdexcept>
 
 namespace vae
 {
@@ -150,49 +149,35 @@ at::Tensor insideMask(const Volume& volume, const Frame& frame)
   return cellMeans(mask, frame, { ChannelInfo() }, isSet);
 }
 
-Box maskedBox(const Volume& volume, const Frame& frame)
+Box maskedBox(const at::Tensor& inside, const Frame& frame)
 {
-  if (!volume.mask.data)
+  if (!inside.defined())
   {
     return { {}, frame.cells() };
   }
-  const at::Tensor whole = insideMask(volume, frame)[0].ge(1.);
+  const at::Tensor whole = inside[0].ge(1.);
   const Box cube = largestCube(whole);
   return cube.size[0] == 0 ? cube : grown(cube, whole);
 }
 
-MaskedPart::MaskedPart(const std::vector<Volume>& volumes, const NetworkOptions& network)
+Volume partOf(const Volume& volume, const Frame& frame, const Box& cells)
 {
-  Box cells;
-  std::int64_t most = 0;
-  for (const Volume& v : volumes)
+  Volume part = volume;
+  if (!volume.mask.data)
   {
-    const Box part = maskedBox(v, { v.dims, v.spacing, network });
-    if (const std::int64_t n = part.size[0] * part.size[1] * part.size[2]; n > most)
-    {
-      most = n;
-      cells = part;
-      this->Part = v;
-    }
+    return part;
   }
-  if (most == 0)
+  const Box box = toVoxels(cells, frame.cell);
+  for (int a = 0; a < 3; ++a)
   {
-    throw std::invalid_argument("Mask Array leaves no room for a latent cell");
+    part.dims[frame.axis[a]] = std::min(box.size[a], frame.size[a] - box.origin[a]);
   }
-  if (this->Part.mask.data)
+  for (Channel& c : part.channels)
   {
-    const Frame frame(this->Part.dims, this->Part.spacing, network);
-    const Box box = toVoxels(cells, frame.cell);
-    for (int a = 0; a < 3; ++a)
-    {
-      this->Part.dims[frame.axis[a]] = std::min(box.size[a], frame.size[a] - box.origin[a]);
-    }
-    for (Channel& c : this->Part.channels)
-    {
-      c = copied(c, frame, box, this->Part.dims);
-    }
-    this->Part.mask = {};
+    c = copied(c, frame, box, part.dims);
   }
+  part.mask = {};
+  return part;
 }
 
 } // namespace vae

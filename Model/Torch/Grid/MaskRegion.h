@@ -10,24 +10,12 @@ namespace vae
 /// Which part of each latent cell lies in a volume's mask, [1, z, y, x]; undefined without a mask.
 at::Tensor insideMask(const Volume& volume, const Frame& frame);
 
-/// A box of cells inside a volume's mask: the largest cube, grown where there is room. Without a
-/// mask it is all cells, with an empty mask none.
-Box maskedBox(const Volume& volume, const Frame& frame);
+/// A box of cells inside a mask, of insideMask(): the largest cube, grown where there is room.
+/// Without a mask it is all cells, with an empty mask none.
+Box maskedBox(const at::Tensor& inside, const Frame& frame);
 
-/// The part of a volume for statistics of neighbouring voxels: all of it, or its maskedBox().
-/// Voxels outside a mask (air around a core) are no data.
-class MaskedPart
-{
-public:
-  /// Of the volume with the largest part.
-  /// \throws std::invalid_argument if none has a cell in its mask
-  MaskedPart(const std::vector<Volume>& volumes, const NetworkOptions& network);
-
-  /// Without a mask, of the same arrays as the volume, or of copies.
-  const Volume& volume() const { return this->Part; }
-
-private:
-  Volume Part;
-};
+/// The voxels in a box of cells of a volume, without a mask: the arrays themselves of a volume that
+/// has none, else copies.
+Volume partOf(const Volume& volume, const Frame& frame, const Box& cells);
 
 } // namespace vae

@@ -3,6 +3,7 @@
 //
 // Drawing latent fields from a model's priors, freely or around what is known.
 #include "FieldDecoder.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Priors/Conditioning.h"
 #include "TorchModel.h"
 
@@ -263,7 +264,7 @@ TorchModel::Drawn TorchModel::drawAround(
     request.localWhere =
       at::zeros({ request.size[0], request.size[1], request.size[2] }, at::kBool);
     slice(request.localKnown, inside.origin, inside.size)
-      .copy_(LearnedPrior::localMean(known, this->Info));
+      .copy_(localMean(known, this->Info));
     slice(request.localWhere, inside.origin, inside.size).copy_(given.fractions().ge(1.));
   }
 

@@ -44,15 +44,6 @@ LearnedPrior::LearnedPrior(int dimensions, int latentChannels, int width)
 {
 }
 
-at::Tensor LearnedPrior::localMean(const Volume& volume, const ModelInfo& info)
-{
-  const Frame frame(volume.dims, volume.spacing, info.network);
-  const auto larger = [](const at::Tensor& x) { return x.gt(0.5).to(at::kFloat); };
-  const auto itself = [](const at::Tensor& x) { return x; };
-  return info.hasPhases() ? cellMeans(volume, frame, info.channels, larger)
-                          : cellMeans(volume, frame, info.channels, itself);
-}
-
 at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic)
 {
   at::Tensor out = cells;

@@ -50,10 +50,6 @@ public:
   at::Tensor sample(const FieldRequest& request, at::Generator generator,
     const ComputeDevice& place, const Monitor& monitor, at::Tensor* local = nullptr) const;
 
-  /// The mean of a volume's first channel in each latent cell, [1, z, y, x]: of normalised grey
-  /// values, or the fraction of all phases but that of the lowest label.
-  static at::Tensor localMean(const Volume& volume, const ModelInfo& info);
-
   /// Smooth per-cell values, [1, z, y, x], over about six cells. At the border the average is over
   /// the cells that exist.
   static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});

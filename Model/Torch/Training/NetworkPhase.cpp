@@ -55,7 +55,8 @@ NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
     this->HeldOut = this->Patches.read(heldOut).to(device);
   }
   if (!device.is_cpu() &&
-    ResidentVolumes::bytes(shared.data, info.channels.size()) < 0.5 * freeMemoryOf(device))
+    ResidentVolumes::bytes(shared.data.volumes(), info.channels.size()) <
+      0.5 * freeMemoryOf(device))
   {
     this->Patches.keepOn(device);
   }
@@ -255,7 +256,7 @@ void NetworkPhase::validate(EpochRecord& row)
   row.validationQuality = this->Observation->quality(y, x);
   if (info.options.bestBy == BestBy::Statistics)
   {
-    const Volume& v = this->Shared.data.front();
+    const Volume& v = this->Shared.data.volumes().front();
     row.statisticsError = variogramError(
       this->Observation->value(y), x, { v.dims, v.spacing, info.network }, info.hasPhases());
   }

@@ -3,7 +3,6 @@
 #include "PriorTrainer.h"
 
 #include "StateJson.h"
-#include "Torch/Grid/MaskRegion.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -81,7 +80,7 @@ at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& 
   return known;
 }
 
-bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOptions& network)
+bool PriorTrainer::suits(const TrainingSet& data, const NetworkOptions& network)
 {
   const auto isLarge = [](const Frame& frame, const Index3& cells)
   {
@@ -96,11 +95,12 @@ bool PriorTrainer::suits(const std::vector<Volume>& volumes, const NetworkOption
   };
   // The smallest grid limits patches; of masks one with room is enough.
   bool all = network.architecture == Architecture::Field, any = false;
-  for (const Volume& v : volumes)
+  for (std::size_t i = 0; i < data.volumes().size(); ++i)
   {
+    const Volume& v = data.volumes()[i];
     const Frame frame(v.dims, v.spacing, network);
     all = all && isLarge(frame, frame.cells());
-    any = any || (all && isLarge(frame, maskedBox(v, frame).size));
+    any = any || (all && isLarge(frame, data.box(i).size));
   }
   return all && any;
 }
@@ -130,8 +130,8 @@ void PriorTrainer::tryStep(const ModelInfo& info, const ComputeDevice& place)
   optimiser.step(0, Clip);
 }
 
-PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const ObservationModel& seen, const ComputeDevice& place,
+PriorTrainer::PriorTrainer(const TrainingSet& data, const ModelInfo& info, Network& network,
+  const ObservationModel& seen, const ComputeDevice& place,
   const std::function<bool(std::int64_t)>& more)
   : Dimensions(info.network.dimensions)
   , Learning(std::make_shared<VelocityUNet>(info.network.dimensions, info.latentChannels(), Width))
@@ -141,7 +141,7 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
       static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
   , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
 {
-  this->encode(volumes, info, network, seen, place, more);
+  this->encode(data, info, network, seen, place, more);
   this->Learning->initialise(this->Noise);
   this->Learning->to(place.device);
   this->Average.Net->to(place.device);
@@ -151,12 +151,13 @@ PriorTrainer::PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& 
   this->AverageWeights.copy_(this->Optimiser->parameters());
 }
 
-void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& info,
-  Network& network, const ObservationModel& seen, const ComputeDevice& place,
+void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Network& network,
+  const ObservationModel& seen, const ComputeDevice& place,
   const std::function<bool(std::int64_t)>& more)
 {
   const RunScope scope(place, false);
   const c10::NoGradGuard guard;
+  const std::vector<Volume>& volumes = data.volumes();
   TrainOptions options = info.options;
   options.classBalance = 0;
   std::optional<PatchSampler> patches;
@@ -186,10 +187,10 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
   const std::int64_t count = std::clamp<std::int64_t>(wanted, 8, MostPatches);
   const Frame frame(volumes.front().dims, volumes.front().spacing, info.network);
   std::vector<at::Tensor> smoothed; // the local mean of each volume
-  for (const Volume& v : volumes)
+  for (std::size_t i = 0; i < volumes.size(); ++i)
   {
-    const at::Tensor local = LearnedPrior::localMean(v, info);
-    if (const at::Tensor part = insideMask(v, { v.dims, v.spacing, info.network }); part.defined())
+    const at::Tensor& local = data.localMean(i);
+    if (const at::Tensor& part = data.inside(i); part.defined())
     {
       const at::Tensor whole = part.ge(1.).to(at::kFloat);
       smoothed.push_back(
@@ -201,9 +202,7 @@ void PriorTrainer::encode(const std::vector<Volume>& volumes, const ModelInfo& i
     }
   }
   {
-    const MaskedPart part(volumes, info.network);
-    const at::Tensor local = LearnedPrior::localMean(part.volume(), info),
-                     trend = LearnedPrior::smooth(local);
+    const at::Tensor local = data.measuredMean(), trend = LearnedPrior::smooth(local);
     this->Average.ConditioningMean = this->Average.LocalMean = LatentField::fit(local);
     this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
   }

@@ -4,6 +4,7 @@
 
 #include "AdamW.h"
 #include "Torch/Data/Patches.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Losses/Likelihood.h"
 #include "Torch/Networks/Network.h"
@@ -35,7 +36,7 @@ class PriorTrainer
 {
 public:
   /// Whether there is anything to learn from: a field of some latent cells along each axis.
-  static bool suits(const std::vector<Volume>& volumes, const NetworkOptions& network);
+  static bool suits(const TrainingSet& data, const NetworkOptions& network);
 
   /// What a step takes most of its time for, of a network that knows nothing.
   static void tryStep(const ModelInfo& info, const ComputeDevice& place);
@@ -43,7 +44,7 @@ public:
   /// \param network whose encoder makes the latent fields; it stays as it is
   /// \param more asked before each patch, with the number of those so far, whether to encode it;
   ///   empty: all. The first is encoded in any case.
-  PriorTrainer(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+  PriorTrainer(const TrainingSet& data, const ModelInfo& info, Network& network,
     const ObservationModel& seen, const ComputeDevice& place,
     const std::function<bool(std::int64_t)>& more = {});
 
@@ -66,7 +67,7 @@ public:
   ///@}
 
 private:
-  void encode(const std::vector<Volume>& volumes, const ModelInfo& info, Network& network,
+  void encode(const TrainingSet& data, const ModelInfo& info, Network& network,
     const ObservationModel& seen, const ComputeDevice& place,
     const std::function<bool(std::int64_t)>& more);
 

@@ -48,7 +48,7 @@ ComputeDevice deviceFor(const ModelInfo& info)
   return place;
 }
 
-double priorShareOf(const std::vector<Volume>& data, const ModelInfo& info)
+double priorShareOf(const TrainingSet& data, const ModelInfo& info)
 {
   return PriorTrainer::suits(data, info.network) ? info.options.priorShare : 0;
 }
@@ -63,12 +63,11 @@ TorchTrainer::TorchTrainer(
 }
 
 TorchTrainer::TorchTrainer(const TrainingStart& start)
-  : Data(start.data->volumes)
-  , Info(described(start))
+  : Info(described(start))
   , Where(deviceFor(this->Info))
-  , Patches(this->Data, this->Info, this->Info.options) // says what is wrong with a mask
-  , Measured(this->Data, this->Info.network)
-  , Clock(this->Info, voxels(this->Measured.volume().dims), priorShareOf(this->Data, this->Info))
+  , Patches(start.data->volumes, this->Info, this->Info.options) // says what is wrong with a mask
+  , Data(start.data, this->Info)
+  , Clock(this->Info, voxels(this->Data.measured().dims), priorShareOf(this->Data, this->Info))
   , Shared{ .data = this->Data,
     .info = this->Info,
     .place = this->Where,
@@ -228,12 +227,12 @@ std::shared_ptr<const Model> TorchTrainer::model(
     // There are no more steps, or what is measured takes longer than their memory.
     const KeptMemory::Use use(this->Memory);
     KeptMemory::giveBack();
-    calibration = Calibrator(info, network, std::move(calibration), this->Measured.volume(), run)
+    calibration = Calibrator(info, network, std::move(calibration), this->Data, run)
                     .all(monitor, this->Clock.timeToMeasure());
   }
   else if (request.statisticsVoxels > 0)
   {
-    calibration = Calibrator(info, network, std::move(calibration), this->Measured.volume(), run)
+    calibration = Calibrator(info, network, std::move(calibration), this->Data, run)
                     .fieldOnly(request.statisticsVoxels, monitor);
   }
   return std::make_shared<const TorchModel>(std::move(info), std::move(network),

@@ -2,9 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include "Lineage.h"
 #include "PriorPhase.h"
-#include "Torch/Grid/MaskRegion.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Runtime/KeptMemory.h"
 #include "Trainer.h"
@@ -45,12 +43,11 @@ private:
 
   CudaCacheReleaser Returned;
   KeptMemory Memory;
-  std::vector<Volume> Data;
   ModelInfo Info;
   ComputeDevice Where;
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
   PatchSampler Patches;
-  MaskedPart Measured; ///< what a model's statistics are of
+  TrainingSet Data;
   TrainingClock Clock;
   TrainingContext Shared;
   std::unique_ptr<NetworkPhase> Network;

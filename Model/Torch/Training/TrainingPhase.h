@@ -3,6 +3,7 @@
 #pragma once
 
 #include "EpochLog.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Runtime/Device.h"
 #include "Torch/Runtime/ThreadChoice.h"
 #include "TrainingClock.h"
@@ -16,7 +17,7 @@ namespace vae
 /// What the phases of a training share.
 struct TrainingContext
 {
-  const std::vector<Volume>& data;
+  const TrainingSet& data;
   ModelInfo& info;
   ComputeDevice& place;
   TrainingClock& clock;
