@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Torch/Grid/Noise.h"
 #include "Torch/Priors/LatentField.h"
 
 #include <ATen/CPUGeneratorImpl.h>
@@ -9,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 using namespace vae;
 
@@ -188,6 +190,96 @@ TEST(LatentField, SeedsAndTemperature)
   EXPECT_FALSE(at::equal(a, field.sample(size, generator(2), 1)));
   const at::Tensor cold = field.sample(size, generator(1), 0.5);
   EXPECT_LT(cold[0].std().item<double>(), 0.6 * a[0].std().item<double>());
+}
+
+TEST(LatentField, ThreadsThatDrawTogetherDrawTheSame)
+{
+  const LatentField field = LatentField::fit(example(24, 1));
+  const auto draw = [&](std::int64_t n) { return field.sample({ n, 12, 10 }, generator(1), 1); };
+  const std::array<std::int64_t, 2> sizes{ 9, 14 }; // one spectrum is kept
+  const std::array<at::Tensor, 2> alone{ draw(sizes[0]), draw(sizes[1]) };
+  std::array<std::vector<at::Tensor>, 2> together;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < 2; ++i)
+    {
+      threads.emplace_back([&, i]
+      {
+        for (int times = 0; times < 10; ++times)
+        {
+          together[i].push_back(draw(sizes[i]));
+        }
+      });
+    }
+  }
+  for (std::size_t i = 0; i < 2; ++i)
+  {
+    for (const at::Tensor& one : together[i])
+    {
+      EXPECT_TRUE(at::equal(one, alone[i]));
+    }
+  }
+}
+
+TEST(Spectrum, IsThatOfTheCovariance)
+{
+  // Two channels whose covariance is that of noise filtered alike, at lags up to 3.
+  const at::Tensor noise = at::randn({ 2, 4, 4, 4 }, generator(1), at::kDouble);
+  const at::Tensor covariance = at::zeros({ 2, 2, 7, 7, 7 }, at::kDouble);
+  const auto at = [](const at::Tensor& t, int z, int y, int x)
+  { return t[z][y][x].item<double>(); };
+  for (int i = 0; i < 2; ++i)
+  {
+    for (int j = 0; j < 2; ++j)
+    {
+      const at::Tensor padded = at::constant_pad_nd(noise[j], { 3, 3, 3, 3, 3, 3 });
+      for (int z = 0; z < 7; ++z)
+      {
+        for (int y = 0; y < 7; ++y)
+        {
+          for (int x = 0; x < 7; ++x)
+          {
+            const at::Tensor moved =
+              padded.slice(0, z, z + 4).slice(1, y, y + 4).slice(2, x, x + 4);
+            covariance[i][j][z][y][x].fill_((noise[i] * moved).sum());
+          }
+        }
+      }
+    }
+  }
+  const Spectrum spectrum(covariance.to(at::kFloat), { 9, 8, 12 });
+  // Of one cell, [channel 1] at (4, 3, 5): the covariance of all cells with it. On the diagonal a
+  // thousandth is added; single precision is left.
+  const double most = covariance.abs().max().item<double>();
+  const at::Tensor one = at::zeros({ 2, 9, 8, 12 });
+  one[1][4][3][5].fill_(1);
+  const at::Tensor found = spectrum.times(one);
+  for (int c = 0; c < 2; ++c)
+  {
+    for (int z = -3; z <= 3; ++z)
+    {
+      for (int y = -3; y <= 3; ++y)
+      {
+        for (int x = -3; x <= 3; ++x)
+        {
+          const double extra = c == 1 && z == 0 && y == 0 && x == 0 ? 1e-3 : 0;
+          EXPECT_NEAR(at(found[c], z + 4, y + 3, x + 5),
+            at(covariance[1][c], z + 3, y + 3, x + 3) + extra, 1e-5 * most)
+            << c << " " << z << " " << y << " " << x;
+        }
+      }
+    }
+  }
+}
+
+TEST(StreamNoise, IsTheGeneratorsOwnOnTheCpu)
+{
+  const at::Generator one = generator(3), other = generator(3);
+  for (int times = 0; times < 2; ++times)
+  {
+    EXPECT_TRUE(
+      at::equal(streamNoise({ 3, 4, 5, 6 }, one, at::kCPU), at::randn({ 3, 4, 5, 6 }, other)));
+  }
 }
 
 TEST(LatentField, ThinFieldsWork)

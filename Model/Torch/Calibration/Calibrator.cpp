@@ -72,14 +72,21 @@ Calibrator::Calibrator(const ModelInfo& info, const NetworkPtr& network, Calibra
 {
 }
 
+ComputeDevice Calibrator::place() const
+{
+  return chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
+}
+
 void Calibrator::encode(const Box& part, const Monitor& monitor)
 {
   Latent latent =
     Inference(this->Info, this->Net, this->Grid, this->Run).encodeTiles(this->Data, part, monitor);
   const auto on = [&](std::vector<float>& values, const Index3& size)
   { return at::from_blob(values.data(), { latent.channels, size[0], size[1], size[2] }); };
-  LatentField field =
-    LatentField::fit(on(latent.mean, part.size), on(latent.logVariance, part.size));
+  const at::Device device = this->place().device;
+  LatentField field = LatentField::fit(toDevice(on(latent.mean, part.size), device),
+    toDevice(on(latent.logVariance, part.size), device))
+                        .on(at::kCPU);
   const Index3 cells = this->Grid.cells();
   if (part.size != cells)
   {
@@ -170,7 +177,7 @@ LatentField::Observed Calibrator::observe(
   const ModelInfo& info = this->Info;
   const Frame& frame = this->Grid;
   const auto meansOf = [&](const at::Tensor& values)
-  { return fromNetworkShape(cellMeans(values, frame))[0].to(at::kCPU).contiguous(); };
+  { return fromNetworkShape(cellMeans(values, frame))[0].contiguous(); };
   Inference inference(info, this->Net, frame, this->Run);
   LatentGrid grid{ field, {} };
   Box inside{ {}, grid.high() };
@@ -211,8 +218,9 @@ void Calibrator::matchField(Closing::Turn& turn)
   const Monitor monitor = turn.monitor();
   std::int64_t looked = 0; // voxels
   const auto see = [&](const at::Tensor& field) { return this->observe(field, monitor, looked); };
-  LatentField field = this->Found.field.value();
-  const at::Tensor wanted = this->Set.measuredMean();
+  const at::Device device = this->place().device;
+  LatentField field = this->Found.field->on(device);
+  const at::Tensor wanted = toDevice(this->Set.measuredMean(), device);
   constexpr double most = 8000; // cells
   const int dimensions = this->Grid.dimensions;
   const double edge = std::pow(most, 1. / dimensions);
@@ -246,7 +254,7 @@ void Calibrator::matchField(Closing::Turn& turn)
     }
   }
   field.match(wanted, see, size, at::make_generator<at::CPUGeneratorImpl>(0), rounds);
-  this->Found.field = std::move(field);
+  this->Found.field = field.on(at::kCPU);
 }
 
 void Calibrator::matchLearned(Closing::Turn& turn)
@@ -256,8 +264,7 @@ void Calibrator::matchLearned(Closing::Turn& turn)
   constexpr std::int64_t edge = 28, most = 8, stepsASample = 750;
   const ModelInfo& info = this->Info;
   const auto samples = std::clamp<std::int64_t>(info.priorSteps / stepsASample, 1, most);
-  const ComputeDevice place =
-    chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
+  const ComputeDevice place = this->place();
   const bool phases = info.hasPhases();
   const at::Tensor local = this->Set.measuredMean();
   Inference inference(info, this->Net, this->Grid, this->Run);
@@ -304,8 +311,7 @@ void Calibrator::matchLearned(Closing::Turn& turn)
 
 void Calibrator::spread(Closing::Turn& turn)
 {
-  const ComputeDevice place =
-    chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
+  const ComputeDevice place = this->place();
   const c10::InferenceMode inference;
   const LearnedPrior& prior = *this->Found.learned;
   constexpr double cells = 1728; // of a field that nothing is asked of
@@ -317,7 +323,8 @@ void Calibrator::spread(Closing::Turn& turn)
   }
   const at::Tensor field = prior.sample(
     request, at::make_generator<at::CPUGeneratorImpl>(this->Random()), place, turn.monitor());
-  this->Found.priorSpread = (field.flatten(1).var(1) / prior.Scale.square()).mean().item<double>();
+  const at::Tensor variance = field.flatten(1).var(1).to(at::kCPU);
+  this->Found.priorSpread = (variance / prior.Scale.square()).mean().item<double>();
 }
 
 void Calibrator::anomalies(Closing::Turn& turn)

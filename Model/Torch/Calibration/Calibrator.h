@@ -47,6 +47,7 @@ private:
   void textureOfDrawn(Closing::Turn& turn);
   ///@}
 
+  ComputeDevice place() const;
   void encode(const Box& part, const Monitor& monitor); ///< and fit the field of it
   /// What a random field decodes to, seen from afar. `looked` is set to the voxels of it.
   LatentField::Observed observe(

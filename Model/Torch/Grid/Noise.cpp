@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Noise.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <mutex>
 #include <numbers>
 
 namespace vae
@@ -69,6 +71,20 @@ at::Tensor gridNoise(const Box& box, const Index3& grid, std::int64_t channels, 
   const at::Tensor u = Scramble::shifted(a, 11).to(at::kDouble).add_(0.5).mul_(0x1p-53);
   const at::Tensor v = Scramble::shifted(scramble(a), 11).to(at::kDouble).mul_(0x1p-53);
   return u.log_().mul_(-2).sqrt_().mul_(v.mul_(2 * std::numbers::pi).cos_()).to(at::kFloat);
+}
+
+at::Tensor streamNoise(
+  const std::array<std::int64_t, 4>& size, at::Generator generator, const at::Device& device)
+{
+  if (device.is_cpu())
+  {
+    return at::randn(size, generator);
+  }
+  auto* numbers = at::check_generator<at::CPUGeneratorImpl>(generator);
+  const std::scoped_lock lock(numbers->mutex_);
+  const auto seed = static_cast<std::int64_t>(numbers->random64());
+  const Index3 grid{ size[1], size[2], size[3] };
+  return gridNoise({ {}, grid }, grid, size[0], seed, 0, device)[0];
 }
 
 } // namespace vae

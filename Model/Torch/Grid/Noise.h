@@ -4,6 +4,8 @@
 
 #include "Blocks.h"
 
+#include <ATen/core/Generator.h>
+
 namespace vae
 {
 
@@ -12,5 +14,11 @@ namespace vae
 /// do devices. The grid repeats.
 at::Tensor gridNoise(const Box& box, const Index3& grid, std::int64_t channels, std::int64_t seed,
   std::int64_t sample, const at::Device& device = at::kCPU);
+
+/// Standard normal numbers, [channels, z, y, x], float32, the next of a stream. On the CPU they are
+/// the generator's own. A GPU would wait for those, so there they are functions of their place and
+/// of one number of the generator (gridNoise()): as random, and others.
+at::Tensor streamNoise(
+  const std::array<std::int64_t, 4>& size, at::Generator generator, const at::Device& device);
 
 } // namespace vae

@@ -4,6 +4,7 @@
 // Drawing latent fields from a model's priors, freely or around what is known.
 #include "FieldDecoder.h"
 #include "Torch/Data/TrainingSet.h"
+#include "Torch/Grid/Noise.h"
 #include "Torch/Priors/Conditioning.h"
 #include "TorchModel.h"
 
@@ -112,6 +113,7 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
   };
   const at::Generator generator = stream(options.realization, 0);
   const FieldRequest& request = draw.field;
+  const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
   if (draw.prior == Prior::Learned)
   {
     const std::int64_t first = options.realization / GroupSize * GroupSize;
@@ -123,21 +125,22 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
     }
     FieldRequest grouped = request;
     grouped.local = std::move(group);
-    return this->Calibrated.learned->sample(
-      grouped, generator, chooseDevice(run.device, run.precision, run.threads), monitor, local);
+    return this->Calibrated.learned->sample(grouped, generator, place, monitor, local);
   }
+  const bool around = request.known.defined();
+  const auto there = [&](const at::Tensor& t) { return toDevice(t, place.device); };
   if (draw.prior == Prior::RandomField)
   {
-    return request.known.defined() ? this->Calibrated.field->sampleGiven(
-                                       request.known, request.where, generator, request.temperature)
-                                   : this->Calibrated.field->sample(request.size, generator,
-                                       request.temperature, request.periodic);
+    const LatentField field = this->Calibrated.field->on(place.device);
+    return around ? field.sampleGiven(
+                      there(request.known), there(request.where), generator, request.temperature)
+                  : field.sample(request.size, generator, request.temperature, request.periodic);
   }
   const at::Tensor free =
-    at::randn({ this->Info.latentChannels(), request.size[0], request.size[1], request.size[2] },
-      generator) *
+    streamNoise({ this->Info.latentChannels(), request.size[0], request.size[1], request.size[2] },
+      generator, place.device) *
     request.temperature;
-  return request.known.defined() ? at::where(request.where, request.known, free) : free;
+  return around ? at::where(there(request.where), there(request.known), free) : free;
 }
 
 LatentSample TorchModel::sample(
@@ -201,8 +204,10 @@ TorchModel::Drawn TorchModel::drawFreely(
     if (draw.field.periodic[static_cast<std::size_t>(a)])
     {
       const std::int64_t n = field.size(a + 1);
-      field = field.index_select(
-        a + 1, at::arange(-request.margin, n + request.margin, at::kLong).remainder(n));
+      field = field.index_select(a + 1,
+        at::arange(
+          -request.margin, n + request.margin, at::TensorOptions(field.device()).dtype(at::kLong))
+          .remainder(n));
     }
   }
   Drawn drawn = this->emptySample(request.dims, request.margin);
@@ -249,9 +254,13 @@ TorchModel::Drawn TorchModel::drawAround(
     widths.push_back(
       static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
   }
-  const NetworkPtr network = copyOf(*this->Net, this->Info.network); // gradients are kept in it
   const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
+  const NetworkPtr network = copyOf(*this->Net, this->Info.network);
   network->to(place.device);
+  for (const at::Tensor& weights : network->parameters()) // gradients of latents alone are wanted
+  {
+    weights.set_requires_grad(false);
+  }
 
   if (draw.prior == Prior::RandomField)
   {
@@ -263,8 +272,7 @@ TorchModel::Drawn TorchModel::drawAround(
     request.localKnown = at::zeros({ 1, request.size[0], request.size[1], request.size[2] });
     request.localWhere =
       at::zeros({ request.size[0], request.size[1], request.size[2] }, at::kBool);
-    slice(request.localKnown, inside.origin, inside.size)
-      .copy_(localMean(known, this->Info));
+    slice(request.localKnown, inside.origin, inside.size).copy_(localMean(known, this->Info));
     slice(request.localWhere, inside.origin, inside.size).copy_(given.fractions().ge(1.));
   }
 
@@ -287,7 +295,7 @@ TorchModel::Drawn TorchModel::drawAround(
     slice(request.known, inside.origin, inside.size)
       .copy_(at::from_blob(const_cast<float*>(encoded.mean.data()),
         { encoded.channels, inside.size[0], inside.size[1], inside.size[2] }));
-    request.where = at::zeros(field[0].sizes(), at::kBool);
+    request.where = at::zeros(field[0].sizes(), field.options().dtype(at::kBool));
     slice(request.where, inside.origin, inside.size)
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
     field = this->fieldOf(draw, free.options, run, next()).clone();

@@ -86,8 +86,9 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
     region.origin[a] = at.min().item<std::int64_t>() + low[a];
     region.size[a] = at.max().item<std::int64_t>() + low[a] + 1 - region.origin[a];
   }
-  const at::Tensor first = field.clone();
-  const at::Tensor scale = width.view({ -1, 1, 1, 1 }).clamp_min(1e-3);
+  const at::Device device = field.device();
+  const at::Tensor first = field.clone(), movable = toDevice(active, device).unsqueeze(0);
+  const at::Tensor scale = toDevice(width.view({ -1, 1, 1, 1 }).clamp_min(1e-3), device);
   at::Tensor moved = at::zeros_like(field), mean = at::zeros_like(field),
              square = at::zeros_like(field);
   const auto observation = makeObservationModel(this->Info, place.device);
@@ -131,10 +132,10 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
       std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);
       times[1] = excess.size(1) / known.size(1);
       (excess * known.repeat(times)).sum().backward();
-      slice(gradient, inField.origin, inField.size).add_(u.grad().to(at::kCPU));
+      slice(gradient, inField.origin, inField.size).add_(u.grad());
     });
     const c10::NoGradGuard guard;
-    gradient = gradient * active.unsqueeze(0);
+    gradient = gradient * movable;
     // Adam (Kingma and Ba 2015).
     const int n = step + 1;
     mean.lerp_(gradient, 0.1);
@@ -142,7 +143,7 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
     const double rate = LearningRate * (1 - 0.9 * step / Steps);
     moved -=
       rate * (mean / (1 - std::pow(0.9, n))) / ((square / (1 - std::pow(0.99, n))).sqrt() + 1e-8);
-    moved *= active.unsqueeze(0);
+    moved *= movable;
   }
   const c10::NoGradGuard guard;
   field.copy_(first + scale * moved);

@@ -21,6 +21,11 @@ constexpr std::int64_t Scores = 257;
 constexpr double LargestScore = 4; // standard deviations
 using Shape3 = std::array<std::int64_t, 3>;
 
+at::TensorOptions doublesOn(const at::Device& device)
+{
+  return at::TensorOptions(device).dtype(at::kDouble);
+}
+
 at::Tensor normalCdf(const at::Tensor& x)
 {
   return 0.5 * at::special_erfc(x * -std::numbers::sqrt2 / 2);
@@ -55,10 +60,10 @@ at::Tensor hermiteCoefficients(const at::Tensor& values, const at::Tensor& score
 }
 
 /// Bohman's window: compact support, a spectrum without negative values, flat at the origin.
-at::Tensor window(std::int64_t radius)
+at::Tensor window(std::int64_t radius, const at::Device& device)
 {
   const at::Tensor h =
-    at::arange(-radius, radius + 1, at::kDouble).abs() / static_cast<double>(radius + 1);
+    at::arange(-radius, radius + 1, doublesOn(device)).abs() / static_cast<double>(radius + 1);
   return (1 - h) * at::cos(std::numbers::pi * h) + at::sin(std::numbers::pi * h) / std::numbers::pi;
 }
 
@@ -70,59 +75,17 @@ at::Tensor along(
   return v.view(shape);
 }
 
-at::Tensor lags(std::int64_t radius, std::int64_t period)
-{
-  return at::arange(-radius, radius + 1, at::kLong).remainder(period);
-}
-
 const std::vector<std::int64_t> Axes{ -3, -2, -1 };
-
-/// L of each frequency times a field of [channels, z, y, x]; L L^H where `twice`.
-at::Tensor coloured(const at::Tensor& factors, const at::Tensor& field, bool twice)
-{
-  const at::Tensor f = at::fft_rfftn(field, {}, Axes);
-  at::Tensor columns = f.flatten(1).transpose(0, 1).unsqueeze(2);
-  if (twice)
-  {
-    columns = at::matmul(factors.mH(), columns);
-  }
-  columns = at::matmul(factors, columns).squeeze(2).transpose(0, 1);
-  return at::fft_irfftn(columns.reshape(f.sizes()), field.sizes().slice(1), Axes);
-}
 
 Shape3 sizeOf(const at::Tensor& field) // of [channels, z, y, x]
 {
   return { field.size(1), field.size(2), field.size(3) };
 }
 
-/// The first `size` of the last three axes, as a view.
-at::Tensor crop(const at::Tensor& field, const Shape3& size)
+at::Tensor taper(const Shape3& radius, const at::Device& device)
 {
-  return field.slice(1, 0, size[0]).slice(2, 0, size[1]).slice(3, 0, size[2]);
-}
-
-std::int64_t goodFftSize(std::int64_t n)
-{
-  for (;; ++n)
-  {
-    std::int64_t rest = n;
-    for (const std::int64_t p : { 2, 3, 5 })
-    {
-      while (rest % p == 0)
-      {
-        rest /= p;
-      }
-    }
-    if (rest == 1)
-    {
-      return n;
-    }
-  }
-}
-
-at::Tensor taper(const Shape3& radius)
-{
-  return along(window(radius[0]), 0) * along(window(radius[1]), 1) * along(window(radius[2]), 2);
+  const auto of = [&](int axis) { return along(window(radius[axis], device), axis); };
+  return of(0) * of(1) * of(2);
 }
 
 /// Of a field [channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2 R + 1
@@ -130,17 +93,18 @@ at::Tensor taper(const Shape3& radius)
 at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
 {
   std::vector<std::int64_t> sizes;
-  at::Tensor pairs = at::ones({ 1, 1, 1 }, at::kDouble);
+  const at::TensorOptions doubles = doublesOn(field.device());
+  at::Tensor pairs = at::ones({ 1, 1, 1 }, doubles);
   for (int a = 0; a < 3; ++a)
   {
-    const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, at::kDouble);
+    const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, doubles);
     pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
     sizes.push_back(goodFftSize(field.size(a + 1) + radius[a]));
   }
   const at::Tensor f = at::fft_rfftn(field, sizes, Axes);
   const auto channels = field.size(0);
   const at::Tensor covariance = at::empty(
-    { channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 }, at::kDouble);
+    { channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 }, doubles);
   for (std::int64_t i = 0; i < channels; ++i)
   {
     for (std::int64_t j = 0; j < channels; ++j)
@@ -148,7 +112,8 @@ at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
       at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, Axes);
       for (int a = 0; a < 3; ++a)
       {
-        c = c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]));
+        c =
+          c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]).to(field.device()));
       }
       covariance[i][j].copy_(c / pairs);
     }
@@ -172,7 +137,12 @@ at::Tensor waveNumbers(const Shape3& radius)
 class Waves
 {
 public:
-  explicit Waves(const Shape3& r) : Radius(r), Number(waveNumbers(r)), Taper(taper(r)) {}
+  Waves(const Shape3& r, const at::Device& device)
+    : Radius(r)
+    , Number(waveNumbers(r).to(device))
+    , Taper(taper(r, device))
+  {
+  }
 
   /// Of what two fields of mean 0, [channels, z, y, x], share: [channels, channels, numbers].
   at::Tensor power(const at::Tensor& field) const
@@ -214,9 +184,10 @@ LatentField LatentField::fit(
   LatentField out;
   out.PosteriorVariance = logVariance.defined()
     ? logVariance.to(at::kDouble).exp().flatten(1).mean(1).to(at::kFloat)
-    : at::zeros({ channels });
+    : at::zeros({ channels }, field.options().dtype(at::kFloat));
 
-  const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
+  const at::Tensor scores =
+    at::linspace(-LargestScore, LargestScore, Scores, doublesOn(field.device()));
   out.Quantiles = at::quantile(field.flatten(1).slice(1, 0, {}, 1), normalCdf(scores), 1)
                     .transpose(0, 1)
                     .to(at::kFloat)
@@ -228,7 +199,7 @@ LatentField LatentField::fit(
     radius[a] = std::min(maximumLag, field.size(a + 1) / 2);
   }
   const at::Tensor values = covarianceOf(field - field.mean({ 1, 2, 3 }, true), radius);
-  out.Covariance = (out.covarianceOfScores(values) * taper(radius)).to(at::kFloat);
+  out.Covariance = (out.covarianceOfScores(values) * taper(radius, field.device())).to(at::kFloat);
   return out;
 }
 
@@ -237,14 +208,15 @@ at::Tensor LatentField::covarianceOfScores(const at::Tensor& values) const
   // Cov[f(X), g(Y)] = sum over k >= 1 of f_k g_k r^k, which rises with r as f and g do: a table of
   // it, backwards. Ranks would be simpler, but not where many values are the same.
   constexpr int terms = 24, steps = 400;
-  const at::Tensor scores = at::linspace(-7, 7, 2801, at::kDouble);
+  const at::TensorOptions doubles = doublesOn(values.device());
+  const at::Tensor scores = at::linspace(-7, 7, 2801, doubles);
   const auto channels = values.size(0);
   const at::Tensor f = hermiteCoefficients(
     this->valuesAt(scores.to(at::kFloat).expand({ channels, -1 })).to(at::kDouble), scores, terms)
                          .slice(1, 1);
-  const at::Tensor r = at::linspace(-1, 1, steps + 1, at::kDouble);
+  const at::Tensor r = at::linspace(-1, 1, steps + 1, doubles);
   const at::Tensor powers =
-    r.unsqueeze(0).pow(at::arange(1, terms + 1, at::kDouble).unsqueeze(1)); // [terms, steps + 1]
+    r.unsqueeze(0).pow(at::arange(1, terms + 1, doubles).unsqueeze(1)); // [terms, steps + 1]
   const at::Tensor table = (f.unsqueeze(1) * f.unsqueeze(0)).flatten(0, 1).matmul(powers);
   const at::Tensor wanted = values.flatten(2).flatten(0, 1).contiguous();
   const at::Tensor above = at::searchsorted(table.contiguous(), wanted).clamp(1, steps);
@@ -261,7 +233,7 @@ void LatentField::match(const at::Tensor& wanted,
   const int last = std::max(1, rounds / 3);       // of which tell the threshold
   constexpr double smallest = 0.05, largest = 20; // gain
   constexpr double weakest = 0.5, strongest = 4, louder = 1.5, damping = 0.1; // amplitude
-  const Waves waves(this->radius());
+  const Waves waves(this->radius(), this->Covariance.device());
   const auto power = [&](const at::Tensor& values)
   {
     const at::Tensor v = values.to(at::kDouble), p = waves.power(v - v.mean())[0][0];
@@ -294,13 +266,13 @@ void LatentField::match(const at::Tensor& wanted,
     this->Amplitude = std::clamp(this->Amplitude *
         std::exp(part * (level - now) * response / (response * response + damping * damping)),
       weakest, strongest);
-    this->Covariance = waves.scaled(correlation, gain);
+    this->setCovariance(waves.scaled(correlation, gain));
   }
 }
 
 void LatentField::compensate(const std::vector<at::Tensor>& pairs)
 {
-  const Waves waves(this->radius());
+  const Waves waves(this->radius(), this->Covariance.device());
   at::Tensor power;
   for (const at::Tensor& pair : pairs)
   {
@@ -312,7 +284,7 @@ void LatentField::compensate(const std::vector<at::Tensor>& pairs)
   const at::Tensor in = power[0][0].clamp_min(1e-12), out = power[1][1].clamp_min(1e-12),
                    passed = power[0][1].square() / in;
   const at::Tensor gain = ((in - (out - passed)) / passed.clamp_min(1e-12)).clamp(0.25, 4);
-  this->Covariance = waves.scaled(this->Covariance, gain.pow((passed / out).clamp(0, 1)));
+  this->setCovariance(waves.scaled(this->Covariance, gain.pow((passed / out).clamp(0, 1))));
 }
 
 std::array<std::int64_t, 3> LatentField::radius() const
@@ -321,51 +293,33 @@ std::array<std::int64_t, 3> LatentField::radius() const
     this->Covariance.size(4) / 2 };
 }
 
-at::Tensor LatentField::Spectrum::draw(const Shape3& size, at::Generator generator) const
+void LatentField::setCovariance(const at::Tensor& covariance)
 {
-  const at::Tensor white =
-    at::randn({ this->factors.size(1), this->sizes[0], this->sizes[1], this->sizes[2] }, generator);
-  return crop(coloured(this->factors, white, false), size);
+  this->Covariance = covariance;
+  this->Kept = std::make_shared<LastSpectrum>();
 }
 
-LatentField::Spectrum LatentField::spectrum(
+LatentField LatentField::on(const at::Device& device) const
+{
+  LatentField out = *this;
+  for (at::Tensor* t : { &out.Quantiles, &out.Covariance, &out.PosteriorVariance })
+  {
+    *t = t->to(device);
+  }
+  return out;
+}
+
+std::shared_ptr<const Spectrum> LatentField::spectrum(
   const Shape3& size, const std::array<bool, 3>& periodic) const
 {
-  const auto channels = this->Covariance.size(0);
-  Spectrum out;
-  for (int a = 0; a < 3; ++a)
+  // Wide enough that neither the covariance nor the sample meets its own periodic image.
+  Shape3 grid = size;
+  const Shape3 radius = this->radius();
+  for (std::size_t a = 0; a < 3; ++a)
   {
-    // Wide enough that neither the covariance nor the sample meets its own periodic image.
-    const auto axis = static_cast<std::size_t>(a);
-    const std::int64_t radius = this->Covariance.size(a + 2) / 2;
-    out.sizes.push_back(
-      periodic[axis] ? size[axis] : goodFftSize(std::max(size[axis] + radius, 2 * radius + 1)));
+    grid[a] = periodic[a] ? size[a] : goodFftSize(std::max(size[a] + radius[a], 2 * radius[a] + 1));
   }
-  // Lags that meet on a short periodic axis add up.
-  at::Tensor covariance = this->Covariance;
-  for (int a = 0; a < 3; ++a)
-  {
-    const std::int64_t n = out.sizes[static_cast<std::size_t>(a)];
-    std::vector<std::int64_t> shape = covariance.sizes().vec();
-    shape[static_cast<std::size_t>(a) + 2] = n;
-    covariance = at::zeros(shape).index_add(a + 2, lags(covariance.size(a + 2) / 2, n), covariance);
-  }
-  // One Hermitian matrix of cross-spectra a frequency; its Cholesky factor colours white noise.
-  // C[i][j](h) = E[g_i(x) g_j(x + h)], so its transform is E[conj(G_i) G_j].
-  const at::Tensor spectra =
-    at::fft_rfftn(covariance, out.sizes, Axes).conj().flatten(2).permute({ 2, 0, 1 });
-  const double jitter = 1e-3;
-  const at::Tensor regular = spectra + jitter * at::eye(channels).to(spectra.dtype());
-  auto [factors, info] = at::linalg_cholesky_ex(regular);
-  const at::Tensor bad = info.nonzero().flatten();
-  if (bad.numel() > 0) // not positive: the nearest matrix that is
-  {
-    const auto [values, vectors] = at::linalg_eigh(regular.index_select(0, bad));
-    factors.index_copy_(
-      0, bad, vectors * values.clamp_min(0).sqrt().unsqueeze(1).to(vectors.dtype()));
-  }
-  out.factors = factors;
-  return out;
+  return this->Kept->of(this->Covariance, grid);
 }
 
 at::Tensor LatentField::valuesAt(const at::Tensor& scores) const
@@ -402,13 +356,13 @@ at::Tensor LatentField::sample(const Shape3& size, at::Generator generator, doub
   const std::array<bool, 3>& periodic) const
 {
   return this->valuesAt(
-    this->spectrum(size, periodic).draw(size, generator) * (temperature * this->Amplitude));
+    this->spectrum(size, periodic)->draw(size, generator) * (temperature * this->Amplitude));
 }
 
 at::Tensor LatentField::sample(const Shape3& size, const Group& group, double temperature,
   const std::array<bool, 3>& periodic) const
 {
-  return this->valuesAt(this->scores(this->spectrum(size, periodic), size, group, temperature));
+  return this->valuesAt(this->scores(*this->spectrum(size, periodic), size, group, temperature));
 }
 
 at::Tensor LatentField::scores(
@@ -427,55 +381,83 @@ at::Tensor LatentField::scores(
       mine = group.member % 2 == 0 ? scores : -scores;
     }
   }
-  const at::Tensor all = at::cat(boxes, 1);
-  const at::Tensor normal = at::linspace(-LargestScore, LargestScore, Scores);
-  const auto first = [&](const at::Tensor& scores) { return this->valuesAt(scores)[0]; };
+  return mine + this->shiftOf(at::cat(boxes, 1), scale);
+}
+
+double LatentField::shiftOf(const at::Tensor& scores, double scale) const
+{
+  const at::Device device = scores.device();
+  const auto first = [&](const at::Tensor& s) { return this->valuesAt(s)[0]; };
+  const at::Tensor normal =
+    at::linspace(-LargestScore, LargestScore, Scores, at::TensorOptions(device));
   const double expected =
-    first(normal.expand({ all.size(0), -1 }) * scale).dot(normalWeights(normal)).item<double>();
-  double low = -1, high = 1;
-  for (int i = 0; i < 16; ++i) // to 3e-5 of a standard deviation; values rise with scores
+    first(normal.expand({ scores.size(0), -1 }) * scale).dot(normalWeights(normal)).item<double>();
+  // Values rise with scores, so -1 to 1 is halved 16 times. Counts of the scores in narrow bins
+  // tell which interval is the last, and two looks at all of them whether that is so.
+  constexpr std::int64_t intervals = 1 << 16, bins = 1 << 14;
+  constexpr double widest = LargestScore + 2;
+  const auto border = [](std::int64_t i) { return static_cast<double>(i) / (intervals / 2) - 1; };
+  const auto last = [](const auto& isBelow)
   {
-    const double middle = (low + high) / 2;
-    (first(all + middle).mean().item<double>() < expected ? low : high) = middle;
+    std::int64_t low = 0, high = intervals;
+    while (high - low > 1)
+    {
+      const std::int64_t middle = (low + high) / 2;
+      (isBelow(middle) ? low : high) = middle;
+    }
+    return low;
+  };
+  const at::Tensor counts =
+    at::histc(scores[0].nan_to_num(0).clamp(-widest, widest), bins, -widest, widest)
+      .to(at::kDouble);
+  const double count = counts.sum().item<double>();
+  const at::Tensor places =
+    ((at::arange(bins, doublesOn(device)) + 0.5) * (2 * widest / bins) - widest)
+      .to(at::kFloat)
+      .expand({ scores.size(0), -1 });
+  const auto seemsBelow = [&](std::int64_t i)
+  {
+    return first(places + border(i)).to(at::kDouble).dot(counts).item<double>() < expected * count;
+  };
+  const auto isBelow = [&](std::int64_t i)
+  { return first(scores + border(i)).mean().item<double>() < expected; };
+  const bool many = scores[0].numel() > 4 * bins; // else they are looked at as fast
+  std::int64_t low = many ? last(seemsBelow) : last(isBelow);
+  if (many && ((low > 0 && !isBelow(low)) || (low + 1 < intervals && isBelow(low + 1))))
+  {
+    low = last(isBelow);
   }
-  return mine + (low + high) / 2;
+  return (border(low) + border(low + 1)) / 2;
 }
 
 at::Tensor LatentField::sampleGiven(const at::Tensor& known, const at::Tensor& where,
   at::Generator generator, double temperature) const
 {
-  const Spectrum s = this->spectrum(sizeOf(known), {});
+  const auto s = this->spectrum(sizeOf(known), {});
   return this->given(
-    known, where, s, s.draw(sizeOf(known), generator) * (temperature * this->Amplitude));
+    known, where, *s, s->draw(sizeOf(known), generator) * (temperature * this->Amplitude));
 }
 
 at::Tensor LatentField::sampleGiven(
   const at::Tensor& known, const at::Tensor& where, const Group& group, double temperature) const
 {
-  const Spectrum s = this->spectrum(sizeOf(known), {});
-  return this->given(known, where, s, this->scores(s, sizeOf(known), group, temperature));
+  const auto s = this->spectrum(sizeOf(known), {});
+  return this->given(known, where, *s, this->scores(*s, sizeOf(known), group, temperature));
 }
 
 at::Tensor LatentField::given(
   const at::Tensor& known, const at::Tensor& where, const Spectrum& s, const at::Tensor& free) const
 {
-  const Shape3 size = sizeOf(known);
   const at::Tensor mask = where.to(at::kFloat).unsqueeze(0);
   const at::Tensor misfit = (this->scoresOf(known) - free) * mask;
   // Conjugate gradients for the kriging weights; the nugget is what a latent vector does not tell.
   constexpr double nugget = 1e-2, tolerance = 1e-3;
-  const auto covariance = [&](const at::Tensor& w)
-  {
-    at::Tensor padded = at::zeros({ w.size(0), s.sizes[0], s.sizes[1], s.sizes[2] });
-    crop(padded, size).copy_(w);
-    return crop(coloured(s.factors, padded, true), size);
-  };
   at::Tensor weights = at::zeros_like(misfit), rest = misfit.clone(), direction = rest;
   double square = rest.square().sum().item<double>();
   const double enough = tolerance * tolerance * square;
   for (int i = 0; i < 200 && square > enough; ++i)
   {
-    const at::Tensor moved = covariance(direction) * mask + nugget * direction;
+    const at::Tensor moved = s.times(direction) * mask + nugget * direction;
     const double step = square / (direction * moved).sum().item<double>();
     weights = weights + step * direction;
     rest = rest - step * moved;
@@ -483,7 +465,7 @@ at::Tensor LatentField::given(
     direction = rest + next / square * direction;
     square = next;
   }
-  const at::Tensor drawn = this->valuesAt(free + covariance(weights));
+  const at::Tensor drawn = this->valuesAt(free + s.times(weights));
   return at::where(mask.to(at::kBool), known, drawn).contiguous();
 }
 
@@ -493,7 +475,7 @@ std::vector<LatentStatistics> LatentField::statistics() const
   // 1).
   const at::Tensor scores = at::linspace(-LargestScore, LargestScore, Scores, at::kDouble);
   const at::Tensor weights = normalWeights(scores);
-  const at::Tensor q = this->Quantiles.to(at::kDouble);
+  const at::Tensor q = this->Quantiles.to(at::kCPU, at::kDouble);
   const at::Tensor mean = q.matmul(weights);
   const at::Tensor variance = (q - mean.unsqueeze(1)).square().matmul(weights);
   std::vector<LatentStatistics> out;

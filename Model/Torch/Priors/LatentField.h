@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Model.h"
+#include "Spectrum.h"
 #include "Torch/Grid/Blocks.h"
 #include "Torch/Runtime/State.h"
 
@@ -19,6 +20,7 @@ namespace vae
 /// distribution, and its covariance across channels and lags, by way of normal scores whose own
 /// gives it. Sampled spectrally, at any size (Gaussian anamorphosis, its Hermite expansion, and
 /// spectral simulation, standard in geostatistics: Chiles and Delfiner, Geostatistics, 2012).
+/// All is computed on the device that the field is on, and what it makes is there.
 class LatentField
 {
 public:
@@ -26,6 +28,8 @@ public:
   /// statistics(). Beyond `maximumLag` cells the field is taken for uncorrelated.
   static LatentField fit(
     const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
+
+  LatentField on(const at::Device& device) const; ///< the same
 
   /// Local means of the volume that a field decodes to.
   struct Observed
@@ -86,21 +90,16 @@ public:
   static LatentField fromState(const TensorReader& state, std::int64_t channels);
 
 private:
-  /// A Gaussian field on a periodic grid of some size: the factors that colour white noise, one
-  /// matrix L a frequency, [frequencies, channels, channels]; L L^H is its spectrum.
-  struct Spectrum
-  {
-    std::vector<std::int64_t> sizes;
-    at::Tensor factors;
-
-    at::Tensor draw(const std::array<std::int64_t, 3>& size, at::Generator generator) const;
-  };
-  Spectrum spectrum(
+  std::shared_ptr<const Spectrum> spectrum(
     const std::array<std::int64_t, 3>& size, const std::array<bool, 3>& periodic) const;
   at::Tensor scores(const Spectrum& spectrum, const std::array<std::int64_t, 3>& size,
     const Group& group, double temperature) const;
+  /// The shift of `scores`, to 3e-5 of a standard deviation, with which the mean of the first
+  /// channel is that of normal scores of a standard deviation of `scale`.
+  double shiftOf(const at::Tensor& scores, double scale) const;
   at::Tensor given(const at::Tensor& known, const at::Tensor& where, const Spectrum& spectrum,
     const at::Tensor& free) const;
+  void setCovariance(const at::Tensor& covariance);
   std::array<std::int64_t, 3> radius() const; ///< of the lags
   /// Of normal scores, so that values have this one: [channels, channels, lags...].
   at::Tensor covarianceOfScores(const at::Tensor& values) const;
@@ -112,6 +111,8 @@ private:
   double Amplitude = 1;  ///< of the normal scores
   double Threshold = 0;
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
+  /// Of the covariance, for a grid. Copies share it as long as their covariance is the same.
+  std::shared_ptr<LastSpectrum> Kept = std::make_shared<LastSpectrum>();
 };
 
 } // namespace vae

@@ -3,6 +3,7 @@
 #include "LearnedPrior.h"
 
 #include "Torch/Grid/Boxes.h"
+#include "Torch/Grid/Noise.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -21,9 +22,9 @@ constexpr double SmoothingCells = 2.5;
 constexpr const char* LocalPrefix = "local.";
 constexpr const char* ToldPrefix = "told.";
 
-at::Tensor smoothingMatrix(std::int64_t n, bool periodic)
+at::Tensor smoothingMatrix(std::int64_t n, bool periodic, const at::Device& device)
 {
-  const at::Tensor i = at::arange(n, at::kFloat);
+  const at::Tensor i = at::arange(n, at::TensorOptions(device).dtype(at::kFloat));
   at::Tensor d = (i.unsqueeze(0) - i.unsqueeze(1)).abs();
   if (periodic)
   {
@@ -52,7 +53,8 @@ at::Tensor LearnedPrior::smooth(const at::Tensor& cells, const std::array<bool, 
     if (cells.size(a + 1) > 1)
     {
       out = at::matmul(out.movedim(a + 1, -1),
-        smoothingMatrix(cells.size(a + 1), periodic[static_cast<std::size_t>(a)]).t())
+        smoothingMatrix(cells.size(a + 1), periodic[static_cast<std::size_t>(a)], cells.device())
+          .t())
               .movedim(-1, a + 1);
     }
   }
@@ -78,20 +80,23 @@ LearnedPrior::Cells LearnedPrior::cellsFor(const FieldRequest& request) const
   return cells;
 }
 
-at::Tensor LearnedPrior::givenTrend(const FieldRequest& request, const Cells& cells)
+at::Tensor LearnedPrior::givenTrend(
+  const FieldRequest& request, const Cells& cells, const at::Device& device)
 {
-  at::Tensor trend = smooth(request.trend, request.periodic);
+  at::Tensor trend = smooth(toDevice(request.trend, device), request.periodic);
   for (int a = 0; a < 3; ++a) // the last cells once more
   {
     const auto n = trend.size(a + 1);
-    trend = trend.index_select(
-      a + 1, at::arange(cells.even[static_cast<std::size_t>(a)], at::kLong).clamp_max(n - 1));
+    trend = trend.index_select(a + 1,
+      at::arange(
+        cells.even[static_cast<std::size_t>(a)], at::TensorOptions(device).dtype(at::kLong))
+        .clamp_max(n - 1));
   }
   return trend;
 }
 
 at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& cells,
-  const at::Generator& generator, at::Tensor* local) const
+  const at::Generator& generator, const at::Device& device, at::Tensor* local) const
 {
   // Wider, so that the smoothing knows no border.
   std::array<std::int64_t, 3> wide = cells.even, margin{};
@@ -109,8 +114,9 @@ at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& ce
   at::Tensor known, where;
   if (request.localKnown.defined())
   {
-    known = at::zeros({ 1, wide[0], wide[1], wide[2] });
-    where = at::zeros({ wide[0], wide[1], wide[2] }, at::kBool);
+    const at::TensorOptions there(device);
+    known = at::zeros({ 1, wide[0], wide[1], wide[2] }, there);
+    where = at::zeros({ wide[0], wide[1], wide[2] }, there.dtype(at::kBool));
     slice(known, margin, request.size).copy_(request.localKnown);
     slice(where, margin, request.size).copy_(request.localWhere);
   }
@@ -120,7 +126,7 @@ at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& ce
                            : field.sample(wide, noise, request.temperature, request.periodic);
   };
   const auto drawn = [&](const LatentField& field, const at::Generator& noise)
-  { return group ? draw(field, *group) : draw(field, noise); };
+  { return group ? draw(field.on(device), *group) : draw(field.on(device), noise); };
   if (local)
   {
     *local = slice(drawn(this->LocalMean, generator.clone()), margin, request.size);
@@ -159,19 +165,21 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   const Cells cells = this->cellsFor(request);
   if (local && request.trend.defined())
   {
-    *local = request.trend;
+    *local = toDevice(request.trend, place.device);
   }
   const at::Tensor wanted = request.trend.defined()
-    ? givenTrend(request, cells)
-    : this->drawnTrend(request, cells, generator, local);
-  const at::Tensor trend = (wanted - this->TrendScale[0]) / this->TrendScale[1];
+    ? givenTrend(request, cells, place.device)
+    : this->drawnTrend(request, cells, generator, place.device, local);
+  const at::Tensor trend = (wanted - this->TrendScale[0]) / this->TrendScale[1],
+                   mean = this->Mean.to(place.device).view({ -1, 1, 1, 1 }),
+                   scale = this->Scale.to(place.device).view({ -1, 1, 1, 1 });
 
   const auto shaped = [&](const at::Tensor& t)
-  { return toDevice(toNetworkShape(t.unsqueeze(0), this->Dimensions), place.device); };
-  const auto each = [](const at::Tensor& t) { return t.view({ -1, 1, 1, 1 }); };
+  { return toNetworkShape(t.unsqueeze(0), this->Dimensions); };
   const std::array<std::int64_t, 4> field{ this->Mean.size(0), cells.even[0], cells.even[1],
     cells.even[2] };
-  at::Tensor x = shaped(at::randn(field, generator) * request.temperature);
+  const auto drawn = [&] { return streamNoise(field, generator, place.device); };
+  at::Tensor x = shaped(drawn() * request.temperature);
   // A copy of a module would share its tensors, and take the model's own along.
   const std::shared_ptr<VelocityUNet> net =
     place.device.is_cpu() ? this->Net : this->copy(place.device)->Net;
@@ -180,12 +188,12 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   {
     const auto grown = [&](const at::Tensor& t) // to the even size
     {
-      at::Tensor out = at::zeros({ t.size(0), field[1], field[2], field[3] });
+      at::Tensor out = at::zeros({ t.size(0), field[1], field[2], field[3] }, t.options());
       out.slice(1, 0, t.size(1)).slice(2, 0, t.size(2)).slice(3, 0, t.size(3)).copy_(t);
       return shaped(out);
     };
-    known = grown((request.known - each(this->Mean)) / each(this->Scale));
-    where = grown(request.where.to(at::kFloat).unsqueeze(0));
+    known = grown((toDevice(request.known, place.device) - mean) / scale);
+    where = grown(toDevice(request.where, place.device).to(at::kFloat).unsqueeze(0));
   }
   const auto format =
     x.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
@@ -211,12 +219,10 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
     x = after * data + (1 - after) * ratio * noise;
     if (fresh > 0)
     {
-      x = x + shaped(at::randn(field, generator) * (fresh * request.temperature));
+      x = x + shaped(drawn() * (fresh * request.temperature));
     }
   }
-  const at::Tensor all = fromNetworkShape(x).to(at::kCPU)[0];
-  return (slice(all, { 0, 0, 0 }, request.size) * each(this->Scale) + each(this->Mean))
-    .contiguous();
+  return (slice(fromNetworkShape(x)[0], { 0, 0, 0 }, request.size) * scale + mean).contiguous();
 }
 
 State LearnedPrior::state() const

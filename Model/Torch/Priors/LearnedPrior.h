@@ -11,7 +11,7 @@
 namespace vae
 {
 
-/// A latent field to draw. Sizes and axes are slowest first (z, y, x).
+/// A latent field to draw. Sizes and axes are slowest first (z, y, x). Tensors are on any device.
 struct FieldRequest
 {
   std::array<std::int64_t, 3> size{}; ///< cells
@@ -44,9 +44,9 @@ class LearnedPrior
 public:
   LearnedPrior(int dimensions, int latentChannels, int width);
 
-  /// A field [channels, size...], float32 on the CPU. Known latent vectors are kept, the others are
-  /// drawn to fit them.
-  /// \param local if not null: receives the local mean that was used, [1, size...]
+  /// A field [channels, size...], float32, on the place's device, where all is computed. Known
+  /// latent vectors are kept, the others are drawn to fit them.
+  /// \param local if not null: receives the local mean that was used, [1, size...], there as well
   at::Tensor sample(const FieldRequest& request, at::Generator generator,
     const ComputeDevice& place, const Monitor& monitor, at::Tensor* local = nullptr) const;
 
@@ -82,9 +82,10 @@ private:
   Cells cellsFor(const FieldRequest& request) const;
   ///@{
   /// The smoothed local mean that the field is drawn for, [1, even...].
-  static at::Tensor givenTrend(const FieldRequest& request, const Cells& cells);
+  static at::Tensor givenTrend(
+    const FieldRequest& request, const Cells& cells, const at::Device& device);
   at::Tensor drawnTrend(const FieldRequest& request, const Cells& cells,
-    const at::Generator& generator, at::Tensor* local) const;
+    const at::Generator& generator, const at::Device& device, at::Tensor* local) const;
   ///@}
 
   int Dimensions;

@@ -15,6 +15,7 @@ void PriorPhase::begin(const std::function<bool(std::int64_t)>& more)
 {
   TrainingContext& all = this->Shared;
   const auto [network, seen] = this->Network.best();
+  network->to(all.place.device);
   this->Prior =
     std::make_unique<PriorTrainer>(all.data, all.info, *network, *seen, all.place, more);
   if (all.threads)

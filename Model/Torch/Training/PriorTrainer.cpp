@@ -3,6 +3,7 @@
 #include "PriorTrainer.h"
 
 #include "StateJson.h"
+#include "Torch/Grid/Noise.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
@@ -203,19 +204,21 @@ void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Networ
   }
   {
     const at::Tensor local = data.measuredMean(), trend = LearnedPrior::smooth(local);
-    this->Average.ConditioningMean = this->Average.LocalMean = LatentField::fit(local);
+    this->Average.ConditioningMean = this->Average.LocalMean =
+      LatentField::fit(toDevice(local, place.device)).on(at::kCPU);
     this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
   }
-  at::Tensor sum = at::zeros({ info.latentChannels() }), squares = at::zeros_like(sum);
+  at::Tensor sum = at::zeros({ info.latentChannels() }, at::TensorOptions(place.device)),
+             squares = at::zeros_like(sum);
   double vectors = 0;
   for (std::int64_t i = 0; i < count && (i == 0 || !more || more(i)); ++i)
   {
     const Patch patch = patches->draw(this->Random);
     const at::Tensor x = patches->read({ patch });
     const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
-    const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t).to(at::kCPU)[0]; };
+    const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t)[0]; };
     at::Tensor mean = stored(network.quantise(q.mean)), variance = stored(q.logVariance).exp();
-    at::Tensor trend = atPatch(smoothed[patch.volume], patch, frame);
+    at::Tensor trend = toDevice(atPatch(smoothed[patch.volume], patch, frame), place.device);
     for (std::int64_t a = 1; a < 4; ++a) // where the patch's border is seen
     {
       if (mean.size(a) >= PatchCells)
@@ -235,8 +238,8 @@ void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Networ
   // Unit variance of the aggregated posterior: channels that are not used stay near zero.
   const at::Tensor mean = sum / vectors;
   const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
-  this->Average.Mean = mean;
-  this->Average.Scale = scale;
+  this->Average.Mean = mean.to(at::kCPU);
+  this->Average.Scale = scale.to(at::kCPU);
   for (std::size_t i = 0; i < this->Fields.size(); ++i)
   {
     this->Fields[i] =
@@ -281,17 +284,19 @@ double PriorTrainer::step(double progress, const ComputeDevice& place)
     trends.push_back(trend);
   }
   const at::Tensor data = at::stack(fields);
-  const at::Tensor noise = at::randn(data.sizes(), this->Noise);
-  const at::Tensor time = at::sigmoid(at::randn({ batch }, this->Noise)); // Esser et al. 2024
+  const at::Tensor noise =
+    streamNoise({ batch * data.size(1), size[0], size[1], size[2] }, this->Noise, place.device)
+      .view(data.sizes());
+  const at::Tensor time = // Esser et al. 2024
+    toDevice(at::sigmoid(at::randn({ batch }, this->Noise)), place.device);
   const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
-  const auto shaped = [&](const at::Tensor& t)
-  { return toDevice(toNetworkShape(t, this->Dimensions), place.device); };
+  const auto shaped = [&](const at::Tensor& t) { return toNetworkShape(t, this->Dimensions); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
-  const at::Tensor known = knownParts({ batch, size[0], size[1], size[2] }, this->Random);
+  const at::Tensor known =
+    toDevice(knownParts({ batch, size[0], size[1], size[2] }, this->Random), place.device);
   this->Optimiser->begin();
-  const at::Tensor velocity = this->Learning->forward(cast(at),
-    VelocityUNet::given(cast(at::stack(trends)), cast(data), cast(known)), time.to(place.device),
-    {});
+  const at::Tensor velocity = this->Learning->forward(
+    cast(at), VelocityUNet::given(cast(at::stack(trends)), cast(data), cast(known)), time, {});
   const at::Tensor unknown = 1 - shaped(known);
   const at::Tensor loss =
     ((velocity.to(at::kFloat) - shaped(data - noise)).square() * unknown).sum() /

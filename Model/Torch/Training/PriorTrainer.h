@@ -72,7 +72,8 @@ private:
     const std::function<bool(std::int64_t)>& more);
 
   int Dimensions;
-  std::vector<at::Tensor> Fields, Trends; ///< [channels, z, y, x] and [1, z, y, x], normalised
+  /// [channels, z, y, x] and [1, z, y, x], normalised, on the device.
+  std::vector<at::Tensor> Fields, Trends;
   std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
   std::shared_ptr<VelocityUNet> Learning;
   LearnedPrior Average;      ///< a moving average of its weights
