@@ -7,7 +7,8 @@
 namespace vae
 {
 
-/// Histogram of the log odds of a phase in many voxels, which then need not be kept.
+/// Histogram of the log odds of a phase in many voxels, which then need not be kept. Counts are
+/// exact for any number of voxels.
 class LogOddsHistogram
 {
 public:
@@ -18,7 +19,7 @@ public:
   double threshold(double fraction) const;
 
 private:
-  at::Tensor Counts; ///< float64, of equal bins, where the odds are
+  at::Tensor Counts; ///< int64, of equal bins, where the odds are
 };
 
 } // namespace vae

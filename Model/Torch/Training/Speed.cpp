@@ -29,22 +29,37 @@ double measureSpeed(
   options.device = device;
   options.precision = precision;
   options.threads = threads;
-  options.timeBudget = 0.5;
+  options.timeBudget = 0;
+  options.epochs = 1; // one that does not end
+  options.stepsPerEpoch = 100000;
   options.priorShare = 0;
   options.validationFraction = 0;
   TorchTrainer trainer({ volume }, options);
   const Plan plan = planOf(trainer.info().options);
+  constexpr double seconds = 0.5;
+  // A step ends with its loss on the CPU: then the device has done it.
+  return plan.operationsPerVoxel *
+    steadySpeed(
+      [&] { return trainer.step().voxelsPerSecond; }, seconds, Stopwatch::steady, monitor.stop);
+}
+
+double steadySpeed(const std::function<double()>& step, double seconds, const Stopwatch::Now& now,
+  const std::stop_token& stop)
+{
+  constexpr int cold = 2;
+  for (int i = 0; i < cold && !stop.stop_requested(); ++i)
+  {
+    step();
+  }
   std::vector<double> speeds;
-  StepRecord record;
+  const double begin = now();
   do
   {
-    record = trainer.step();
-    speeds.push_back(record.voxelsPerSecond);
-  } while (!record.finished && !monitor.stop.stop_requested());
-  // The median: the first steps also make the device's kernels.
-  std::nth_element(
-    speeds.begin(), speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2), speeds.end());
-  return speeds[speeds.size() / 2] * plan.operationsPerVoxel;
+    speeds.push_back(step());
+  } while (now() - begin < seconds && !stop.stop_requested());
+  const auto middle = speeds.begin() + static_cast<std::ptrdiff_t>(speeds.size() / 2);
+  std::ranges::nth_element(speeds, middle);
+  return *middle;
 }
 
 } // namespace vae

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Model.h"
+#include "Stopwatch.h"
 
 namespace vae
 {
@@ -10,5 +11,11 @@ namespace vae
 /// See Backend::measureSpeed.
 double measureSpeed(
   const std::string& device, Precision precision, int threads, const Monitor& monitor);
+
+/// Median speed of steps that take `seconds` together, at least one. Two steps before them are not
+/// counted: in those a device loads its libraries, and cuDNN tries its algorithms.
+/// \param step makes a step, waits until the device has done it, and returns its speed
+double steadySpeed(const std::function<double()>& step, double seconds, const Stopwatch::Now& now,
+  const std::stop_token& stop);
 
 } // namespace vae
