@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // What a GPU needs, as far as the CPU can show it.
+#include "Torch/Grid/Noise.h"
 #include "Torch/Inference/Texture.h"
 #include "Torch/Inference/Tiles.h"
 #include "Torch/Networks/Network.h"
@@ -12,9 +13,11 @@
 #include "Training.h"
 #include "Volumes.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 
 #include <gtest/gtest.h>
@@ -22,9 +25,18 @@
 #include <cmath>
 #include <cstdlib>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <thread>
 
 using namespace vae;
+
+namespace
+{
+
+constexpr const char* NoGpu = "there is no GPU, nor one that is pretended";
+
+} // namespace
 
 TEST(LogOddsHistogram, CountsMoreVoxelsThanFloat32Can)
 {
@@ -62,4 +74,130 @@ TEST(Speed, IsThatOfWarmSteps)
   steps = 10;
   steadySpeed(step, 0.5, now, stop.get_token());
   EXPECT_EQ(steps, 11);
+}
+
+TEST(BFloat16, IsUsedWhereAConvolutionProvesIt)
+{
+  const RunScope scope(chooseDevice("cpu", Precision::Float32, 1), false);
+  double time = 0;
+  const auto plain = [](const at::Tensor& x, const at::Tensor& w)
+  { return at::conv3d(x, w, {}, 1, 1); };
+  /// Of a device whose bfloat16 takes so many seconds, and float32 one.
+  const auto refusal = [&](double seconds, const Convolution& half)
+  {
+    const Convolution convolve = [&](const at::Tensor& x, const at::Tensor& w)
+    {
+      const bool is = x.scalar_type() == at::kBFloat16;
+      time += is ? seconds : 1;
+      return is ? half(x, w) : plain(x, w);
+    };
+    return bfloat16Refusal(at::kCPU, convolve, [&] { return time; });
+  };
+  // As hardware does it: what a float32 convolution makes of rounded numbers.
+  const Convolution rounded = [&](const at::Tensor& x, const at::Tensor& w)
+  { return plain(x.to(at::kFloat), w.to(at::kFloat)).to(at::kBFloat16); };
+  EXPECT_EQ(refusal(0.5, rounded), "");
+  EXPECT_EQ(refusal(8, rounded), "its bfloat16 convolutions take 8.0 times as long");
+  const Convolution wrong = [&](const at::Tensor& x, const at::Tensor& w)
+  { return 1.05 * rounded(x, w); };
+  EXPECT_NE(refusal(0.5, wrong).find("wrong by 0.05"), std::string::npos) << refusal(0.5, wrong);
+  const Convolution none = [&](const at::Tensor& x, const at::Tensor& w)
+  { return rounded(x, w) * std::nan(""); };
+  EXPECT_NE(refusal(0.5, none), "");
+  const Convolution refused = [](const at::Tensor&, const at::Tensor&) -> at::Tensor
+  { throw std::runtime_error("no kernel\nat line 7"); };
+  EXPECT_EQ(refusal(0.5, refused), "it refuses bfloat16 convolutions: no kernel");
+  const Convolution full = [](const at::Tensor&, const at::Tensor&) -> at::Tensor
+  { throw std::bad_alloc(); };
+  EXPECT_THROW(refusal(0.5, full), std::bad_alloc);
+}
+
+TEST(CuDnn, TriesNothingWhereShapesChange)
+{
+  const bool before = at::globalContext().benchmarkCuDNN();
+  at::globalContext().setBenchmarkCuDNN(true);
+  {
+    const RunScope fill(chooseDevice("cpu", Precision::Float32, 1), true, /*shapesReturn=*/false);
+    EXPECT_TRUE(c10::GradMode::is_enabled());
+    EXPECT_FALSE(at::globalContext().benchmarkCuDNN());
+    const RunScope training(chooseDevice("cpu", Precision::Float32, 1), true);
+    EXPECT_TRUE(at::globalContext().benchmarkCuDNN());
+  }
+  EXPECT_TRUE(at::globalContext().benchmarkCuDNN());
+  at::globalContext().setBenchmarkCuDNN(before);
+}
+
+TEST(Device, OfARankIsItsOwn)
+{
+  const char* names[] = { "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK", "PALS_LOCAL_RANKID", "SLURM_LOCALID" };
+  for (const char* name : names)
+  {
+    ::unsetenv(name);
+  }
+  EXPECT_EQ(deviceOfRank(4), 0);
+  for (const char* name : names)
+  {
+    ::setenv(name, "6", 1);
+    EXPECT_EQ(deviceOfRank(4), 2) << name;
+    EXPECT_EQ(deviceOfRank(1), 0) << name;
+    EXPECT_EQ(deviceOfRank(0), 0) << name;
+    ::setenv(name, "none", 1);
+    EXPECT_EQ(deviceOfRank(4), 0) << name;
+    ::unsetenv(name);
+  }
+}
+
+TEST(CudaCacheReleaser, LeavesATrainingItsMemory)
+{
+  const std::int64_t before = CudaCacheReleaser::released();
+  {
+    const CudaCacheReleaser call;
+  }
+  EXPECT_EQ(CudaCacheReleaser::released(), before + 1);
+  {
+    const CudaCacheReleaser training(CudaCacheReleaser::Of::Training);
+    const CudaCacheReleaser preview;
+  }
+  EXPECT_EQ(CudaCacheReleaser::released(), before + 1 + 1);
+  {
+    TorchTrainer trainer({ test::rockVolume(32) }, test::quick(1));
+    const CudaCacheReleaser slider;
+  }
+  EXPECT_EQ(CudaCacheReleaser::released(), before + 1 + 1 + 1);
+}
+
+TEST(Texture, TakesNoMoreMemoryThanIsPlanned)
+{
+  for (const std::int64_t values : { 1, 3 })
+  {
+    const KeptMemory memory;
+    const KeptMemory::Use use(memory);
+    gridNoise({ {}, { 48, 48, 48 } }, { 48, 48, 48 }, values, 1, 0, at::kCPU);
+    const double each =
+      static_cast<double>(memory.most()) / (110592. * static_cast<double>(values));
+    EXPECT_LE(each, TextureBytes);
+    EXPECT_GE(each, 0.7 * TextureBytes);
+  }
+}
+
+TEST(Budget, TilesOfAGpuAreCapped)
+{
+  RunOptions run;
+  run.memoryBudget = 1e6;
+  ComputeDevice place;
+  EXPECT_TRUE(std::isinf(budgetOf(run, place).voxels));
+  place.device = at::Device(at::kCUDA, 0);
+  EXPECT_EQ(budgetOf(run, place).voxels, 134217728);
+  ModelInfo info;
+  info.channels.resize(1);
+  info.textureWidth = 1;
+  std::vector<float> values(1);
+  Outputs outputs;
+  outputs.values = { test::output(values) };
+  const double plain = outputBytesPerVoxel(info, outputs, place);
+  EXPECT_GE(plain, 12);
+  outputs.texture.emplace();
+  EXPECT_EQ(outputBytesPerVoxel(info, outputs, place), plain + TextureBytes);
+  EXPECT_EQ(outputBytesPerVoxel(info, outputs, ComputeDevice()), 0);
 }

@@ -26,6 +26,10 @@ struct NoiseShape
 at::Tensor textureNoise(const Box& cells, const Frame& frame, const NoiseShape& shape,
   std::int64_t channels, const Texture& texture, const at::Device& device = at::kCPU);
 
+/// Bytes that making the noise of one value of a voxel takes, at most: its place's hash, two
+/// uniform numbers and what they are made of, in 64 bits, also for the voxels around a tile.
+constexpr double TextureBytes = 40;
+
 /// The width with which values drawn from `decoded` are as rough as `x`: as many neighbours of
 /// different phases, or the same mean square difference of grey values. Both are folded, of a box
 /// of `frame`'s cells. 0 where even the likeliest values are rougher than x.

@@ -4,11 +4,13 @@
 
 #include "Check.h"
 #include "Source/Memory.h"
+#include "Texture.h"
 #include "Torch/Networks/Network.h"
 
 #include <algorithm>
 #include <cmath>
 #include <format>
+#include <limits>
 #include <new>
 
 namespace vae
@@ -17,16 +19,24 @@ Budget budgetOf(const RunOptions& run, const ComputeDevice& place)
 {
   constexpr double mebibyte = 1048576, gibibyte = 1024 * mebibyte;
   check(run);
+  const bool gpu = place.device.is_cuda();
+  // What is staged for a larger tile takes gigabytes of memory that the system cannot move, and
+  // cuDNN has been wrong on tensors of more than 2^31 elements.
+  const double voxels = gpu ? 1 << 27 : std::numeric_limits<double>::infinity();
   if (run.memoryBudget > 0)
   {
-    return { run.memoryBudget * mebibyte, "asked for" };
+    return { run.memoryBudget * mebibyte, voxels, "asked for" };
+  }
+  const std::optional<double> known = gpu ? freeMemoryOf(place.device) : freeMemory();
+  if (!known)
+  {
+    return { gibibyte, voxels, "the driver does not tell how much is free" };
   }
   // Larger tiles than these are no faster.
-  const bool gpu = place.device.is_cuda();
-  const double left = gpu ? freeMemoryOf(place.device) : freeMemory();
+  const double left = *known;
   const double share = gpu ? 0.5 : 0.25, most = (gpu ? 16 : 4) * gibibyte;
   const char* part = share * left > most ? "of use" : gpu ? "a half" : "a quarter";
-  return { std::min(share * left, most),
+  return { std::min(share * left, most), voxels,
     std::format("{} of the {:.1f} GiB that are free", part, left / gibibyte) };
 }
 
@@ -39,6 +49,28 @@ double bytesPerVoxel(const NetworkOptions& n, const ComputeDevice& place)
   const double cell = std::pow(convolves ? n.fold() : n.blockSize, n.dimensions);
   const double bytes = place.compute == at::kBFloat16 ? 2 : 4;
   return 6 * bytes * (convolves ? n.width : n.hiddenUnits) / cell + (2 * bytes + 8) * n.channels;
+}
+
+double outputBytesPerVoxel(
+  const ModelInfo& info, const Outputs& outputs, const ComputeDevice& place)
+{
+  if (place.device.is_cpu())
+  {
+    return 0;
+  }
+  const auto channels = static_cast<double>(info.channels.size());
+  const double values = info.likelihood == Likelihood::Categorical
+    ? channels * static_cast<double>(info.channels[0].phases.size())
+    : channels;
+  double arrays = outputs.logOdds.data ? 1 : 0;
+  for (const auto* list : { &outputs.values, &outputs.probability })
+  {
+    arrays += static_cast<double>(
+      std::ranges::count_if(*list, [](const OutputChannel& c) { return c.data != nullptr; }));
+  }
+  const bool drawn = outputs.texture && info.textureWidth > 0;
+  // Each array in float32, and as it is sent: while the next tile is decoded, too.
+  return (drawn ? TextureBytes + 4 : 4) * values + (4 + 8) * arrays;
 }
 
 Index3 tileSize(const Index3& cells, const Index3& cell, int halo, double mostVoxels)

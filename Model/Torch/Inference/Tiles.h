@@ -16,6 +16,7 @@ namespace vae
 struct Budget
 {
   double bytes = 0;
+  double voxels = 0;  ///< most of a tile
   std::string reason; ///< "a quarter of 21.3 GiB free"
 };
 /// \throws std::invalid_argument if the budget asked for is below 0
@@ -23,6 +24,12 @@ Budget budgetOf(const RunOptions& run, const ComputeDevice& place);
 
 /// Bytes that a voxel of a tile takes while the network runs.
 double bytesPerVoxel(const NetworkOptions& network, const ComputeDevice& place);
+
+/// The same of what is made of a decoded tile on a GPU, until it has been sent: drawing its values,
+/// and the arrays that are wanted. On the CPU 0, where each array is written before the next is
+/// made.
+double outputBytesPerVoxel(
+  const ModelInfo& info, const Outputs& outputs, const ComputeDevice& place);
 
 /// Cells along each axis of the tiles that process the fewest voxels, halos included, within so
 /// many voxels a tile. `cells` cover the volume; those at its borders need no halo there.

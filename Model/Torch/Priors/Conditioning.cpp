@@ -49,7 +49,7 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
   const at::Tensor& width, double threshold, Network& network, const ComputeDevice& place,
   const Monitor& monitor) const
 {
-  RunScope scope(place, true);
+  RunScope scope(place, true, /*shapesReturn=*/false);
   const int dimensions = this->Grid.dimensions;
   const Index3 cells = this->Grid.cells();
   Index3 low{}, high{};

@@ -63,7 +63,8 @@ private:
 
 /// What the whole process has only one of. The first scope notes what was set, the last one puts it
 /// back; between them OpenBLAS has one thread as long as a scope is on the CPU, and cuDNN tries its
-/// algorithms as long as one wants gradients.
+/// algorithms as long as one wants that. Each is written only where it changes: others read them
+/// meanwhile.
 class Shared
 {
 public:
@@ -72,7 +73,7 @@ public:
     static auto* only = new Shared; // outlives a scope in a thread that the process's end stops
     return *only;
   }
-  void enter(bool cpu, bool gradients)
+  void enter(bool cpu, bool tries)
   {
     const std::lock_guard lock(this->Mutex);
     if (this->Scopes++ == 0)
@@ -81,15 +82,15 @@ public:
       this->Benchmark = at::globalContext().benchmarkCuDNN();
     }
     this->OnCpu += cpu;
-    this->WithGradients += gradients;
+    this->Trying += tries;
     this->apply();
   }
-  void leave(bool cpu, bool gradients)
+  void leave(bool cpu, bool tries)
   {
     const std::lock_guard lock(this->Mutex);
     --this->Scopes;
     this->OnCpu -= cpu;
-    this->WithGradients -= gradients;
+    this->Trying -= tries;
     this->apply();
   }
 
@@ -97,11 +98,14 @@ private:
   void apply() const
   {
     OpenBlas::instance().setThreads(this->OnCpu > 0 ? 1 : this->BlasThreads);
-    at::globalContext().setBenchmarkCuDNN(
-      this->Scopes > 0 ? this->WithGradients > 0 : this->Benchmark);
+    const bool benchmark = this->Scopes > 0 ? this->Trying > 0 : this->Benchmark;
+    if (at::globalContext().benchmarkCuDNN() != benchmark)
+    {
+      at::globalContext().setBenchmarkCuDNN(benchmark);
+    }
   }
   std::mutex Mutex;
-  int Scopes = 0, OnCpu = 0, WithGradients = 0;
+  int Scopes = 0, OnCpu = 0, Trying = 0;
   int BlasThreads = 0;
   bool Benchmark = false;
 };
@@ -119,11 +123,11 @@ void setThreadsHere(int threads)
 
 } // namespace
 
-RunScope::RunScope(const ComputeDevice& place, bool gradients)
+RunScope::RunScope(const ComputeDevice& place, bool gradients, bool shapesReturn)
   : Threads(at::get_num_threads()) // and the thread has them, where it had not asked yet
   , Most(place.open && place.device.is_cpu() ? place.threads : 0)
   , OnCpu(place.device.is_cpu())
-  , Gradients(gradients)
+  , Tries(gradients && shapesReturn)
   , Before(c10::GradMode::is_enabled())
 {
   if (!KeptMemory::inUse())
@@ -135,7 +139,7 @@ RunScope::RunScope(const ComputeDevice& place, bool gradients)
   {
     prepareThreads(place.threads);
   }
-  Shared::instance().enter(this->OnCpu, gradients);
+  Shared::instance().enter(this->OnCpu, this->Tries);
   if (this->OnCpu)
   {
     setThreadsHere(place.threads);
@@ -168,7 +172,7 @@ RunScope::~RunScope()
   }
   setThreadsHere(this->Threads);
   c10::GradMode::set_enabled(this->Before);
-  Shared::instance().leave(this->OnCpu, this->Gradients);
+  Shared::instance().leave(this->OnCpu, this->Tries);
 }
 
 } // namespace vae

@@ -56,7 +56,7 @@ NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
   }
   if (!device.is_cpu() &&
     ResidentVolumes::bytes(shared.data.volumes(), info.channels.size()) <
-      0.5 * freeMemoryOf(device))
+      0.5 * freeMemoryOf(device).value_or(0))
   {
     this->Patches.keepOn(device);
   }

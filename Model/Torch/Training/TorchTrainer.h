@@ -41,7 +41,7 @@ private:
   std::shared_ptr<const TrainingState> state() const;
   void restore(const TrainingState& state);
 
-  CudaCacheReleaser Returned;
+  CudaCacheReleaser Returned{ CudaCacheReleaser::Of::Training };
   KeptMemory Memory;
   ModelInfo Info;
   ComputeDevice Where;
