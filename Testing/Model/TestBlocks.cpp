@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Grid/Blocks.h"
+#include "Torch/Grid/DeviceBlocks.h"
 
 #include "Volumes.h"
 
@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <random>
 #include <set>
 
 #include <ATen/TensorIndexing.h>
@@ -212,6 +213,96 @@ TEST(Blocks, WhatAGpuSendsIsWhatTheCpuWrites)
         EXPECT_NE(found, std::vector<double>(count, 5));
       }
     }
+  }
+}
+
+TEST(Blocks, WhatAGpuNormalisesIsWhatTheCpuReads)
+{
+  constexpr ScalarType types[] = { ScalarType::Int8, ScalarType::UInt8, ScalarType::Int16,
+    ScalarType::UInt16, ScalarType::Int32, ScalarType::UInt32, ScalarType::Int64,
+    ScalarType::UInt64, ScalarType::Float32, ScalarType::Float64 };
+  for (const Dims& dims : { Dims{ 13, 9, 16 }, Dims{ 1, 21, 18 } })
+  {
+    NetworkOptions network;
+    network.dimensions = dims[0] == 1 ? 2 : 3;
+    const Frame frame(dims, { 1, 1, 1 }, network);
+    for (const std::vector<double>& phases :
+      { std::vector<double>{}, { -3, 120 }, { -90, 7, 87, 101, 60000 } })
+    {
+      ChannelInfo info;
+      info.phases = phases;
+      info.offset = -10;
+      info.scale = 37;
+      info.mean = 5;
+      for (const ScalarType type : types)
+      {
+        Volume v;
+        v.dims = dims;
+        std::vector<std::uint64_t> data(static_cast<std::size_t>(3 * voxels(dims)));
+        dispatch(type, [&](auto zero)
+        {
+          using T = decltype(zero);
+          auto* values = reinterpret_cast<T*>(data.data());
+          std::mt19937_64 random(1);
+          for (std::size_t i = 0; i < data.size(); ++i)
+          {
+            values[i] = i % 7 == 0 ? std::numeric_limits<T>::max()
+              : i % 11 == 0        ? std::numeric_limits<T>::lowest()
+                                   : static_cast<T>(random() >> (i % 57));
+          }
+          if constexpr (std::is_floating_point_v<T>)
+          {
+            values[4] = std::numeric_limits<T>::quiet_NaN();
+            values[6] = -std::numeric_limits<T>::infinity();
+          }
+        });
+        const std::size_t size = dispatch(type, [](auto zero) { return sizeof zero; });
+        for (const std::ptrdiff_t stride : { 1, 2 })
+        {
+          v.channels = { {}, {} };
+          for (std::size_t c = 0; c < 2; ++c) // a component of two, an array of its own
+          {
+            v.channels[c].data = reinterpret_cast<const std::byte*>(data.data()) + c * size;
+            v.channels[c].type = type;
+            v.channels[c].stride = stride;
+          }
+          Box box{ {}, { 16, 16, 16 } }; // beyond the volume's borders
+          for (int a = 0; a < 3; ++a)
+          {
+            box.size[a] = frame.used(a) ? 16 : 1;
+            box.origin[a] = frame.used(a) ? 4 : 0;
+          }
+          const std::vector<ChannelInfo> infos{ info, info };
+          const at::Tensor expected = readFolded(v, frame, infos, box);
+          const at::Tensor found = foldedOf({ gathered(v.channels[0], frame, box, false),
+                                              gathered(v.channels[1], frame, box, false) },
+            v.channels, frame, infos);
+          ASSERT_EQ(found.sizes(), expected.sizes());
+          ASSERT_EQ(found.strides(), expected.strides());
+          EXPECT_EQ(
+            std::memcmp(expected.const_data_ptr(), found.const_data_ptr(), found.nbytes()), 0)
+            << "type " << static_cast<int>(type) << ", " << phases.size() << " phases, "
+            << network.dimensions << "-D";
+        }
+      }
+    }
+  }
+}
+
+TEST(Blocks, DataTravelInTheirOwnType)
+{
+  const Frame frame({ 16, 16, 16 }, { 1, 1, 1 }, {});
+  const Box all{ {}, { 16, 16, 16 } };
+  const std::vector<std::uint16_t> grey(4096, 40000);
+  const Volume v = test::volume(grey, { 16, 16, 16 });
+  EXPECT_EQ(gathered(v.channels[0], frame, all, false).nbytes(), 2u * 4096);
+  const at::Tensor folded = readFolded(v, frame, identity(1), all);
+  const std::vector<std::pair<ScalarType, unsigned>> sizes{ { ScalarType::UInt8, 1 },
+    { ScalarType::UInt16, 2 }, { ScalarType::UInt32, 4 }, { ScalarType::Float32, 4 } };
+  for (const auto& [type, bytes] : sizes)
+  {
+    EXPECT_EQ(
+      unfolded(folded, frame, 1, 0, identity(1)[0], Decode::Value, type).nbytes(), bytes * 4096);
   }
 }
 

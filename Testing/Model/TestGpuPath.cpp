@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // What a GPU needs, as far as the CPU can show it.
+#include "Torch/Grid/DeviceBlocks.h"
 #include "Torch/Grid/Noise.h"
 #include "Torch/Inference/Texture.h"
 #include "Torch/Inference/Tiles.h"
@@ -179,6 +180,78 @@ TEST(Texture, TakesNoMoreMemoryThanIsPlanned)
     EXPECT_LE(each, TextureBytes);
     EXPECT_GE(each, 0.7 * TextureBytes);
   }
+}
+
+TEST(Network, ACopyForTheGradientsOfItsInputWantsNoOthers)
+{
+  NetworkOptions options;
+  options.width = 8;
+  const NetworkPtr network = makeNetwork(options);
+  network->initialise(at::make_generator<at::CPUGeneratorImpl>(1));
+  EXPECT_EQ(onDevice(network, options, at::kCPU), network);
+  NetworkPtr copy;
+  {
+    const c10::InferenceMode mode;
+    copy = frozenCopyOf(*network, options);
+  }
+  for (const at::ScalarType type : { at::kFloat, at::kBFloat16 })
+  {
+    const auto gradient = [&](Network& of)
+    {
+      const at::Tensor z = at::arange(options.latentChannels * 125, at::kFloat)
+                             .sin()
+                             .view({ 1, options.latentChannels, 5, 5, 5 })
+                             .set_requires_grad(true);
+      of.decode(z.to(type)).to(at::kFloat).square().sum().backward();
+      return z.grad();
+    };
+    EXPECT_TRUE(at::equal(gradient(*copy), gradient(*network))) << "the others change nothing";
+    EXPECT_GT(gradient(*copy).abs().max().item<float>(), 0);
+  }
+  for (const at::Tensor& weight : copy->parameters())
+  {
+    EXPECT_FALSE(weight.requires_grad() || weight.grad().defined());
+  }
+  EXPECT_TRUE(network->parameters().front().requires_grad());
+}
+
+TEST(Gpu, KeepsANetworkAndTellsANewThreadItsMemory)
+{
+  if (!at::hasCUDA())
+  {
+    GTEST_SKIP() << NoGpu;
+  }
+  const at::Device gpu(at::kCUDA, 0);
+  std::optional<double> left;
+  std::thread([&] { left = freeMemoryOf(gpu); }).join(); // which has no context yet
+  EXPECT_GT(left.value_or(0), 0);
+  NetworkOptions options;
+  options.width = 8;
+  const NetworkPtr network = makeNetwork(options);
+  const NetworkPtr there = onDevice(network, options, gpu);
+  EXPECT_EQ(onDevice(network, options, gpu), there);
+  EXPECT_EQ(there->parameters().front().device(), gpu);
+  EXPECT_FALSE(there->parameters().front().requires_grad());
+}
+
+TEST(Gpu, ReadsAndSendsWhatTheCpuDoes)
+{
+  if (!at::hasCUDA())
+  {
+    GTEST_SKIP() << NoGpu;
+  }
+  const Volume v = test::rockVolume(24);
+  const Frame frame(v.dims, v.spacing, {});
+  const Box box{ { 8, 0, 8 }, { 24, 24, 16 } };
+  ChannelInfo info;
+  info.phases = { 80, 110, 200 };
+  const at::Tensor here = readFolded(v, frame, { info }, box);
+  const at::Tensor there = readFolded(v, frame, { info }, box, at::Device(at::kCUDA, 0));
+  EXPECT_TRUE(there.is_cuda());
+  EXPECT_TRUE(at::equal(there.cpu(), here));
+  const auto sent = [&](const at::Tensor& folded)
+  { return unfolded(folded, frame, 1, 0, info, Decode::Phase, ScalarType::UInt16).cpu(); };
+  EXPECT_TRUE(at::equal(sent(there), sent(here)));
 }
 
 TEST(Budget, TilesOfAGpuAreCapped)

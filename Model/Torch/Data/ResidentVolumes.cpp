@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ResidentVolumes.h"
 
+#include "Torch/Grid/DeviceBlocks.h"
 #include "Torch/Runtime/Device.h"
 
 #include <ATen/Functions.h>
@@ -34,11 +35,10 @@ ResidentVolumes::ResidentVolumes(const std::vector<Volume>& volumes,
     for (std::int64_t z = 0; z < flat.size[0]; z += most)
     {
       const std::int64_t planes = std::min(most, flat.size[0] - z);
-      const at::Tensor slab = at::empty({ planes * plane, this->Values.size(1) });
-      readFolded(volumes[i], flat, channels,
-        { { z, 0, 0 }, { planes, flat.size[1], flat.size[2] } }, {},
-        slab.mutable_data_ptr<float>());
-      this->Values.narrow(0, this->First[i] + z * plane, planes * plane).copy_(slab);
+      const at::Tensor slab = readFolded(volumes[i], flat, channels,
+        { { z, 0, 0 }, { planes, flat.size[1], flat.size[2] } }, device);
+      this->Values.narrow(0, this->First[i] + z * plane, planes * plane)
+        .copy_(fromNetworkShape(slab)[0].flatten(1).t());
     }
   }
 }

@@ -97,17 +97,6 @@ enum class Decode
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
   int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out);
 
-///@{
-/// The same in two halves, the first where the tensor is, so that a GPU is quick to send what it
-/// made: one of `channels` values of each voxel, [z, y, x], as the array holds it, or as float64
-/// where LibTorch is not sure to have the array's type.
-at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
-  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type);
-/// What that has made, on the CPU, into an array. `box` is in voxels.
-void writeUnfolded(
-  const at::Tensor& values, const Box& box, const Frame& frame, const OutputChannel& out);
-///@}
-
 /// An uninitialised channels-last tensor [batch, channels * fold^3, cells...] for `size` voxels,
 /// 4-D or 5-D.
 at::Tensor emptyFolded(std::int64_t batch, const Frame& frame, const Index3& size, int channels);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "AnomalyScale.h"
 
+#include "Torch/Runtime/Device.h"
+
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
@@ -50,7 +52,7 @@ at::Tensor percentile(const at::Tensor& quantiles, const at::Tensor& scores)
     at::searchsorted(quantiles, scores.contiguous(), false, /*right=*/true).clamp(1, n - 1);
   const at::Tensor below = above - 1;
   const auto at = [](const at::Tensor& table, const at::Tensor& index)
-  { return table.to(index.device()).index_select(0, index.flatten()).view_as(index); };
+  { return toDevice(table, index.device()).index_select(0, index.flatten()).view_as(index); };
   const at::Tensor low = at(quantiles, below), high = at(quantiles, above);
   const at::Tensor part =
     at::where(high > low, (scores - low) / (high - low).clamp_min(1e-30), at::ones_like(scores))
@@ -82,7 +84,7 @@ void AnomalyScale::finish()
 AnomalyScores AnomalyScale::percentiles(AnomalyMeasure measure, const AnomalyScores& scores) const
 {
   const at::Tensor mine =
-    this->Quantiles[static_cast<std::int64_t>(measure)].to(scores.voxels.device());
+    toDevice(this->Quantiles[static_cast<std::int64_t>(measure)], scores.voxels.device());
   return { percentile(mine[0], scores.voxels), percentile(mine[1], scores.cells) };
 }
 

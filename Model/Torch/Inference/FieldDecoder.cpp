@@ -19,7 +19,8 @@ FieldDecoder::FieldDecoder(const ModelInfo& info, const NetworkPtr& network, con
   const Dims& dims, int margin, const RunOptions& run, Keep keep)
   : Runner(info, network, { dims, info.spacing, info.network }, run)
   , Cells(this->Runner.frame().cells())
-  , Room(keep == Keep::WhatFits ? this->Runner.spareBytes() : 0)
+  , Wanted(keep)
+  , Room(keep == Keep::WhatFits ? this->Runner.spareBytes(0) : 0)
 {
   std::vector<std::int64_t> shape{ latent.channels };
   for (int a = 0; a < 3; ++a)
@@ -28,6 +29,12 @@ FieldDecoder::FieldDecoder(const ModelInfo& info, const NetworkPtr& network, con
     shape.push_back(this->Cells[a] - 2 * this->Field.low[a]);
   }
   this->Field.values = at::from_blob(const_cast<float*>(latent.mean.data()), shape);
+}
+
+void FieldDecoder::willWrite(const Outputs& outputs)
+{
+  this->More = this->Runner.outputBytes(outputs);
+  this->Room = this->Wanted == Keep::WhatFits ? this->Runner.spareBytes(this->More) : 0;
 }
 
 void FieldDecoder::forEachTile(
@@ -44,7 +51,8 @@ void FieldDecoder::forEachTile(
   else
   {
     this->Kept.clear();
-    vae::forEachTile(this->Cells, this->Runner.decodeTile(this->Cells), monitor, [&](const Box& box)
+    vae::forEachTile(this->Cells, this->Runner.decodeTile(this->Cells, this->More), monitor,
+      [&](const Box& box)
     {
       try
       {

@@ -22,6 +22,9 @@ public:
   FieldDecoder(const ModelInfo& info, const NetworkPtr& network, const Latent& latent,
     const Dims& dims, int margin, const RunOptions& run, Keep keep = Keep::Nothing);
 
+  /// Tell it what will be written of each tile: a GPU then has room for it.
+  void willWrite(const Outputs& outputs);
+
   /// Call `use` with each box of cells and what it decodes to (Inference::decode). What an earlier
   /// call has decoded is not decoded again if it was kept.
   void forEachTile(
@@ -37,6 +40,8 @@ private:
   Inference Runner;
   LatentGrid Field;
   Index3 Cells;
+  Keep Wanted;
+  double More = 0; ///< bytes a voxel for what is made of a tile
   double Room = 0; ///< bytes for what is kept
   bool Whole = false;
   std::vector<std::pair<Box, at::Tensor>> Kept;

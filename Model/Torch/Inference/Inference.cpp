@@ -4,6 +4,7 @@
 
 #include "Source/Memory.h"
 #include "Texture.h"
+#include "Torch/Grid/DeviceBlocks.h"
 
 #include <ATen/Functions.h>
 #include <ATen/core/Tensor.h>
@@ -17,18 +18,6 @@ namespace
 {
 
 Index3 minus(const Index3& a, const Index3& b) { return { a[0] - b[0], a[1] - b[1], a[2] - b[2] }; }
-
-/// The network itself on the CPU, a copy on a GPU.
-NetworkPtr on(const ComputeDevice& place, const NetworkPtr& network, const NetworkOptions& options)
-{
-  if (place.device.is_cpu())
-  {
-    return network;
-  }
-  NetworkPtr copy = copyOf(*network, options);
-  copy->to(place.device);
-  return copy;
-}
 
 } // namespace
 
@@ -45,14 +34,15 @@ Inference::Inference(
   , Grid(frame)
   , Limit(budgetOf(run, this->Where))
   , Scope(this->Where, false)
-  , Net(on(this->Where, network, info.network))
+  , Net(onDevice(network, info.network, this->Where.device))
   , Observation(makeObservationModel(info, this->Where.device))
 {
 }
 
 TileSize Inference::tile(const Index3& cells, int halo, double bytes) const
 {
-  return { tileSize(cells, this->Grid.cell, halo, this->Limit.bytes / bytes), halo };
+  const double most = std::min(this->Limit.bytes / bytes, this->Limit.voxels);
+  return { tileSize(cells, this->Grid.cell, halo, most), halo };
 }
 
 TileSize Inference::encodeTile(const Index3& cells) const
@@ -79,9 +69,8 @@ void Inference::reserveFor(const Box& wide) const
 
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
 {
-  return toDevice(
-    readFolded(volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell)),
-    this->Where.device);
+  return readFolded(
+    volume, this->Grid, this->Info.channels, toVoxels(box, this->Grid.cell), this->Where.device);
 }
 
 Posterior Inference::encode(const Volume& volume, const Box& box)
@@ -255,9 +244,9 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   }
 }
 
-double Inference::tileBytes(const Index3& cells, const Index3& tile) const
+double Inference::tileBytes(const Index3& cells, const Index3& tile, double more) const
 {
-  double bytes = bytesPerVoxel(this->Info.network, this->Where);
+  double bytes = bytesPerVoxel(this->Info.network, this->Where) + more;
   for (int a = 0; a < 3; ++a)
   {
     const std::int64_t pieces = (cells[a] + tile[a] - 1) / tile[a];
@@ -268,10 +257,11 @@ double Inference::tileBytes(const Index3& cells, const Index3& tile) const
   return bytes;
 }
 
-double Inference::spareBytes() const
+double Inference::spareBytes(double more) const
 {
   const Index3 cells = this->Grid.cells();
-  return std::max(0., this->Limit.bytes - this->tileBytes(cells, this->decodeTile(cells).size));
+  return std::max(
+    0., this->Limit.bytes - this->tileBytes(cells, this->decodeTile(cells, more).size, more));
 }
 
 std::string Inference::plan() const
@@ -285,7 +275,7 @@ std::string Inference::plan() const
     voxels[2 - a] = tile[a] * this->Grid.cell[a];
   }
   return std::format("{} tile{} of {} voxels, about {:.0f} MiB each on {}; limit {:.0f} MiB ({})",
-    tiles, tiles > 1 ? "s" : "", toString(voxels), this->tileBytes(cells, tile) / 1048576,
+    tiles, tiles > 1 ? "s" : "", toString(voxels), this->tileBytes(cells, tile, 0) / 1048576,
     this->Where.device.str(), this->Limit.bytes / 1048576, this->Limit.reason);
 }
 

@@ -34,6 +34,11 @@ public:
   TileSize encodeTile(const Index3& cells) const;
   TileSize decodeTile(const Index3& cells, double more = 0) const;
   ///@}
+  /// Of what is made of a decoded tile, bytes a voxel.
+  double outputBytes(const Outputs& outputs) const
+  {
+    return outputBytesPerVoxel(this->Info, outputs, this->Where);
+  }
 
   /// q(z|x) of a box of cells, on the CPU, [1, channels, z, y, x].
   Posterior encode(const Volume& volume, const Box& box);
@@ -61,7 +66,7 @@ public:
   ///@}
 
   /// Bytes of the memory budget that decoding the whole volume, in tiles, leaves.
-  double spareBytes() const;
+  double spareBytes(double more) const;
 
   /// Tiles and memory, in words.
   std::string plan() const;
@@ -77,7 +82,7 @@ private:
   void reserveFor(const Box& wide) const;
   TileSize tile(const Index3& cells, int halo, double bytes) const;
   /// Bytes that decoding a tile takes, with its halo inside `cells`.
-  double tileBytes(const Index3& cells, const Index3& tile) const;
+  double tileBytes(const Index3& cells, const Index3& tile, double more) const;
 
   CudaCacheReleaser Returned;
   const ModelInfo& Info;

@@ -44,8 +44,7 @@ at::Tensor spread(const std::vector<double>& ofChannels, const at::Tensor& folde
 {
   std::vector<std::int64_t> shape(static_cast<std::size_t>(folded.dim()), 1);
   shape[1] = folded.size(1);
-  return at::tensor(at::ArrayRef<double>(ofChannels), at::kFloat)
-    .to(folded.device())
+  return toDevice(at::tensor(at::ArrayRef<double>(ofChannels), at::kFloat), folded.device())
     .repeat_interleave(folded.size(1) / static_cast<std::int64_t>(ofChannels.size()))
     .view(shape);
 }
@@ -132,8 +131,9 @@ void Reconstruction::run(const Monitor& monitor)
     this->Info.hasPhases() ? static_cast<double>(this->Info.channels[0].phases.size()) : 1;
   const auto channels = static_cast<double>(this->Info.channels.size());
   const double more = 4 * channels *
-    ((o.strength < 1 ? 1 + 2 * values : 0) + (samples ? 5 * values : 0) +
-      (anomaly ? 6 + values : 0));
+      ((o.strength < 1 ? 1 + 2 * values : 0) + (samples ? 5 * values : 0) +
+        (anomaly ? 6 + values : 0)) +
+    this->Runner.outputBytes(this->Out);
   const Index3 cells = this->Runner.frame().cells();
   forEachTile(cells, this->Runner.decodeTile(cells, more), monitor, [&](const Box& box)
   {

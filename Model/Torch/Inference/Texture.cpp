@@ -68,7 +68,7 @@ at::Tensor textureNoise(const Box& cells, const Frame& frame, const NoiseShape& 
   {
     if (frame.used(a))
     {
-      const at::Tensor w = weights(box.size[a], halo, shape.width).to(device);
+      const at::Tensor w = toDevice(weights(box.size[a], halo, shape.width), device);
       noise = a == 2 ? at::matmul(noise, w.t())
         : a == 1     ? at::matmul(w, noise)
                      : at::matmul(w, noise.flatten(2)).unflatten(2, noise.sizes().slice(2));

@@ -52,6 +52,7 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
       std::to_string(this->Info.latentChannels()));
   }
   FieldDecoder decoder(this->Info, this->Net, latent, dims, margin, run);
+  decoder.willWrite(outputs);
   decoder.forEachTile(monitor, [&](const Box& box, const at::Tensor& decoded)
   { decoder.inference().write(box, decoded, outputs); });
 }

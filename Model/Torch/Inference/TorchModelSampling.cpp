@@ -168,6 +168,7 @@ void TorchModel::sampleAndDecode(const SampleRequest& request, const Outputs& ou
   FieldDecoder decoder(this->Info, this->Net, drawn.latent,
     request.known ? request.known->dims : request.dims, request.margin, run,
     drawn.fraction ? FieldDecoder::Keep::WhatFits : FieldDecoder::Keep::Nothing);
+  decoder.willWrite(outputs);
   Outputs wanted = outputs;
   wanted.threshold = drawn.threshold;
   Monitor decoding = monitor.part(drawing, 1);
@@ -255,12 +256,9 @@ TorchModel::Drawn TorchModel::drawAround(
       static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
   }
   const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
-  const NetworkPtr network = copyOf(*this->Net, this->Info.network);
-  network->to(place.device);
-  for (const at::Tensor& weights : network->parameters()) // gradients of latents alone are wanted
-  {
-    weights.set_requires_grad(false);
-  }
+  const NetworkPtr network = place.device.is_cpu()
+    ? frozenCopyOf(*this->Net, this->Info.network)
+    : onDevice(this->Net, this->Info.network, place.device);
 
   if (draw.prior == Prior::RandomField)
   {

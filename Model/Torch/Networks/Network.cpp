@@ -9,6 +9,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <format>
@@ -133,6 +134,36 @@ NetworkPtr copyOf(const Network& network, const NetworkOptions& options)
   for (std::size_t i = 0; i < to.size(); ++i)
   {
     at::Tensor(to[i].second).copy_(from[i].second);
+  }
+  return copy;
+}
+
+NetworkPtr frozenCopyOf(const Network& network, const NetworkOptions& options)
+{
+  const c10::InferenceMode off(false); // its tensors may be part of a graph later
+  NetworkPtr copy = copyOf(network, options);
+  for (at::Tensor& weight : copy->parameters())
+  {
+    weight.set_requires_grad(false);
+  }
+  return copy;
+}
+
+NetworkPtr onDevice(
+  const NetworkPtr& network, const NetworkOptions& options, const at::Device& device)
+{
+  if (device.is_cpu())
+  {
+    return network;
+  }
+  const std::lock_guard lock(network->CopiesGuard);
+  NetworkPtr& copy = network->Copies[device.str()];
+  if (!copy)
+  {
+    const c10::InferenceMode off(false);
+    NetworkPtr made = frozenCopyOf(*network, options);
+    made->to(device);
+    copy = std::move(made);
   }
   return copy;
 }

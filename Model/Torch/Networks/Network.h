@@ -10,6 +10,9 @@
 
 #include <torch/nn/module.h>
 
+#include <map>
+#include <mutex>
+
 namespace vae
 {
 
@@ -84,6 +87,12 @@ protected:
   Posterior split(const at::Tensor& both) const;
 
   NetworkOptions Options;
+
+private:
+  friend std::shared_ptr<Network> onDevice(const std::shared_ptr<Network>& network,
+    const NetworkOptions& options, const at::Device& device);
+  std::mutex CopiesGuard;
+  std::map<std::string, std::shared_ptr<Network>> Copies; ///< by device
 };
 using NetworkPtr = std::shared_ptr<Network>;
 
@@ -92,6 +101,14 @@ using NetworkPtr = std::shared_ptr<Network>;
 NetworkPtr makeNetwork(
   const NetworkOptions& options, std::shared_ptr<const Scripts> scripts = nullptr);
 NetworkPtr copyOf(const Network& network, const NetworkOptions& options);
+
+/// The same, whose weights want no gradients: for those of its input.
+NetworkPtr frozenCopyOf(const Network& network, const NetworkOptions& options);
+
+/// A network that does not change, on a device: on the CPU itself; on another a frozen copy that is
+/// made once and kept as long as the network. Any thread may ask and use it.
+NetworkPtr onDevice(
+  const NetworkPtr& network, const NetworkOptions& options, const at::Device& device);
 
 /// \param allowTorchScript whether a network that is a program may be made
 /// \throws std::runtime_error naming what is missing or wrong, before memory is asked for
