@@ -321,6 +321,7 @@ int vtkVAEMicrostructureStatistics::RequestData(
     }
 
     vae::statistics::Radial radial;
+    std::string note;
     if (options.radial)
     {
       try
@@ -329,9 +330,13 @@ int vtkVAEMicrostructureStatistics::RequestData(
         vae::RunOptions run;
         run.device = this->Device;
         run.threads = options.threads;
-        radial = [&backend, run](
+        radial = [&backend, &note, run](
                    const Mask& mask, std::int64_t lag, bool periodic, const vae::Monitor& monitor)
-        { return backend.radialS2(mask, lag, periodic, run, monitor); };
+        {
+          vae::statistics::RadialS2 s2 = backend.radialS2(mask, lag, periodic, run, monitor);
+          note = s2.note.empty() ? note : s2.note;
+          return s2;
+        };
       }
       catch (const std::runtime_error& e)
       {
@@ -343,6 +348,10 @@ int vtkVAEMicrostructureStatistics::RequestData(
     vtkVAEBridge::Progress progress(this, 0, grey ? 0.8 : 1), more(this, 0.8, 1);
     ComparisonReport measured = vae::statistics::measureAgainst(
       own, reference ? &other : nullptr, options, radial, progress.Monitor());
+    if (!note.empty())
+    {
+      vtkWarningMacro(<< note);
+    }
     if (grey)
     {
       measured.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <string>
 #include <vector>
 
 namespace vae::statistics
@@ -13,6 +14,7 @@ struct RadialS2
 {
   std::vector<double> distance; ///< mean over those pairs, in the unit of the spacing
   std::vector<double> s2;       ///< NaN where there is no pair
+  std::string note;             ///< where it was computed, if not where that was asked for
 };
 
 } // namespace vae::statistics

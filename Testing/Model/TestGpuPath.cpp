@@ -149,6 +149,26 @@ TEST(Device, OfARankIsItsOwn)
   }
 }
 
+TEST(Device, WhatItHasNoMemoryForRunsOnTheCpu)
+{
+  ComputeDevice gpu;
+  gpu.device = at::Device(at::kCUDA, 0);
+  bool fellBack = false;
+  const auto deviceOf = [&](const std::function<void()>& onGpu)
+  {
+    return onDeviceOrCpu(gpu, 1, fellBack, [&](const ComputeDevice& place)
+    {
+      place.device.is_cpu() ? void() : onGpu();
+      return place.device.str();
+    });
+  };
+  EXPECT_EQ(deviceOf([] {}), "cuda:0");
+  EXPECT_FALSE(fellBack);
+  EXPECT_EQ(deviceOf([] { throw std::bad_alloc(); }), "cpu");
+  EXPECT_TRUE(fellBack);
+  EXPECT_THROW(deviceOf([] { throw std::range_error("x"); }), std::range_error);
+}
+
 TEST(CudaCacheReleaser, LeavesATrainingItsMemory)
 {
   const std::int64_t before = CudaCacheReleaser::released();

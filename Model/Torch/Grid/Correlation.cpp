@@ -73,12 +73,9 @@ void inParts(std::int64_t count, const ComputeDevice& place, const Monitor& moni
   }
 }
 
-} // namespace
-
-statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag, bool periodic,
-  const RunOptions& run, const Monitor& monitor)
+statistics::RadialS2 radialS2On(const ComputeDevice& place, const statistics::Mask& mask,
+  std::int64_t maximumLag, bool periodic, const Monitor& monitor)
 {
-  const ComputeDevice place = chooseDevice(run.device, Precision::Float32, run.threads);
   const RunScope scope(place, false);
   const c10::InferenceMode inference;
   const statistics::Spacing& h = mask.spacing;
@@ -169,6 +166,24 @@ statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximum
     const double none = std::numeric_limits<double>::quiet_NaN();
     result.distance.push_back(valid > 0 ? distance / valid : none);
     result.s2.push_back(valid > 0 ? pairs / valid : none);
+  }
+  return result;
+}
+
+} // namespace
+
+statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag, bool periodic,
+  const RunOptions& run, const Monitor& monitor)
+{
+  const CudaCacheReleaser returned;
+  const ComputeDevice place = chooseDevice(run.device, Precision::Float32, run.threads);
+  bool fellBack = false;
+  statistics::RadialS2 result = onDeviceOrCpu(place, run.threads, fellBack,
+    [&](const ComputeDevice& at) { return radialS2On(at, mask, maximumLag, periodic, monitor); });
+  if (fellBack)
+  {
+    result.note = "Radial S2 was computed on the CPU: " + place.device.str() +
+      " has too little free memory for its Fourier transforms.";
   }
   return result;
 }
