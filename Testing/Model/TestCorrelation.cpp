@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "TestDevice.h"
 #include "Torch/Grid/Correlation.h"
 #include "Volumes.h"
 
@@ -16,10 +17,10 @@ using namespace vae::statistics;
 namespace
 {
 
-RunOptions onCPU()
+RunOptions onDevice()
 {
   RunOptions run;
-  run.device = "cpu";
+  run.device = test::device();
   return run;
 }
 
@@ -71,7 +72,7 @@ TEST(Correlation, RadialEqualsBruteForce)
           }
         }
       }
-      const RadialS2 radial = radialS2(m, Lags, periodic, onCPU(), {});
+      const RadialS2 radial = radialS2(m, Lags, periodic, onDevice(), {});
       ASSERT_EQ(radial.s2.size(), pairs.size());
       for (std::size_t b = 0; b <= Lags; ++b)
       {
@@ -94,7 +95,7 @@ TEST(Correlation, OverlappingSpheresAllRound)
   }
   const double phi = static_cast<double>(volumeOf(m)) / static_cast<double>(m.count());
   const int threads = at::get_num_threads();
-  const RadialS2 radial = radialS2(m, 40, true, onCPU(), {});
+  const RadialS2 radial = radialS2(m, 40, true, onDevice(), {});
   EXPECT_EQ(at::get_num_threads(), threads);
   EXPECT_NEAR(radial.s2[0], phi, 1e-6);
   for (const std::size_t i : { 1, 2, 5, 10, 15 })
@@ -117,5 +118,5 @@ TEST(Correlation, Stops)
   Mask m;
   m.dims = { 32, 32, 32 };
   m.data.assign(32768, 1);
-  EXPECT_THROW(radialS2(m, 8, false, onCPU(), monitor), Stopped);
+  EXPECT_THROW(radialS2(m, 8, false, onDevice(), monitor), Stopped);
 }

@@ -4,6 +4,7 @@
 // What TestGenerate.cxx does not see from outside: decoding once, requests that no filter makes.
 #include "Generator.h"
 #include "RandomModel.h"
+#include "TestDevice.h"
 #include "Torch/Inference/FieldDecoder.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +29,7 @@ struct Decoding
   FieldDecoder decoder(FieldDecoder::Keep keep, double budget = 0) const
   {
     RunOptions run;
-    run.device = "cpu";
+    run.device = test::device();
     run.memoryBudget = budget;
     return { this->Source->info(), this->Source->network(), this->Field, this->Size, 1, run, keep };
   }
@@ -108,7 +109,7 @@ TEST(Generator, GivesWhatSampleAndDecodeGive)
   outputs.values = { test::output(made) };
   outputs.threshold = 100; // does not apply
   RunOptions run;
-  run.device = "cpu";
+  run.device = test::device();
   const Generated result = generator.generate(request, outputs, run);
   EXPECT_EQ(result.prior, Prior::Normal) << "the best of a model without statistics";
   EXPECT_EQ(result.known.known, 0);

@@ -6,6 +6,7 @@
 #include "HostileModels.h"
 #include "LatentMath.h"
 #include "PhaseFraction.h"
+#include "TestDevice.h"
 
 #include <algorithm>
 #include <chrono>
@@ -124,7 +125,7 @@ int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
   Data data(info);
   const Dims dims = data.volume.dims;
   RunOptions run;
-  run.device = "cpu";
+  run.device = test::device();
   run.threads = 1;
   const std::vector<LatentStatistics> statistics = model->latentStatistics();
   Latent latent;
@@ -177,7 +178,7 @@ int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
       return;
     }
     TrainOptions options = info.options;
-    options.device = "cpu";
+    options.device = test::device();
     options.threads = 1;
     options.epochs = 3;
     TorchTrainer trainer({ trained }, options, torch);

@@ -28,7 +28,7 @@ at::Generator generator(std::uint64_t seed)
   return at::make_generator<at::CPUGeneratorImpl>(seed);
 }
 
-ComputeDevice onCpu() { return chooseDevice("cpu", Precision::Float32, 2); }
+ComputeDevice onDevice() { return chooseDevice(test::device(), Precision::Float32, 2); }
 
 /// A prior with random weights, the residual branches included.
 std::shared_ptr<LearnedPrior> randomPrior(int dimensions)
@@ -177,17 +177,17 @@ TEST(LearnedPrior, SamplesAreFixedBySeedAndGoThroughTensors)
     }
     FieldRequest request;
     request.size = { dimensions == 2 ? 1 : 5, 7, 6 }; // odd sizes too
-    const at::Tensor a = prior->sample(request, generator(1), onCpu(), {});
+    const at::Tensor a = prior->sample(request, generator(1), onDevice(), {});
     ASSERT_EQ(a.sizes().vec(), (std::vector<std::int64_t>{ 3, request.size[0], 7, 6 }));
     EXPECT_TRUE(a.isfinite().all().item<bool>());
-    EXPECT_TRUE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
-    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(2), onCpu(), {})));
+    EXPECT_TRUE(at::equal(a, prior->sample(request, generator(1), onDevice(), {})));
+    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(2), onDevice(), {})));
     State state = prior->state();
     const auto back = LearnedPrior::fromState(TensorReader(state), dimensions, 3);
-    EXPECT_TRUE(at::equal(a, back->sample(request, generator(1), onCpu(), {})));
+    EXPECT_TRUE(at::equal(a, back->sample(request, generator(1), onDevice(), {})));
     // Other latents for another local mean.
     request.trend = at::full({ 1, request.size[0], 7, 6 }, 0.9);
-    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(1), onCpu(), {})));
+    EXPECT_FALSE(at::equal(a, prior->sample(request, generator(1), onDevice(), {})));
     EXPECT_EQ(back->state().size(), state.size()) << "nothing is stored that is not read";
     const auto width = state.at("network.in.bias").size(0);
     state.erase("network.down.weight");
@@ -207,15 +207,15 @@ TEST(LearnedPrior, TellsTheNetworkAnotherLocalMeanThanTheVolumesOwn)
   FieldRequest request;
   request.size = { 6, 8, 6 };
   at::Tensor local, same;
-  const at::Tensor a = prior->sample(request, generator(1), onCpu(), {}, &local);
+  const at::Tensor a = prior->sample(request, generator(1), onDevice(), {}, &local);
   prior->ConditioningMean = LatentField::fit(at::rand({ 1, 12, 12, 12 }, generator(5)).pow(3));
-  const at::Tensor b = prior->sample(request, generator(1), onCpu(), {}, &same);
+  const at::Tensor b = prior->sample(request, generator(1), onDevice(), {}, &same);
   EXPECT_TRUE(at::equal(local, same));
   EXPECT_FALSE(at::equal(a, b));
   const State state = prior->state();
   EXPECT_TRUE(at::equal(b,
     LearnedPrior::fromState(TensorReader(state), 3, 3)
-      ->sample(request, generator(1), onCpu(), {})));
+      ->sample(request, generator(1), onDevice(), {})));
 }
 
 TEST(LearnedPrior, StopsBetweenSteps)
@@ -234,7 +234,7 @@ TEST(LearnedPrior, StopsBetweenSteps)
   };
   FieldRequest request;
   request.size = { 4, 4, 4 };
-  EXPECT_THROW(randomPrior(3)->sample(request, generator(1), onCpu(), monitor), Stopped);
+  EXPECT_THROW(randomPrior(3)->sample(request, generator(1), onDevice(), monitor), Stopped);
   EXPECT_LT(last, 0.5);
 }
 
@@ -244,11 +244,11 @@ TEST(LearnedPrior, APeriodicSampleGoesOnBeyondItsEnd)
   FieldRequest request;
   request.size = { 8, 6, 8 };
   request.periodic = { true, true, true };
-  EXPECT_TRUE(prior->sample(request, generator(1), onCpu(), {}).isfinite().all().item<bool>());
+  EXPECT_TRUE(prior->sample(request, generator(1), onDevice(), {}).isfinite().all().item<bool>());
   request.size = { 8, 7, 8 };
   try
   {
-    prior->sample(request, generator(1), onCpu(), {});
+    prior->sample(request, generator(1), onDevice(), {});
     FAIL() << "an odd number of periodic cells was accepted";
   }
   catch (const std::invalid_argument& e)
@@ -452,14 +452,14 @@ TEST(LearnedPrior, WhatIsKnownStaysAndTheRestSeesIt)
   const auto prior = randomPrior(3);
   FieldRequest request;
   request.size = { 6, 5, 8 };
-  const at::Tensor free = prior->sample(request, generator(1), onCpu(), {});
+  const at::Tensor free = prior->sample(request, generator(1), onDevice(), {});
   request.known = at::full({ 3, 6, 5, 8 }, 7.);
   request.where = at::zeros({ 6, 5, 8 }, at::kBool);
   request.where.narrow(2, 0, 3).fill_(true);
-  const at::Tensor given = prior->sample(request, generator(1), onCpu(), {});
+  const at::Tensor given = prior->sample(request, generator(1), onDevice(), {});
   EXPECT_LT((given.narrow(3, 0, 3) - 7).abs().max().item<double>(), 1e-5);
   EXPECT_FALSE(at::equal(given.narrow(3, 3, 5), free.narrow(3, 3, 5)));
   // What is not known must not matter.
   request.known.narrow(3, 3, 5).fill_(-50);
-  EXPECT_TRUE(at::equal(given, prior->sample(request, generator(1), onCpu(), {})));
+  EXPECT_TRUE(at::equal(given, prior->sample(request, generator(1), onDevice(), {})));
 }

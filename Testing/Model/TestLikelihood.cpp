@@ -255,7 +255,7 @@ TEST(Likelihood, ALinearVAEIsProbabilisticPCA)
     o.klRamp = 0;
     o.precision = Precision::Float32;
     o.threads = 1;
-    o.device = "cpu";
+    o.device = test::device();
     TorchTrainer trainer(volumes, o);
     while (!trainer.step().finished)
     {

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Images.h"
+#include "TestDevice.h"
 #include "Torch/Losses/Discrepancy.h"
 #include "Torch/Losses/LatentDiagnostics.h"
 #include "Torch/Losses/Objective.h"
@@ -180,7 +181,7 @@ TEST_P(EachObjective, OverfitsEightPatchesAndRepeats)
   o.klRamp = 0.5;
   o.precision = Precision::Float32;
   o.threads = 1;
-  o.device = "cpu";
+  o.device = test::device();
   const auto train = [&](int epochs)
   {
     o.epochs = epochs;
@@ -477,7 +478,7 @@ TEST(Fisher, KeepsLatentsAliveThatTheVAEGivesUp)
   o.epochs = 60;
   o.precision = Precision::Float32;
   o.threads = 1;
-  o.device = "cpu";
+  o.device = test::device();
   const auto last = [&]
   {
     TorchTrainer trainer(data.volumes, o);

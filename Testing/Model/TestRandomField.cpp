@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Torch/Data/TrainingSet.h"
+#include "TestDevice.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 
@@ -45,7 +46,7 @@ TEST(RandomField, GreyValuesDrawnFromItVaryAsTheDataDo)
   o.patchSize = 24;
   o.priorShare = 0;
   o.threads = 1;
-  o.device = "cpu";
+  o.device = test::device();
   TorchTrainer trainer({ data }, o);
   while (!trainer.step().finished)
   {

@@ -3,6 +3,7 @@
 //
 // What VAE Reconstruct gives beside the values: against second ways to compute it.
 #include "RandomModel.h"
+#include "TestDevice.h"
 #include "Torch/Grid/Noise.h"
 #include "Torch/Inference/Reconstruction.h"
 #include "Torch/Training/TorchTrainer.h"
@@ -382,7 +383,7 @@ TEST(Anomaly, APlantedDefectRanksFirst)
   options.patchSize = 16;
   options.batchSize = 4;
   options.validationFraction = 0;
-  options.device = "cpu";
+  options.device = test::device();
   options.threads = 1;
   options.parameters["KLWeight"] = 0.5;
   TorchTrainer trainer({ volume }, options);

@@ -4,6 +4,7 @@
 // A whole training as a host drives it, in a thread, through the door to LibTorch, and killed.
 #include "Backend.h"
 #include "Session.h"
+#include "TestDevice.h"
 #include "Volumes.h"
 
 #include <gtest/gtest.h>
@@ -37,7 +38,7 @@ TrainOptions quick(int epochs)
   o.network.latentStride = 4; // an eighth of the time of what the end measures
   o.priorShare = 0;
   o.patchSize = 16;
-  o.device = "cpu";
+  o.device = test::device();
   o.threads = 1;
   return o;
 }

@@ -104,7 +104,11 @@ TEST(ForEachTile, HalvesTheTileWhereMemoryRunsOut)
 {
   const std::function<void()> failures[] = { [] { throw std::bad_alloc(); },
     [] { TORCH_CHECK(false, "DefaultCPUAllocator: can't allocate memory: you tried to allocate"); },
-    [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory."); } };
+    [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory."); },
+    [] { TORCH_CHECK(false, "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"); },
+    [] { TORCH_CHECK(false, "FIND was unable to find an engine to execute this computation"); }, []
+  { TORCH_CHECK(false, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"); },
+    [] { TORCH_CHECK(false, "cuFFT error: CUFFT_ALLOC_FAILED"); } };
   for (const auto& fail : failures)
   {
     Calls run;

@@ -108,7 +108,7 @@ TEST(Trainer, LearnsFromTheFirstSteps)
   TrainOptions o;
   o.timeBudget = 0;
   o.epochs = 250;
-  o.device = "cpu";
+  o.device = test::device();
   for (o.seed = 1; o.seed <= count; ++o.seed)
   {
     TorchTrainer trainer({ v }, o);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "TestDevice.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Trainer.h"
 
@@ -26,7 +27,8 @@ inline vae::TrainOptions quick(int epochs)
   o.patchSize = 16;
   o.batchSize = 4;
   o.threads = 1;
-  o.device = "cpu";
+  o.device = device();
+  o.precision = precision();
   return o;
 }
 

@@ -3,6 +3,7 @@
 #include "Objective.h"
 
 #include "Check.h"
+#include "Torch/Runtime/Device.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -88,7 +89,8 @@ at::Tensor Objective::draw(const Posterior& q, Network&, const at::Generator& no
 
 at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise)
 {
-  return at::randn(t.sizes(), noise).contiguous(t.suggest_memory_format()).to(t.options());
+  const at::Tensor drawn = at::randn(t.sizes(), noise).contiguous(t.suggest_memory_format());
+  return toDevice(drawn, t.device()).to(t.options());
 }
 
 at::Tensor klOfElements(const Posterior& q)
@@ -126,7 +128,7 @@ std::vector<at::Tensor> someRows(
     {
       chosen = chosen.defined()
         ? chosen
-        : at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most).to(all.device());
+        : toDevice(at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most), all.device());
       all = all.index_select(0, chosen);
     }
     rows.push_back(all);

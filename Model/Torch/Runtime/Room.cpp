@@ -112,11 +112,15 @@ bool isOutOfMemory(const std::exception& e)
   {
     return true;
   }
-  // LibTorch's allocator for the CPU, and oneDNN, only say so in words.
+  // LibTorch's allocator for the CPU, and the libraries below LibTorch, only say so in words.
   const std::string what = e.what();
   for (const char* words :
     { "not enough memory", "can't allocate memory", "out of memory", "could not create a memory",
-      "could not create a primitive", "could not execute a primitive" })
+      "could not create a primitive", "could not execute a primitive", // oneDNN
+      // cuDNN 8 and 9: the last two where no algorithm's workspace fits
+      "CUDNN_STATUS_ALLOC_FAILED", "DEVICE_ALLOCATION_FAILED", "HOST_ALLOCATION_FAILED",
+      "unable to find an engine to execute", "Unable to find a valid cuDNN algorithm",
+      "CUBLAS_STATUS_ALLOC_FAILED", "CUSOLVER_STATUS_ALLOC_FAILED", "CUFFT_ALLOC_FAILED" })
   {
     if (what.find(words) != std::string::npos)
     {

@@ -9,8 +9,8 @@
 namespace vae
 {
 
-/// Whether an exception reports a lack of memory: std::bad_alloc, OutOfMemory, or LibTorch's
-/// message.
+/// Whether an exception reports a lack of memory: std::bad_alloc, OutOfMemory, or the
+/// message of LibTorch or of a library below it (oneDNN, cuDNN, cuBLAS, cuFFT).
 bool isOutOfMemory(const std::exception& e);
 
 /// Whether so many bytes can be allocated now; they are not kept or touched.

@@ -167,29 +167,48 @@ std::vector<at::Tensor> AdamW::state() const
   return all;
 }
 
-at::Tensor AdamW::step(double learningRate, double clip)
+void AdamW::collectGradients()
 {
-  const c10::NoGradGuard guard;
-  for (std::size_t i = 0; i < this->Parameters.size(); ++i)
+  std::vector<bool> written(this->Parameters.size(), false);
+  // A layer may have read both, where it computes in two types. One launch of a GPU for each.
+  for (const std::vector<at::Tensor>* tensors : { &this->Copies, &this->Parameters })
   {
-    bool none = true; // a layer may have read both, where it computes in two types
-    for (at::Tensor from : { this->Copies[i], this->Parameters[i] })
+    std::vector<at::Tensor> copyTo, copies, addTo, sums;
+    for (std::size_t i = 0; i < tensors->size(); ++i)
     {
-      if (from.defined() && from.grad().defined())
+      if (at::Tensor from = (*tensors)[i]; from.defined() && from.grad().defined())
       {
-        none ? this->Gradients[i].copy_(from.grad()) : this->Gradients[i].add_(from.grad());
+        (written[i] ? addTo : copyTo).push_back(this->Gradients[i]);
+        (written[i] ? sums : copies).push_back(from.grad());
         from.mutable_grad().reset();
-        none = false;
+        written[i] = true;
       }
     }
-    if (none)
+    if (!copies.empty())
+    {
+      at::_foreach_copy_(copyTo, copies);
+    }
+    if (!sums.empty())
+    {
+      at::_foreach_add_(addTo, sums);
+    }
+  }
+  for (std::size_t i = 0; i < written.size(); ++i)
+  {
+    if (!written[i])
     {
       this->Gradients[i].zero_();
     }
   }
+}
+
+at::Tensor AdamW::step(double learningRate, double clip)
+{
+  const c10::NoGradGuard guard;
+  this->collectGradients();
   // Nothing here asks what the norm is, for which a GPU would have to be waited for.
   const at::Tensor norm = at::linalg_vector_norm(this->Gradient);
-  const at::Tensor wrong = at::isfinite(norm).logical_not().to(at::kFloat);
+  const at::Tensor wrong = (norm * 0).nan_to_num(/*nan=*/1); // 1 where the norm is not finite
   this->Gradient.mul_((clip / norm).clamp_max(1));
   this->Steps.add_(1 - wrong);
   for (const Group& group : this->Groups)

@@ -51,6 +51,9 @@ private:
     double rate;
   };
 
+  /// Those of the parameters and their copies into Gradient.
+  void collectGradients();
+
   std::vector<at::Tensor> Parameters, Gradients, Copies; ///< as they lie; Copies may be undefined
   std::vector<std::size_t> Places;                       ///< there, of each that was given
   std::vector<Group> Groups;

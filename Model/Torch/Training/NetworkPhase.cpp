@@ -31,9 +31,9 @@ std::vector<double> numbersOf(std::vector<at::Tensor> scalars, const at::Device&
 {
   for (at::Tensor& scalar : scalars)
   {
-    scalar = scalar.detach().to(device, at::kDouble).flatten();
+    scalar = scalar.detach().to(device).flatten();
   }
-  const at::Tensor numbers = at::cat(scalars).to(at::kCPU);
+  const at::Tensor numbers = at::cat(scalars).to(at::kCPU, at::kDouble);
   const double* first = numbers.const_data_ptr<double>();
   return { first, first + numbers.numel() };
 }

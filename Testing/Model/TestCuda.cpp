@@ -1,0 +1,217 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// What a GPU is asked to do, on a pretended one (Testing/PretendedCuda): launches, waits, copies,
+// memory that runs out.
+#include "PretendedCuda.h"
+#include "RandomModel.h"
+#include "Torch/Runtime/Room.h"
+#include "Torch/Training/TorchTrainer.h"
+#include "Training.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+using namespace vae;
+
+namespace
+{
+
+void print(const char* what, double steps)
+{
+  const pretended_cuda::Counts c = pretended_cuda::counts();
+  std::printf("%s: %.1f launches, %.1f waits, %.1f copies to the device, %.1f to the host\n", what,
+    static_cast<double>(c.launches) / steps, static_cast<double>(c.synchronizations) / steps,
+    static_cast<double>(c.toDevice) / steps, static_cast<double>(c.toHost) / steps);
+  for (const auto& [name, count] : pretended_cuda::synchronizationsByOperator())
+  {
+    std::printf("  waits of %s: %lld\n", name.c_str(), static_cast<long long>(count));
+  }
+  for (const auto& [name, count] : pretended_cuda::launchesByOperator())
+  {
+    std::printf("  %s %.1f", name.c_str(), static_cast<double>(count) / steps);
+  }
+  std::printf("\n");
+}
+
+/// The default training but for the size of its patches, on which launches do not depend.
+TrainOptions byDefault(Precision precision)
+{
+  TrainOptions o;
+  o.timeBudget = 0;
+  o.epochs = 2;
+  o.patchSize = 16;
+  o.device = "cuda";
+  o.precision = precision;
+  return o;
+}
+
+/// bfloat16 for the length of a test.
+struct BFloat16
+{
+  BFloat16() { pretended_cuda::allowBFloat16(true); }
+  ~BFloat16() { pretended_cuda::allowBFloat16(false); }
+};
+
+/// A model's decoding of a field of 64^3 voxels, as uint8.
+struct Decoding
+{
+  Dims dims{ 64, 64, 64 };
+  Volume volume = test::rockVolume(64);
+  std::shared_ptr<TorchModel> model = test::randomModel(volume, 3, 1, 8, Likelihood::Bernoulli);
+  Latent field{ .dims = { 8, 8, 8 },
+    .channels = 3,
+    .mean = test::noise(3 * 512),
+    .logVariance = {} };
+
+  std::vector<std::uint8_t> operator()(const std::string& device, double budget = 0) const
+  {
+    std::vector<std::uint8_t> values(static_cast<std::size_t>(voxels(this->dims)));
+    Outputs outputs;
+    outputs.values = { test::output(values) };
+    RunOptions run;
+    run.device = device;
+    run.precision = Precision::Float32;
+    run.memoryBudget = budget;
+    this->model->decode(this->field, this->dims, 0, outputs, run, {});
+    return values;
+  }
+};
+
+} // namespace
+
+TEST(Cuda, AStepIsFewLaunchesAndOneWait)
+{
+  const BFloat16 allowed;
+  for (const Precision precision : { Precision::Float32, Precision::BFloat16 })
+  {
+    TorchTrainer trainer({ test::rockVolume(64) }, byDefault(precision));
+    for (int i = 0; i < 3; ++i)
+    {
+      trainer.step();
+    }
+    constexpr int steps = 4;
+    pretended_cuda::resetCounts();
+    for (int i = 0; i < steps; ++i)
+    {
+      trainer.step();
+    }
+    print(precision == Precision::Float32 ? "step, float32" : "step, bfloat16", steps);
+    const pretended_cuda::Counts c = pretended_cuda::counts();
+    EXPECT_LE(c.launches, (precision == Precision::Float32 ? 149 : 186) * steps);
+    EXPECT_EQ(c.synchronizations, steps);
+    EXPECT_EQ(c.pageable, 0);
+    EXPECT_EQ(c.races, 0);
+  }
+}
+
+TEST(Cuda, AStepOfThePriorWaitsOnce)
+{
+  TrainOptions o = test::quickInFloat32(2);
+  o.device = "cuda";
+  o.stepsPerEpoch = 4;
+  o.priorShare = 0.5;
+  std::vector<std::uint8_t> slice = rock::cementedGrains({ 72, 0.3, 8, 1 });
+  slice.resize(72 * 72);
+  TorchTrainer trainer({ test::volume(slice, { 72, 72, 1 }) }, o);
+  while (!trainer.step().prior) // the first step of the prior encodes the data
+  {
+  }
+  pretended_cuda::resetCounts();
+  const StepRecord record = trainer.step();
+  ASSERT_TRUE(record.prior);
+  print("step of the prior", 1);
+  EXPECT_LE(pretended_cuda::counts().launches, 286);
+  EXPECT_EQ(pretended_cuda::counts().synchronizations, 1);
+  EXPECT_EQ(pretended_cuda::counts().pageable, 0);
+  EXPECT_EQ(pretended_cuda::counts().races, 0);
+}
+
+TEST(Cuda, OnlyWhatIsAskedForIsCopiedToTheHost)
+{
+  const Decoding decode;
+  const std::vector<std::uint8_t> expected = decode("cpu");
+  for (const double budget : { 1e6, 2. }) // one tile, and several
+  {
+    pretended_cuda::resetCounts();
+    EXPECT_EQ(decode("cuda", budget), expected);
+    print("decoding", 1);
+    const pretended_cuda::Counts c = pretended_cuda::counts();
+    EXPECT_EQ(c.bytesToHost, voxels(decode.dims));
+    EXPECT_GE(c.toHost, budget > 2 ? 1 : 2);
+    EXPECT_EQ(pretended_cuda::synchronizationsByOperator()["event"], c.toHost) << "one a tile";
+    EXPECT_EQ(c.pageable, 0);
+    EXPECT_EQ(c.races, 0);
+  }
+}
+
+TEST(Cuda, TilesAreHalvedWhateverLibraryRunsOutOfMemory)
+{
+  const Decoding decode;
+  const std::vector<std::uint8_t> expected = decode("cpu");
+  pretended_cuda::failOnce(pretended_cuda::Library::CuDnn, 3);
+  pretended_cuda::resetCounts();
+  EXPECT_EQ(decode("cuda"), expected);
+  EXPECT_GE(pretended_cuda::counts().toHost, 2) << "the tile was not halved";
+
+  pretended_cuda::limitMemory(0, pretended_cuda::memoryInUse(0) + (2 << 20));
+  pretended_cuda::resetCounts();
+  EXPECT_EQ(decode("cuda", 1e6), expected);
+  EXPECT_GE(pretended_cuda::counts().toHost, 2) << "the tile was not halved";
+  pretended_cuda::limitMemory(0, std::size_t(-1));
+
+  const at::Tensor m = at::ones({ 4, 4 }, at::TensorOptions(at::kCUDA));
+  for (const auto library : { pretended_cuda::Library::CuBlas, pretended_cuda::Library::CuFft })
+  {
+    pretended_cuda::failOnce(library);
+    try
+    {
+      at::fft_rfftn(m.mm(m));
+      ADD_FAILURE() << "nothing was thrown";
+    }
+    catch (const std::exception& e)
+    {
+      EXPECT_TRUE(isOutOfMemory(e)) << e.what();
+    }
+  }
+}
+
+TEST(Cuda, TheSecondDeviceIsAllThatIsUsedWhereItIsAskedFor)
+{
+  pretended_cuda::limitMemory(0, 0); // the first refuses all
+  TrainOptions o = test::quickInFloat32(2);
+  o.device = "cuda:1";
+  o.stepsPerEpoch = 4;
+  o.priorShare = 0.5;
+  o.network.latentStride = 4;
+  const Volume volume = test::rockVolume(32);
+  TorchTrainer trainer({ volume }, o);
+  int prior = 0;
+  for (StepRecord record; !record.finished;)
+  {
+    record = trainer.step();
+    prior += record.prior;
+  }
+  EXPECT_EQ(prior, 8);
+  EXPECT_EQ(trainer.info().leftOut, "");
+  const auto model = trainer.model(test::ofWeights(), {});
+  RunOptions run;
+  run.device = "cuda:1";
+  run.precision = Precision::Float32;
+  std::vector<std::uint8_t> values(32 * 32 * 32), made(values.size());
+  Outputs outputs;
+  outputs.values = { test::output(values) };
+  model->decode(model->encode(volume, run, {}), volume.dims, 0, outputs, run, {});
+  outputs.values = { test::output(made) };
+  for (const Prior from : { Prior::RandomField, Prior::Learned })
+  {
+    GenerateOptions options;
+    options.prior = from;
+    model->sampleAndDecode({ volume.dims, model->margin(), options }, outputs, run);
+  }
+  pretended_cuda::limitMemory(0, std::size_t(-1));
+  EXPECT_EQ(pretended_cuda::mostMemoryInUse(0), 0);
+  EXPECT_GT(pretended_cuda::mostMemoryInUse(1), 0);
+  EXPECT_EQ(pretended_cuda::counts().races, 0);
+}
