@@ -1,171 +1,88 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
 //
-// vae_bench CASE [EDGE ...]: one measurement of the library without ParaView, as JSON on a line.
-// On the device that VAE_BENCH_DEVICE names, the CPU unless told; with VAE_BENCH_PRECISION=float32
-// in that instead of what suits the device, with VAE_BENCH_THREADS on as many. What bench.py puts
-// beside PyTorch. Volumes are periodic copies of a made rock, so that any size is there at once;
-// the network is the default one, or the one of twice its width.
-#include "Rock.h"
-#include "Source/Memory.h"
+// vae_bench CASE [ARGUMENTS]: one measurement or check of the library without ParaView. Each result
+// is JSON on a line of its own. What bench.py puts beside PyTorch, and what Testing/GPU/day.sh
+// runs. Bench.h has the variables that say where. A SHAPE is WIDTH/PATCH/BATCH, 32/48/2 unless
+// told.
+#include "Bench.h"
+
+#include "Generator.h"
+#include "Torch/Inference/FieldDecoder.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Networks/Layers.h"
-#include "Torch/Runtime/Device.h"
 #include "Torch/Training/TorchTrainer.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 
+#include <torch/version.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
+#include <map>
 
 #include <unistd.h>
 
 using namespace vae;
+using namespace bench;
 
 namespace
 {
 
-constexpr std::int64_t Period = 64;
-constexpr double Patience = 6; // seconds a measurement takes, or one call
+using Arguments = std::vector<std::string>;
 
-std::string device()
+std::string argument(const Arguments& all, std::size_t i, const std::string& unless)
 {
-  const char* named = std::getenv("VAE_BENCH_DEVICE");
-  return named && *named ? named : "cpu";
+  return i < all.size() ? all[i] : unless;
 }
-
-Precision precision()
+std::int64_t edgeOf(const Arguments& all) { return std::atol(argument(all, 0, "128").c_str()); }
+Shape shapeOf(const Arguments& all, std::size_t i)
 {
-  const char* named = std::getenv("VAE_BENCH_PRECISION");
-  return named && std::string(named) == "float32" ? Precision::Float32 : Precision::Automatic;
-}
-
-int threads() // 0: what is fastest
-{
-  const char* named = std::getenv("VAE_BENCH_THREADS");
-  return named ? std::atoi(named) : 0;
+  return i < all.size() ? bench::shapeOf(all[i]) : Shape{};
 }
 
 /// Not before it is computed: a GPU only notes down what it is to do.
 void await(const at::Tensor& t) { t.flatten()[0].item<float>(); }
 
-double now()
+void describe(const Arguments&)
 {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-/// Median seconds of a call, after one that warms up; that one's seconds.
-struct Timing
-{
-  double median = 0, first = 0;
-};
-Timing timed(const std::function<void()>& work, double patience = Patience)
-{
-  Timing t;
-  double begin = now();
-  work();
-  t.first = now() - begin;
-  std::vector<double> all;
-  const double end = now() + patience;
-  do
+  const ComputeDevice place = chooseDevice(device(), precision(), threads());
+  Json line{ { "libtorch", TORCH_VERSION }, { "place", place.reason } };
+  if (!place.device.is_cpu())
   {
-    begin = now();
-    work();
-    all.push_back(now() - begin);
-  } while (now() < end);
-  std::nth_element(
-    all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
-  t.median = all[all.size() / 2];
-  return t;
-}
-
-std::vector<std::uint8_t> rockOf(std::int64_t edge)
-{
-  const rock::Voxels unit = rock::cementedGrains({ static_cast<int>(Period), 0.2, 8, 1 });
-  std::vector<std::uint8_t> all(static_cast<std::size_t>(edge * edge * edge));
-  for (std::int64_t z = 0, i = 0; z < edge; ++z)
-  {
-    for (std::int64_t y = 0; y < edge; ++y)
-    {
-      for (std::int64_t x = 0; x < edge; ++x, ++i)
-      {
-        const std::int64_t at = (z % Period * Period + y % Period) * Period + x % Period;
-        all[static_cast<std::size_t>(i)] = unit[static_cast<std::size_t>(at)];
-      }
-    }
+    at::empty({ 1 }, place.device);
+    const std::optional<double> left = freeMemoryOf(place.device);
+    line["free_gib"] = left.value_or(0) / 1073741824;
   }
-  return all;
+  print(line);
 }
 
-Volume volumeOf(const std::vector<std::uint8_t>& voxels, std::int64_t edge)
+/// train [EDGE [SHAPE]]
+void train(const Arguments& all)
 {
-  Volume v;
-  v.dims = { edge, edge, edge };
-  Channel& c = v.channels.emplace_back();
-  c.data = voxels.data();
-  c.type = ScalarType::UInt8;
-  c.array = "rock";
-  return v;
-}
-
-TrainOptions options(bool wide = false)
-{
-  TrainOptions o;
-  if (wide) // and patches to match, so that layers rule and not what is between them
-  {
-    o.network.width = 64;
-    o.patchSize = 64;
-    o.batchSize = 4;
-  }
-  o.timeBudget = 0;
-  o.epochs = 100000;
-  o.priorShare = 0;
-  o.validationFraction = 0; // what the others do not do either
-  o.device = device();
-  o.precision = precision();
-  o.threads = threads();
-  return o;
-}
-
-double peakGiB()
-{
-  double kib = 0;
-  if (std::FILE* status = std::fopen("/proc/self/status", "r"))
-  {
-    char line[200];
-    while (std::fgets(line, sizeof line, status))
-    {
-      std::sscanf(line, "VmHWM: %lf", &kib);
-    }
-    std::fclose(status);
-  }
-  return kib / 1048576;
-}
-
-void train(std::int64_t edge, bool wide)
-{
+  const std::int64_t edge = edgeOf(all);
   const std::vector<std::uint8_t> voxels = rockOf(edge);
-  const TrainOptions o = options(wide);
+  const TrainOptions o = options(shapeOf(all, 1));
   TorchTrainer trainer({ volumeOf(voxels, edge) }, o);
   const auto each = static_cast<double>(o.batch()) * std::pow(o.patch(), 3);
-  const Timing t = timed([&] { trainer.step(); }, 2 * Patience);
-  std::printf("{\"voxels_a_second\": %.0f, \"first_step_ms\": %.1f, \"step_ms\": %.1f}\n",
-    each / t.median, 1e3 * t.first, 1e3 * t.median);
+  const Timing t = timed([&] { trainer.step(); }, 2 * patience());
+  print({ { "voxels_a_second", std::round(each / t.median) }, { "first_step_ms", 1e3 * t.first },
+    { "step_ms", 1e3 * t.median } });
 }
 
-/// Steps a second of a whole training of so many seconds, from its first step on.
-void paced(std::int64_t edge, double seconds, int mostThreads)
+/// paced [EDGE [SECONDS [THREADS]]]: steps a second of a whole training, from its first step on.
+void paced(const Arguments& all)
 {
+  const std::int64_t edge = edgeOf(all);
+  const double seconds = std::atof(argument(all, 1, "20").c_str());
   const std::vector<std::uint8_t> voxels = rockOf(edge);
   TorchTrainer trainer({ volumeOf(voxels, edge) }, options());
-  trainer.limitThreads(mostThreads);
+  trainer.limitThreads(std::atoi(argument(all, 2, "0").c_str()));
   std::vector<double> steps;
   const double begin = now();
   double last = begin;
@@ -178,99 +95,145 @@ void paced(std::int64_t edge, double seconds, int mostThreads)
   const auto middle = steps.begin() + static_cast<std::ptrdiff_t>(steps.size() / 2);
   const auto count = static_cast<double>(steps.size());
   std::nth_element(steps.begin(), middle, steps.end());
-  std::printf("{\"steps_a_second\": %.2f, \"median_step_ms\": %.1f}\n", count / (last - begin),
-    1e3 * *middle);
+  print({ { "steps_a_second", count / (last - begin) }, { "median_step_ms", 1e3 * *middle } });
 }
 
-std::shared_ptr<const Model> modelOf(const Volume& v, bool wide = false)
+std::shared_ptr<const TorchModel> quickModel(const Shape& shape)
 {
-  TrainOptions o = options(wide);
+  const std::vector<std::uint8_t> small = rockOf(128);
+  TrainOptions o = options(shape);
   o.epochs = 1;
   o.priorShare = 0.5;
-  TorchTrainer trainer({ v }, o);
-  while (!trainer.step().finished)
-  {
-  }
-  return trainer.model({ true, 1 << 20 }, {});
+  return modelOf(volumeOf(small, 128), o);
 }
 
-void infer(std::int64_t edge, bool wide)
+GenerateRequest requestOf(std::int64_t edge, Prior prior)
 {
-  const std::vector<std::uint8_t> small = rockOf(128), voxels = rockOf(edge);
-  const auto model = modelOf(volumeOf(small, 128), wide);
+  GenerateRequest request; // else as VAE Generate has it: with texture
+  request.dims = { edge, edge, edge };
+  request.options.prior = prior;
+  return request;
+}
+
+/// infer [EDGE [SHAPE]]
+void infer(const Arguments& all)
+{
+  const std::int64_t edge = edgeOf(all);
+  const std::vector<std::uint8_t> voxels = rockOf(edge);
+  const auto model = quickModel(shapeOf(all, 1));
   const Volume v = volumeOf(voxels, edge);
   std::vector<std::uint8_t> labels(voxels.size());
-  RunOptions run;
-  run.device = device();
-  run.precision = precision();
-  run.threads = threads();
   ReconstructOutputs outputs;
-  OutputChannel& to = outputs.values.emplace_back();
-  to.data = labels.data();
-  to.type = ScalarType::UInt8;
+  outputs.values = { labelsTo(labels) };
   Latent latent;
-  const auto n = static_cast<double>(voxels.size());
-  const double encode = n / timed([&] { latent = model->encode(v, run); }).median;
-  const double decode = n / timed([&] { model->decode(latent, v.dims, 0, outputs, run); }).median;
-  const double rebuilt =
-    n / timed([&] { model->reconstruct(v, ReconstructOptions(), outputs, run); }).median;
-  GenerateOptions generate;
-  const int margin = model->margin();
+  const auto rate = [n = static_cast<double>(voxels.size())](const std::function<void()>& work)
+  { return std::round(n / timed(work).median); };
   const auto generated = [&](Prior prior)
   {
-    generate.prior = prior;
-    return n /
-      timed([&] { model->sampleAndDecode({ v.dims, margin, generate }, outputs, run); }).median;
+    const Generator generator(*model);
+    return rate([&] { generator.generate(requestOf(edge, prior), outputs, run()); });
   };
-  const double field = generated(Prior::RandomField), learned = generated(Prior::Learned);
-  std::printf(
-    "{\"encode\": %.0f, \"decode\": %.0f, \"reconstruct\": %.0f, \"generate_random_field\": "
-    "%.0f, \"generate_learned\": %.0f, \"peak_gib\": %.3f}\n",
-    encode, decode, rebuilt, field, learned, peakGiB());
+  Json line;
+  line["encode"] = rate([&] { latent = model->encode(v, run(), {}); });
+  line["decode"] = rate([&] { model->decode(latent, v.dims, 0, outputs, run()); });
+  line["reconstruct"] =
+    rate([&] { model->reconstruct(v, ReconstructOptions(), outputs, run(), {}); });
+  line["generate_random_field"] = generated(Prior::RandomField);
+  line["generate_learned"] = generated(Prior::Learned);
+  line["peak_gib"] = peakGiB();
+  print(line);
 }
 
-void file()
+/// stages EDGE learned|random MODEL: what a generation is made of, each as soon as it is known; as
+/// VAE Generate has it. Before them a small one warms up.
+void stages(const Arguments& all)
 {
-  const std::vector<std::uint8_t> voxels = rockOf(128);
-  const auto model = modelOf(volumeOf(voxels, 128));
+  const std::int64_t edge = edgeOf(all);
+  const Prior prior = argument(all, 1, "") == "random" ? Prior::RandomField : Prior::Learned;
+  const auto model = TorchModel::load(argument(all, 2, ""));
+  const Generator generator(*model);
+  const GenerateRequest request = requestOf(edge, prior);
+  std::vector<std::uint8_t> labels(static_cast<std::size_t>(edge * edge * edge));
+  Outputs outputs;
+  outputs.values = { labelsTo(labels) };
+  generator.generate(requestOf(std::min<std::int64_t>(edge, 64), prior), outputs, run());
+
+  const auto stage = [&](const char* name, const std::function<void()>& work)
+  {
+    const Timing t = timedCold(work);
+    print({ { "stage", name }, { "seconds", t.median }, { "first_seconds", t.first },
+      { "voxels_a_second", std::round(static_cast<double>(labels.size()) / t.median) } });
+  };
+  stage("all", [&] { generator.generate(request, outputs, run()); });
+  const SampleRequest wanted{ request.dims, model->margin(), request.options };
+  TorchModel::Drawn drawn;
+  stage("draw", [&] { drawn = model->draw(wanted, run(), {}); });
+  const RunOptions where = run();
+  if (drawn.fraction)
+  {
+    stage("threshold", [&]
+    {
+      FieldDecoder decoder(
+        model->info(), model->network(), drawn.latent, wanted.dims, wanted.margin, where);
+      drawn.threshold = thresholdFor(decoder, *drawn.fraction, {});
+    });
+  }
+  outputs.threshold = drawn.threshold;
+  stage("decode", [&] { model->decode(drawn.latent, wanted.dims, wanted.margin, outputs, where); });
+  if (prior == Prior::Learned)
+  {
+    outputs.texture.emplace();
+    stage("decode with texture",
+      [&] { model->decode(drawn.latent, wanted.dims, wanted.margin, outputs, where); });
+  }
+  print({ { "stage", "memory" }, { "peak_gib", peakGiB() },
+    { "plan", model->memoryPlan(wanted.dims, where) } });
+}
+
+void file(const Arguments&)
+{
+  const auto model = quickModel({});
   const std::string path = (std::filesystem::temp_directory_path() /
     ("vae-bench-" + std::to_string(::getpid()) + ".safetensors"))
                              .string();
-  const double save = timed([&] { model->save(path); }, 2).median;
-  const double load = timed([&] { TorchModel::load(path); }, 2).median;
-  std::printf("{\"save_ms\": %.1f, \"load_ms\": %.1f, \"mib\": %.1f}\n", 1e3 * save, 1e3 * load,
-    static_cast<double>(std::filesystem::file_size(path)) / 1048576);
+  const double seconds = patience() / 3;
+  const double save = timed([&] { model->save(path); }, seconds).median;
+  const double load = timed([&] { TorchModel::load(path); }, seconds).median;
+  print({ { "save_ms", 1e3 * save }, { "load_ms", 1e3 * load },
+    { "mib", static_cast<double>(std::filesystem::file_size(path)) / 1048576 } });
   std::filesystem::remove(path);
 }
 
 /// Floating point operations a second of bfloat16: a matrix product, and a convolution of 64
 /// channels.
-void roofline()
+void roofline(const Arguments&)
 {
   const ComputeDevice place = chooseDevice(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda()); // where cuDNN tries all its algorithms
   const c10::InferenceMode inference;
   // What fills it.
   const std::int64_t edge = place.device.is_cuda() ? 8192 : 2048, batch = edge / 1024;
+  const double seconds = patience() / 2;
   const auto made = [&](at::IntArrayRef sizes)
   { return at::rand(sizes).to(place.device, at::kBFloat16); };
   const auto cells = [&](at::IntArrayRef sizes)
   { return made(sizes).contiguous(at::MemoryFormat::ChannelsLast3d); };
   const at::Tensor a = made({ edge, edge }), b = a.clone();
-  const double matrix =
-    2 * std::pow(static_cast<double>(edge), 3) / timed([&] { await(at::matmul(a, b)); }, 3).median;
+  const double matrix = 2 * std::pow(static_cast<double>(edge), 3) /
+    timed([&] { await(at::matmul(a, b)); }, seconds).median;
   const at::Tensor x = cells({ batch, 64, 24, 24, 24 }), w = cells({ 64, 64, 3, 3, 3 });
   const std::array<std::int64_t, 3> one{ 1, 1, 1 };
   const double convolution = 2. * static_cast<double>(batch) * std::pow(24., 3) * 64 * 64 * 27 /
-    timed([&] { await(at::conv3d(x, w, {}, one, one)); }, 3).median;
-  std::printf(
-    "{\"matrix_gflops\": %.0f, \"convolution_gflops\": %.0f}\n", matrix / 1e9, convolution / 1e9);
+    timed([&] { await(at::conv3d(x, w, {}, one, one)); }, seconds).median;
+  print({ { "matrix_gflops", std::round(matrix / 1e9) },
+    { "convolution_gflops", std::round(convolution / 1e9) } });
 }
 
-/// The convolutions of a network, alone, forward, at the size of a training step.
-void layers(bool wide)
+/// layers [EDGE [SHAPE]]: the convolutions of a network, alone, forward, at the size of a training
+/// step.
+void layers(const Arguments& all)
 {
-  const TrainOptions o = options(wide);
+  const TrainOptions o = options(shapeOf(all, 1));
   const ComputeDevice place = chooseDevice(device(), precision(), 0);
   const RunScope scope(place, place.device.is_cuda());
   const c10::InferenceMode inference;
@@ -284,8 +247,7 @@ void layers(bool wide)
     std::int64_t cells; ///< along each axis, of the input
     int times;          ///< in the network
   };
-  std::printf("[");
-  bool first = true;
+  Json found = Json::array();
   for (const Layer& l : { Layer{ "stem", folded, width, 3, false, fine, 1 },
          Layer{ "residual, fine", width, width, 3, false, fine, 6 },
          Layer{ "down", width, 2 * width, 2, false, fine, 1 },
@@ -300,56 +262,48 @@ void layers(bool wide)
     const at::Tensor x = at::rand({ o.batch(), l.in, l.cells, l.cells, l.cells })
                            .to(place.device, at::kBFloat16)
                            .contiguous(at::MemoryFormat::ChannelsLast3d);
-    const double seconds = timed([&] { await(layer->forward(x)); }, 1).median;
+    const double seconds = timed([&] { await(layer->forward(x)); }, patience() / 6).median;
     // Of a transposed kernel of 2 each input cell gives 8 outputs; of a strided one 8 give 1.
     const double cells = std::pow(static_cast<double>(l.cells), 3) * static_cast<double>(o.batch());
     const double taps = l.kernel == 3 ? 27 : l.transposed ? 8 : 1;
     const double flops = 2. * cells * taps * l.in * l.out;
-    std::printf(
-      "%s{\"layer\": \"%s\", \"times\": %d, \"ms\": %.3f, \"gflop\": %.4f, \"gflops\": %.0f}",
-      first ? "" : ", ", l.name, l.times, 1e3 * seconds, flops / 1e9, flops / seconds / 1e9);
-    first = false;
+    found.push_back({ { "layer", l.name }, { "times", l.times }, { "ms", 1e3 * seconds },
+      { "gflop", flops / 1e9 }, { "gflops", std::round(flops / seconds / 1e9) } });
   }
-  std::printf("]\n");
+  print(found);
 }
 
 } // namespace
 
 int main(int argc, char** argv)
 {
+  const std::map<std::string, void (*)(const Arguments&)> cases{ { "describe", describe },
+    { "train", train }, { "paced", paced }, { "infer", infer }, { "stages", stages },
+    { "file", file }, { "roofline", roofline }, { "layers", layers },
+    { "profile", bench::profile } };
+  const Arguments all(argv + std::min(argc, 2), argv + argc);
   const std::string what = argc > 1 ? argv[1] : "";
-  const std::int64_t edge = argc > 2 ? std::atol(argv[2]) : 128;
-  const bool wide = argc > 3 && std::string(argv[3]) == "wide";
-  if (what == "train")
-  {
-    train(edge, wide);
-  }
-  else if (what == "paced")
-  {
-    paced(edge, argc > 3 ? std::atof(argv[3]) : 20, argc > 4 ? std::atoi(argv[4]) : 0);
-  }
-  else if (what == "infer")
-  {
-    infer(edge, wide);
-  }
-  else if (what == "file")
-  {
-    file();
-  }
-  else if (what == "roofline")
-  {
-    roofline();
-  }
-  else if (what == "layers")
-  {
-    layers(wide);
-  }
-  else
+  const auto found = cases.find(what);
+  if (found == cases.end() && what != "check")
   {
     std::fprintf(stderr,
-      "vae_bench train|infer|layers [EDGE [wide]], paced [EDGE [SECONDS [THREADS]]], file, "
-      "roofline\n");
+      "vae_bench train|infer|layers [EDGE [SHAPE]], paced [EDGE [SECONDS [THREADS]]], file, "
+      "roofline, describe,\n  stages EDGE learned|random MODEL, profile train|generate MODEL EDGE "
+      "[SHAPE],\n  check train|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE]\n");
     return 2;
   }
-  return 0;
+  try
+  {
+    if (what == "check")
+    {
+      return bench::check(all) ? 0 : 1;
+    }
+    found->second(all);
+    return 0;
+  }
+  catch (const std::exception& e)
+  {
+    std::fprintf(stderr, "vae_bench: %s\n", e.what());
+    return 1;
+  }
 }

@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
-"""peer.py train|infer default|tuned|compiled [EDGE [wide]]: the plugin's default network, or the one of twice its width, in
+"""peer.py train|infer default|tuned|compiled [EDGE [WIDTH/PATCH/BATCH]]: the plugin's network, the default one unless told, in
 Python PyTorch, as JSON on a line. "default" is what PyTorch does unasked: float32, contiguous. "tuned" is what one does by hand: bfloat16
 autocast, channels_last_3d, inference_mode, on a GPU also cuDNN's benchmark and a volume that lies there; "compiled" the same by
-torch.compile. On the device that VAE_BENCH_DEVICE names, the CPU unless told. Exits with 77 without PyTorch."""
+torch.compile. On the device that VAE_BENCH_DEVICE names, the CPU unless told, for twice VAE_BENCH_SECONDS (6). Exits with 77 where
+PyTorch, or that device in it, is not there."""
 import json
 import os
 import statistics
@@ -25,8 +26,10 @@ tuned = how != "default"
 device = os.environ.get("VAE_BENCH_DEVICE") or "cpu"
 torch.backends.cudnn.benchmark = tuned
 FOLD, LATENT = 4, 8
-WIDTH, PATCH, BATCH = (64, 64, 4) if "wide" in sys.argv[4:] else (32, 48, 2)
-SECONDS = 12
+WIDTH, PATCH, BATCH = map(int, sys.argv[4].split("/")) if len(sys.argv) > 4 else (32, 48, 2)
+SECONDS = 2 * float(os.environ.get("VAE_BENCH_SECONDS") or 6)
+if device != "cpu" and not torch.cuda.is_available():
+    sys.exit(77)
 
 
 class Field(nn.Module):

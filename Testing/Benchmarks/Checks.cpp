@@ -1,0 +1,255 @@
+// SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
+// SPDX-License-Identifier: BSD-3-Clause
+//
+// vae_bench check: does the library work on this device? Each check is a process of its own, since
+// what fails on a GPU may take all that comes later with it.
+#include "Bench.h"
+
+#include "Torch/Inference/TorchModel.h"
+#include "Torch/Priors/LogOddsHistogram.h"
+#include "Torch/Runtime/Device.h"
+
+#include <ATen/Functions.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
+#include <thread>
+
+namespace bench
+{
+namespace
+{
+
+using namespace vae;
+using Labels = std::vector<std::uint8_t>;
+
+/// Parts of the voxels that differ: of all, and of the worst of 16 slabs. A tile that is wrong is
+/// seen in its slab.
+struct Difference
+{
+  double all = 0, worst = 0;
+};
+Difference between(const Labels& a, const Labels& b)
+{
+  constexpr std::size_t slabs = 16;
+  Difference found;
+  const std::size_t size = (a.size() + slabs - 1) / slabs;
+  for (std::size_t begin = 0; begin < a.size(); begin += size)
+  {
+    const std::size_t end = std::min(begin + size, a.size());
+    std::size_t differ = 0;
+    for (std::size_t i = begin; i < end; ++i)
+    {
+      differ += a[i] != b[i];
+    }
+    found.all += static_cast<double>(differ) / static_cast<double>(a.size());
+    found.worst =
+      std::max(found.worst, static_cast<double>(differ) / static_cast<double>(end - begin));
+  }
+  return found;
+}
+
+/// Rounding moves log odds by 1 part in 256 (bfloat16), and layers add it up: a label changes where
+/// they are that near to 0. Measured between float32 and bfloat16 on a CPU: less than half of this.
+constexpr double Rounding = 0.02;
+
+Json agreement(const Difference& d)
+{
+  return { { "passed", d.worst <= Rounding }, { "differ", d.all },
+    { "differ_in_the_worst_slab", d.worst } };
+}
+
+/// A cube that decodes to noise: a field that takes no time to draw.
+struct Cube
+{
+  std::shared_ptr<const TorchModel> model;
+  Dims dims;
+  int margin = 0;
+  Latent latent;
+
+  Cube(const std::string& file, std::int64_t edge)
+    : model(TorchModel::load(file))
+    , dims{ edge, edge, edge }
+    , margin(model->margin())
+  {
+    SampleRequest request{ dims, margin };
+    request.options.prior = Prior::Normal;
+    latent = model->sample(request, bench::run()).latent;
+  }
+  std::size_t size() const { return static_cast<std::size_t>(voxels(dims)); }
+  Labels labels(const RunOptions& run) const
+  {
+    Labels all(size());
+    Outputs outputs;
+    outputs.values = { labelsTo(all) };
+    model->decode(latent, dims, margin, outputs, run);
+    return all;
+  }
+};
+
+/// A whole training, with all that its end measures, to a file.
+Json checkTrain(const std::string& file, std::int64_t edge, const Shape& shape)
+{
+  const std::vector<std::uint8_t> voxels = rockOf(edge);
+  TrainOptions o = options(shape);
+  o.epochs = 6;
+  o.priorShare = 0.5;
+  const double begin = now();
+  const auto model = modelOf(volumeOf(voxels, edge), o, true);
+  model->save(file);
+  const ModelInfo& info = model->info();
+  Json line;
+  const double first = info.history.front().loss, last = info.history.back().loss;
+  line["passed"] = std::isfinite(last) && last < first && info.priorSteps > 0 &&
+    info.leftOut.empty() && info.ending == Ending::Budget;
+  line["first_loss"] = first;
+  line["last_loss"] = last;
+  line["prior_steps"] = info.priorSteps;
+  line["prior_loss"] = info.history.back().priorLoss;
+  line["left_out"] = info.leftOut;
+  line["device"] = info.device;
+  line["seconds"] = now() - begin;
+  line["mib"] = static_cast<double>(std::filesystem::file_size(file)) / 1048576;
+  return line;
+}
+
+/// What was trained on the device rebuilds the same volume on the CPU.
+Json checkCpu(const std::string& file, std::int64_t edge, const Shape&)
+{
+  const std::vector<std::uint8_t> voxels = rockOf(edge);
+  const Volume volume = volumeOf(voxels, edge);
+  const auto model = TorchModel::load(file);
+  const auto rebuilt = [&](const std::string& device)
+  {
+    RunOptions where = run();
+    where.device = device;
+    Labels labels(voxels.size());
+    ReconstructOutputs outputs;
+    outputs.values = { labelsTo(labels) };
+    model->reconstruct(volume, {}, outputs, where, {});
+    return labels;
+  };
+  const Labels here = rebuilt("cpu");
+  Json line = agreement(between(rebuilt(device()), here));
+  line["accuracy"] = 1 - between(here, voxels).all;
+  return line;
+}
+
+/// A thread that has not used the device yet.
+Json checkThread(const std::string& file, std::int64_t edge, const Shape&)
+{
+  const Cube cube(file, edge);
+  const Labels here = cube.labels(run());
+  Labels there;
+  std::string problem;
+  const auto work = [&]
+  {
+    try
+    {
+      there = cube.labels(run());
+    }
+    catch (const std::exception& e)
+    {
+      problem = e.what();
+    }
+  };
+  std::thread(work).join();
+  if (!problem.empty())
+  {
+    throw std::runtime_error(problem);
+  }
+  const ComputeDevice place = chooseDevice(device(), precision(), threads());
+  Json line = agreement(between(here, there));
+  if (!place.device.is_cpu())
+  {
+    std::optional<double> left, leftThere;
+    left = freeMemoryOf(place.device);
+    std::thread([&] { leftThere = freeMemoryOf(place.device); }).join();
+    line["free_gib"] = left.value_or(0) / 1073741824;
+    line["free_gib_on_the_thread"] = leftThere.value_or(0) / 1073741824;
+    line["passed"] = line["passed"].get<bool>() && left && leftThere && *leftThere > 0.5 * *left;
+  }
+  return line;
+}
+
+/// The largest tiles that are made, against 64: results do not depend on them.
+Json checkTiles(const std::string& file, std::int64_t edge, const Shape&)
+{
+  const Cube cube(file, edge);
+  RunOptions few = run(), many = run();
+  few.memoryBudget = 0.55e-6 * 20 * static_cast<double>(cube.size()); // about 18 bytes a voxel
+  many.memoryBudget = few.memoryBudget / 32;
+  Json line = agreement(between(cube.labels(few), cube.labels(many)));
+  line["large"] = cube.model->memoryPlan(cube.dims, few);
+  line["small"] = cube.model->memoryPlan(cube.dims, many);
+  return line;
+}
+
+/// The device's memory is nearly all taken: tiles are halved until they fit, and nothing else
+/// changes.
+Json checkMemory(const std::string& file, std::int64_t edge, const Shape&)
+{
+  const ComputeDevice place = chooseDevice(device(), precision(), threads());
+  if (place.device.is_cpu())
+  {
+    return { { "skipped", "what the CPU's memory does is in the tests" } };
+  }
+  const Cube cube(file, edge);
+  RunOptions where = run();
+  where.memoryBudget = 40e-6 * static_cast<double>(cube.size()); // more than a single tile
+  const Labels before = cube.labels(where);
+  const std::optional<double> left = freeMemoryOf(place.device);
+  const double kept = 10 * static_cast<double>(cube.size()); // a tile takes about twice that
+  if (!left || *left < 2 * kept)
+  {
+    return { { "passed", false }, { "why", "the free memory is not known, or too little" } };
+  }
+  const at::Tensor taken = at::empty(
+    { static_cast<std::int64_t>(*left - kept) }, at::TensorOptions(place.device).dtype(at::kByte));
+  Json line = agreement(between(before, cube.labels(where)));
+  line["taken_gib"] = static_cast<double>(taken.nbytes()) / 1073741824;
+  line["left_gib"] = kept / 1073741824;
+  return line;
+}
+
+/// Beyond 2^24 a float32 counts no further. \param edge of the cube of voxels that are counted
+Json checkCounts(const std::string&, std::int64_t edge, const Shape&)
+{
+  const ComputeDevice place = chooseDevice(device(), precision(), threads());
+  const auto found = [edge](const at::Device& where, std::int64_t times)
+  {
+    LogOddsHistogram all;
+    const at::TensorOptions on = at::TensorOptions(at::kFloat).device(where);
+    all.add(at::full({ 2 * times * edge * edge * edge }, 2., on)); // two thirds of the voxels
+    all.add(at::full({ times * edge * edge * edge }, -2., on));
+    return all.threshold(0.5);
+  };
+  const double right = found(at::kCPU, 1), there = found(place.device, 64);
+  return { { "passed", std::abs(right - there) < 1e-4 }, { "voxels", 3 * 64 * edge * edge * edge },
+    { "threshold", there }, { "right", right } };
+}
+
+} // namespace
+
+bool check(const std::vector<std::string>& arguments)
+{
+  const std::map<std::string, Json (*)(const std::string&, std::int64_t, const Shape&)> checks{
+    { "train", checkTrain }, { "cpu", checkCpu }, { "thread", checkThread },
+    { "tiles", checkTiles }, { "memory", checkMemory }, { "counts", checkCounts }
+  };
+  if (arguments.size() < 3 || !checks.contains(arguments[0]))
+  {
+    throw std::invalid_argument("A check is train, cpu, thread, tiles, memory or counts, then "
+                                "MODEL EDGE [SHAPE]");
+  }
+  const Shape shape = arguments.size() > 3 ? shapeOf(arguments[3]) : Shape();
+  Json line{ { "check", arguments[0] } };
+  line.update(checks.at(arguments[0])(arguments[1], std::stol(arguments[2]), shape));
+  print(line);
+  return line.value("passed", true);
+}
+
+} // namespace bench
