@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
-#include "Torch/Data/TrainingSet.h"
 #include "TestDevice.h"
+#include "Torch/Data/TrainingSet.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 

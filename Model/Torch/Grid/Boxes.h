@@ -26,9 +26,9 @@ struct TileSize
   int halo = 0;
 };
 
-/// Call `work` with boxes of at most `tile.size` cells that together are [0, cells), tell the monitor
-/// before each, and stop where it says so. Where `work` runs out of memory, on the CPU or on a GPU,
-/// it is called again with half the box, and from then on with no larger ones.
+/// Call `work` with boxes of at most `tile.size` cells that together are [0, cells), tell the
+/// monitor before each, and stop where it says so. Where `work` runs out of memory, on the CPU or
+/// on a GPU, it is called again with half the box, and from then on with no larger ones.
 /// \throws std::bad_alloc where a smaller box would not help: it is one cell, or small beside its
 /// halo, so that halves would take as much memory and ever more time
 void forEachTile(const Index3& cells, const TileSize& tile, const Monitor& monitor,
