@@ -7,12 +7,13 @@
 # Tests that are not run there, and why.
 set(not_on_cuda
   # No device takes part.
-  AdamW.* Blocks.* FreeCores.* GridNoise.* Json.* LatentMath.* Lineage.* ModelFiles.* ModelInfo.* Patches.* Plan.*
-  Rock.* Schedule.* State.* Summary.* TimePlan.* TileSize.* Volume.*
+  AdamW.* Blocks.* FreeCores.* GridNoise.* Json.* LatentField.* LatentMath.* Lineage.* ModelFiles.* ModelInfo.*
+  Patches.* Plan.* Rock.* Schedule.* State.* Summary.* TileSize.* TimePlan.* Volume.*
   # Threads, settings and memory of the CPU.
-  KeptMemory.* Memory.* RunScope.* ThreadChoice.* NetworkDeathTest.*
-  # Nothing may link LibTorch there, which the devices are part of.
-  Opener.*)
+  KeptMemory.* Memory.* NetworkDeathTest.* RunScope.* ThreadChoice.*)
+# Tests that are run there with the label "slow" instead: they train or measure for long.
+set(slow_on_cuda
+  Conditioning.* EachObjective.* PriorTraining.ComesAfter* PriorTraining.SamplesHave* RandomField.*)
 
 # program: its tests on the devices; what follows are its libraries.
 function (vae_test_on_cuda program)
@@ -20,13 +21,20 @@ function (vae_test_on_cuda program)
   set_target_properties(${program}OnCuda PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(${program}OnCuda PRIVATE
     ${ARGN} -Wl,--push-state,--no-as-needed pretended_cuda -Wl,--pop-state GTest::gtest_main)
-  list(JOIN not_on_cuda ":" filter)
-  gtest_discover_tests(${program}OnCuda
-    TEST_PREFIX cuda.
-    TEST_FILTER "-${filter}"
-    PROPERTIES LABELS cuda TIMEOUT ${VAE_TEST_TIMEOUT} ENVIRONMENT OMP_WAIT_POLICY=passive
-               ENVIRONMENT_MODIFICATION VAE_TEST_DEVICE=set:cuda
-    DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+  list(JOIN slow_on_cuda ":" slow)
+  list(JOIN not_on_cuda ":" never)
+  foreach (label IN ITEMS cuda slow)
+    set(filter "-${never}:${slow}")
+    if (label STREQUAL "slow")
+      set(filter "${slow}")
+    endif ()
+    gtest_discover_tests(${program}OnCuda
+      TEST_PREFIX cuda.
+      TEST_FILTER "${filter}"
+      PROPERTIES LABELS ${label} TIMEOUT ${VAE_TEST_TIMEOUT} ENVIRONMENT OMP_WAIT_POLICY=passive
+                 ENVIRONMENT_MODIFICATION VAE_TEST_DEVICE=set:cuda
+      DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+  endforeach ()
 endfunction ()
 
 vae_test_on_cuda(TestModel vae_torch_objects vae_rock nlohmann_json::nlohmann_json)
