@@ -155,7 +155,11 @@ TEST(Cuda, TilesAreHalvedWhateverLibraryRunsOutOfMemory)
   EXPECT_EQ(decode("cuda"), expected);
   EXPECT_GE(pretended_cuda::counts().toHost, 2) << "the tile was not halved";
 
-  pretended_cuda::limitMemory(0, pretended_cuda::memoryInUse(0) + (2 << 20));
+  pretended_cuda::limitMemory(0, std::size_t(-1));
+  EXPECT_EQ(decode("cuda", 1e6), expected);
+  const std::size_t before = pretended_cuda::memoryInUse(0),
+                    tile = pretended_cuda::mostMemoryInUse(0) - before;
+  pretended_cuda::limitMemory(0, before + tile - tile / 8); // too little for one tile
   pretended_cuda::resetCounts();
   EXPECT_EQ(decode("cuda", 1e6), expected);
   EXPECT_GE(pretended_cuda::counts().toHost, 2) << "the tile was not halved";
