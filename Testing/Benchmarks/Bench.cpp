@@ -289,7 +289,7 @@ int main(int argc, char** argv)
     std::fprintf(stderr,
       "vae_bench train|infer|layers [EDGE [SHAPE]], paced [EDGE [SECONDS [THREADS]]], file, "
       "roofline, describe,\n  stages EDGE learned|random MODEL, profile train|generate MODEL EDGE "
-      "[SHAPE],\n  check train|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE]\n");
+      "[SHAPE],\n  check train|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE [STEPS]]\n");
     return 2;
   }
   try

@@ -77,7 +77,7 @@ vae::OutputChannel labelsTo(std::vector<std::uint8_t>& labels);
 
 double peakGiB(); ///< of this process's memory on the CPU
 
-/// vae_bench check NAME MODEL EDGE [SHAPE]: whether something works on the device.
+/// vae_bench check NAME MODEL EDGE [SHAPE [STEPS]]: whether something works on the device.
 /// \return whether it does
 bool check(const std::vector<std::string>& arguments);
 

@@ -112,11 +112,11 @@ cores=$(nproc)
 model=$work/model.safetensors
 if [ -n "$tiny" ]; then
   export VAE_BENCH_SECONDS=0.05 VAE_BENCH_PRECISION=float32 OMP_NUM_THREADS=1
-  volume=64 edges="32 48 64" tile=64 memory=64 counts=16 shards=2
+  volume=64 steps=20 edges="16 24 32" tile=64 memory=64 counts=16 shards=2
   shapes="8/16/1 8/16/2 16/16/2" trained=8/16/2 some='--gtest_filter=TileSize.*:ForEachTile.*:Blocks.*'
 else
   export VAE_BENCH_SECONDS=2
-  volume=128 edges="256 512 1024" tile=1024 memory=512 counts=100 shards=$cores
+  volume=128 steps=50 edges="256 512 1024" tile=1024 memory=512 counts=100 shards=$cores
   # What the CPU has; what layers of twice the width make of it; what a GPU is to have.
   shapes="32/48/2 64/64/4 64/64/16" trained=32/48/2 some="--gtest_filter=-Objectives.AreThoseThatTheXml*"
 fi
@@ -151,7 +151,7 @@ tests() {
 tests
 step "tests" 20 "$python" "$here/results.py" tests "$output"/logs/tests-*.log
 
-bench "check train" 60 check train "$model" $volume $trained
+bench "check train" 60 check train "$model" $volume $trained $steps
 bench "check cpu" 40 check cpu "$model" $volume
 bench "check thread" 30 check thread "$model" $volume
 bench "check counts" 30 check counts "$model" $counts
