@@ -156,7 +156,7 @@ std::shared_ptr<const Spectrum> LastSpectrum::of(
   }
   const auto made = std::make_shared<const Spectrum>(covariance, grid);
   const at::Device device = made->device();
-  const double most = device.is_cpu() ? 256. * (1 << 20) : freeMemoryOf(device) / 8;
+  const double most = device.is_cpu() ? 256. * (1 << 20) : freeMemoryOf(device).value_or(0) / 8;
   if (made->bytes() <= most)
   {
     const std::lock_guard guard(this->Lock);
