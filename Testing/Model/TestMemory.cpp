@@ -223,8 +223,9 @@ TEST(OutOfMemory, WhatIsSeenWholeDoesNotDependOnTheMemory)
 {
   for (const int dimensions : { 2, 3 })
   {
-    const Volume volume = dimensions == 3 ? test::volume(test::noise(56 * 72 * 65), { 65, 72, 56 })
-                                          : test::volume(test::noise(240 * 190), { 240, 190, 1 });
+    const Volume volume = dimensions == 3
+      ? test::volume(test::noise(56 * 72 * 121), { 121, 72, 56 })
+      : test::volume(test::noise(240 * 190), { 240, 190, 1 });
     const auto model = test::randomModel(volume, dimensions, 1);
     const Frame frame(volume.dims, volume.spacing, model->info().network);
     RunOptions run;
