@@ -132,6 +132,7 @@ TEST(Cuda, OnlyWhatIsAskedForIsCopiedToTheHost)
 {
   const Decoding decode;
   const std::vector<std::uint8_t> expected = decode("cpu");
+  decode("cuda");                         // the network is there now
   for (const double budget : { 1e6, 2. }) // one tile, and several
   {
     pretended_cuda::resetCounts();
@@ -139,6 +140,7 @@ TEST(Cuda, OnlyWhatIsAskedForIsCopiedToTheHost)
     print("decoding", 1);
     const pretended_cuda::Counts c = pretended_cuda::counts();
     EXPECT_EQ(c.bytesToHost, voxels(decode.dims));
+    EXPECT_LE(c.toDevice, 2 * c.toHost) << "a tile's latents and table of labels, no weights";
     EXPECT_GE(c.toHost, budget > 2 ? 1 : 2);
     EXPECT_EQ(pretended_cuda::synchronizationsByOperator()["event"], c.toHost) << "one a tile";
     EXPECT_EQ(c.pageable, 0);
