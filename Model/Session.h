@@ -6,6 +6,8 @@
 #include "Lineage.h"
 #include "Status.h"
 
+#include <mutex>
+
 namespace vae
 {
 

@@ -113,9 +113,9 @@ void requireAllowed(const char* label, T value, const Values& allowed)
   }
   else if constexpr (std::is_arithmetic_v<T>)
   {
-    if (!allowed.list.empty())
+    if (allowed.listed > 0)
     {
-      requireOneOf(label, static_cast<int>(value), allowed.list);
+      requireOneOf(label, static_cast<int>(value), allowed.choices());
     }
     else if (!allowed.any() && !allowed.judgedByConsumer)
     {

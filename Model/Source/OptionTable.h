@@ -110,10 +110,15 @@ struct Values
   static constexpr double Largest = std::numeric_limits<double>::max();
 
   double low = -Largest, high = Largest;
-  std::vector<int> list = {};    ///< or one of these, ascending
+  std::array<int, 4> list{};     ///< or one of these, ascending,
+  std::size_t listed = 0;        ///< of which so many are meant
   bool slider = false;           ///< the XML has both ends, so that the panel has a slider
   bool judgedByConsumer = false; ///< which knows `high`, and checks
 
+  std::vector<int> choices() const
+  {
+    return { this->list.begin(), this->list.begin() + this->listed };
+  }
   bool any() const { return this->low == -Largest && this->high == Largest; }
 };
 
@@ -125,11 +130,14 @@ inline Values slider(double low, double high)
 /// The range is too wide for a slider: the panel offers a box to type in, and the XML has `low`
 /// only.
 inline Values typed(double low, double high) { return { .low = low, .high = high }; }
-inline Values oneOf(const std::vector<int>& list)
+template <std::size_t N>
+Values oneOf(const int (&list)[N])
 {
-  return {
-    .low = static_cast<double>(list.front()), .high = static_cast<double>(list.back()), .list = list
+  Values values{
+    .low = static_cast<double>(list[0]), .high = static_cast<double>(list[N - 1]), .listed = N
   };
+  std::copy_n(list, N, values.list.begin());
+  return values;
 }
 /// From 0 to what the model has.
 inline Values indexInModel() { return { .low = 0, .judgedByConsumer = true }; }

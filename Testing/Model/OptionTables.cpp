@@ -68,11 +68,11 @@ struct Printer
     else if constexpr (std::is_arithmetic_v<T>)
     {
       o = { { "type", std::is_integral_v<T> ? "Int" : "Double" }, { "default", value } };
-      if (option.values.list.empty())
+      if (option.values.listed == 0)
       {
         o["range"] = describe(option.values);
       }
-      for (const int v : option.values.list)
+      for (const int v : option.values.choices())
       {
         o["entries"][std::to_string(v)] = v;
       }
