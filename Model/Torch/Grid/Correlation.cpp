@@ -14,20 +14,17 @@
 
 namespace vae
 {
-namespace
-{
 
-/// The next size that a fast Fourier transform likes: even, a product of 2, 3 and 5.
-std::int64_t fastSize(std::int64_t n)
+std::int64_t goodFftSize(std::int64_t n)
 {
-  for (n += n % 2;; n += 2)
+  for (;; ++n)
   {
     std::int64_t rest = n;
-    for (const std::int64_t factor : { 2, 3, 5 })
+    for (const std::int64_t p : { 2, 3, 5 })
     {
-      while (rest % factor == 0)
+      while (rest % p == 0)
       {
-        rest /= factor;
+        rest /= p;
       }
     }
     if (rest == 1)
@@ -35,6 +32,20 @@ std::int64_t fastSize(std::int64_t n)
       return n;
     }
   }
+}
+
+namespace
+{
+
+/// An even goodFftSize().
+std::int64_t fastSize(std::int64_t n)
+{
+  n += n % 2;
+  while (goodFftSize(n) != n)
+  {
+    n += 2;
+  }
+  return n;
 }
 
 /// f(begin, end) over [0, count): threads on the CPU (transforms of one slice run on one thread),

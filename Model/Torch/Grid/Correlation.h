@@ -8,6 +8,9 @@
 namespace vae
 {
 
+/// The next size, from n on, that a fast Fourier transform likes: a product of 2, 3 and 5.
+std::int64_t goodFftSize(std::int64_t n);
+
 /// Radial S2 by fast Fourier transforms: the autocorrelation of the mask, padded by maximumLag
 /// voxels of zeros and divided by the number of pairs inside the volume, or periodic.
 /// float32: about 1e-7 in S2. Memory: 8 bytes a voxel of the padded volume along y and half of x,

@@ -3,6 +3,7 @@
 #include "LatentField.h"
 
 #include "Torch/Grid/Boxes.h"
+#include "Torch/Grid/Correlation.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>

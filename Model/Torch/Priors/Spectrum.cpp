@@ -70,25 +70,6 @@ void factorise(const at::Tensor& matrices)
 
 } // namespace
 
-std::int64_t goodFftSize(std::int64_t n)
-{
-  for (;; ++n)
-  {
-    std::int64_t rest = n;
-    for (const std::int64_t p : { 2, 3, 5 })
-    {
-      while (rest % p == 0)
-      {
-        rest /= p;
-      }
-    }
-    if (rest == 1)
-    {
-      return n;
-    }
-  }
-}
-
 at::Tensor lags(std::int64_t radius, std::int64_t period)
 {
   return at::arange(-radius, radius + 1, at::kLong).remainder(period);

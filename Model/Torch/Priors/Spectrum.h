@@ -12,9 +12,6 @@
 namespace vae
 {
 
-/// The next size, from n on, that a fast Fourier transform likes: a product of 2, 3 and 5.
-std::int64_t goodFftSize(std::int64_t n);
-
 /// -radius ... radius, at their places on a grid of a period, int64.
 at::Tensor lags(std::int64_t radius, std::int64_t period);
 
