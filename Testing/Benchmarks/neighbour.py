@@ -5,15 +5,19 @@
   ./dev run python3 Testing/Benchmarks/neighbour.py --bench build/trixie/bin/vae_bench [--seconds 60] [--avx2]
 
 Blocking is what a script does (all cores), live what ParaView's window does (one core is left to it).
-"Fixed" is alone with a number of threads that is given, which measures nothing. Run it on an idle machine."""
+"Fixed" is alone with a number of threads that is given, which measures nothing. Fixed and alone take turns
+(--rounds), and medians are compared, since a machine's own speed changes by some per cent within minutes. Run it
+on an idle machine."""
 import argparse
 import json
 import os
+import statistics
 import subprocess
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--bench", required=True, help="the program vae_bench")
 parser.add_argument("--seconds", type=float, default=60, help="of each training")
+parser.add_argument("--rounds", type=int, default=3, help="of fixed and alone")
 parser.add_argument("--edge", type=int, default=128, help="of the volume, voxels")
 parser.add_argument("--avx2", action="store_true", help="as on a processor that has no more than AVX2")
 parser.add_argument("--only", choices=("blocking", "live", "inference"))
@@ -32,8 +36,8 @@ def measured(*arguments, **more):
 
 
 def compared(title, unit, value, threads):
-    fixed = value(VAE_BENCH_THREADS=str(threads))
-    alone = value()
+    turns = [(value(VAE_BENCH_THREADS=str(threads)), value()) for _ in range(options.rounds)]
+    fixed, alone = (statistics.median(values) for values in zip(*turns))
     neighbour = subprocess.Popen(["python3", "-c", "while True: pass"])
     try:
         beside = value()
