@@ -5,18 +5,12 @@
 # What ./dev does around the environment, without one and without the network: bubblewrap, apt and
 # dpkg are programs of this test that write down how they were called.
 set -euo pipefail
-source=${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+. "$here/checks.sh"
+source=${1:-$(dirname "$here")}
 work=$(mktemp -d)
 trap 'rm -rf "$work" "$named"' EXIT
 named=$(mktemp -u "${TMPDIR:-/tmp}/vae-dev-XXXXXX")
-failed=0
-check() { # sentence command...
-  local what=$1
-  shift
-  if "$@"; then echo "ok      $what"; else echo "FAILED  $what"; failed=1; fi
-}
-has() { grep -qF -- "$2" "$1"; }
-lacks() { ! has "$1" "$2"; }
 
 mkdir -p "$work/tree" "$work/programs" "$work/cache"
 cp "$source/dev" "$source/platforms.sh" "$work/tree"

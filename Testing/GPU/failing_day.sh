@@ -8,13 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
-check() { # sentence command...
-  local what=$1
-  shift
-  if "$@"; then echo "ok      $what"; else echo "FAILED  $what"; failed=1; fi
-}
-has() { grep -qF -- "$2" "$work/$1"; }
+. "$here/../checks.sh"
 
 cat >"$work/vae_bench" <<'PROGRAM'
 #!/usr/bin/env bash
@@ -37,16 +31,16 @@ status=0
 "$here/day.sh" --tiny --device cpu --programs "$work" --python "${1:-python3}" --output "$work" --seconds 45 \
   >"$work/out.log" 2>&1 || status=$?
 check "a step that failed is seen in the exit status" [ $status = 1 ]
-check "its sentence is kept" has results.jsonl '"step": "check cpu", "status": "failed"'
-check "without what JSON does not allow" has results.jsonl "\"why\": \"vae_bench: Device is 'odd'\""
-check "a crash is a failure" has results.jsonl '"step": "check thread", "status": "failed"'
-check "and the next check is done" has results.jsonl '"step": "check counts", "status": "done"'
-check "a number that came before the time was up is kept" has results.jsonl \
+check "its sentence is kept" has "$work/results.jsonl" '"step": "check cpu", "status": "failed"'
+check "without what JSON does not allow" has "$work/results.jsonl" "\"why\": \"vae_bench: Device is 'odd'\""
+check "a crash is a failure" has "$work/results.jsonl" '"step": "check thread", "status": "failed"'
+check "and the next check is done" has "$work/results.jsonl" '"step": "check counts", "status": "done"'
+check "a number that came before the time was up is kept" has "$work/results.jsonl" \
   '{"step": "train 8/16/1", "result": {"voxels_a_second": 2e6'
-check "the time's end is said" has results.jsonl '"why": "it took more than'
-check "what came too late is skipped" has results.jsonl '"why": "no time is left"'
-check "a test that failed, and the one that a program ended in, are named" has results.md \
+check "the time's end is said" has "$work/results.jsonl" '"why": "it took more than'
+check "what came too late is skipped" has "$work/results.jsonl" '"why": "no time is left"'
+check "a test that failed, and the one that a program ended in, are named" has "$work/results.md" \
   '| 2 | 1 | 0 | A.Second | A.Second: Aborted |'
-check "the table has the numbers" has results.md '| 8/16/1 | 2 | 4 | 9 |'
-check "what failed is named at the end" has out.log "check cpu: failed, vae_bench: Device is 'odd'"
+check "the table has the numbers" has "$work/results.md" '| 8/16/1 | 2 | 4 | 9 |'
+check "what failed is named at the end" has "$work/out.log" "check cpu: failed, vae_bench: Device is 'odd'"
 exit $failed
