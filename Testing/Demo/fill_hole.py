@@ -21,7 +21,8 @@ from paraview.simple import *
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from measures import array_of, source_of
-from rock_report import measure, png, say
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Protocol"))
+from measuring import measure, png, say
 
 MEASURES = ("Porosity", "Specific Surface", "Mean Chord")
 
