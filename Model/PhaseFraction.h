@@ -34,7 +34,7 @@ public:
 
   ///@{
   /// After decoding: as many voxels as come nearest to the fraction.
-  void set(double fraction);
+  void set(double fraction, const statistics::Work& work = statistics::Work(1));
   /// The same with a fraction that varies: as many voxels as its mean says, distributed by
   /// thresholds that vary smoothly.
   void set(const Rows& fraction, const statistics::Work& work);

@@ -31,20 +31,45 @@ void checkMap(const TrendMap& map, bool fractions)
 }
 
 /// Of each phase of the first channel.
-std::vector<double> fractionsOf(
-  const OutputChannel& labels, const Dims& dims, const ModelInfo& info)
+std::vector<double> fractionsOf(const OutputChannel& labels, const Dims& dims,
+  const ModelInfo& info, const statistics::Work& work)
 {
-  Channel channel;
-  channel.data = labels.data;
-  channel.type = labels.type;
-  channel.stride = labels.stride;
   const std::vector<double>& phases = info.channels[0].phases;
-  const ChannelSummary found = summarise(channel, voxels(dims));
-  std::vector<double> fractions(phases.size(), 0);
-  for (std::size_t i = 0; i < found.values.size(); ++i)
+  std::vector<std::vector<std::int64_t>> counts(
+    static_cast<std::size_t>(work.threads()), std::vector<std::int64_t>(phases.size()));
+  dispatch(labels.type, [&](auto t)
   {
-    const auto at = std::find(phases.begin(), phases.end(), found.values[i]) - phases.begin();
-    fractions[static_cast<std::size_t>(at)] = found.fractions[i];
+    using T = decltype(t);
+    const T* data = static_cast<const T*>(labels.data);
+    constexpr std::int64_t piece = 1 << 12; // stays in the cache for all phases
+    work.forRanges(voxels(dims), [&](std::int64_t begin, std::int64_t end, int thread)
+    {
+      std::vector<std::int64_t>& count = counts[static_cast<std::size_t>(thread)];
+      for (; begin < end; begin += piece)
+      {
+        const std::int64_t last = std::min(begin + piece, end);
+        for (std::size_t k = 0; k < phases.size(); ++k)
+        {
+          const T phase = toScalar<T>(phases[k]);
+          int found = 0;
+          for (std::int64_t i = begin; i < last; ++i)
+          {
+            found += data[i * labels.stride] == phase ? 1 : 0;
+          }
+          count[k] += found;
+        }
+      }
+    });
+  });
+  std::vector<double> fractions;
+  for (std::size_t k = 0; k < phases.size(); ++k)
+  {
+    std::int64_t sum = 0;
+    for (const std::vector<std::int64_t>& count : counts)
+    {
+      sum += count[k];
+    }
+    fractions.push_back(static_cast<double>(sum) / static_cast<double>(voxels(dims)));
   }
   return fractions;
 }
@@ -189,7 +214,8 @@ Generated Generator::generate(const GenerateRequest& request, const Outputs& out
   else if (fraction)
   {
     fraction->set(mode == FractionMode::TargetFraction ? request.fraction.targetFraction
-                                                       : trainingFraction(info, plan.phase));
+                                                       : trainingFraction(info, plan.phase),
+      statistics::Work(run.threads));
   }
   Generated result;
   result.prior = o.prior;
@@ -199,7 +225,8 @@ Generated Generator::generate(const GenerateRequest& request, const Outputs& out
   }
   if (info.hasPhases())
   {
-    result.fractions = fractionsOf(wanted.values[0], sample.dims, info);
+    result.fractions =
+      fractionsOf(wanted.values[0], sample.dims, info, statistics::Work(run.threads));
   }
   return result;
 }

@@ -192,22 +192,27 @@ void PhaseFraction::ask(Outputs& outputs)
 
 void PhaseFraction::set(const Rows& fraction, const statistics::Work& work)
 {
-  this->set(levelLocally(this->values(), this->Size, fraction, Block, work));
+  this->set(levelLocally(this->values(), this->Size, fraction, Block, work.part(0, 0.9)),
+    work.part(0.9, 1));
 }
 
-void PhaseFraction::set(double fraction)
+void PhaseFraction::set(double fraction, const statistics::Work& work)
 {
-  TopK cut(this->values(), std::llround(fraction * static_cast<double>(this->Count)));
+  const TopK cut(this->values(), std::llround(fraction * static_cast<double>(this->Count)), work);
   dispatch(this->Labels.type, [&](auto t)
   {
     using T = decltype(t);
-    T* to = static_cast<T*>(this->Labels.data);
+    T* const all = static_cast<T*>(this->Labels.data);
     const T label = static_cast<T>(this->Label);
-    for (const float value : this->values())
+    cut.forParts(work, [&](std::size_t begin, std::size_t end, TopK::Cut isLarge)
     {
-      *to = cut(value) ? label : *to;
-      to += this->Labels.stride;
-    }
+      T* to = all + static_cast<std::ptrdiff_t>(begin) * this->Labels.stride;
+      for (const float value : this->values().subspan(begin, end - begin))
+      {
+        *to = isLarge(value) ? label : *to;
+        to += this->Labels.stride;
+      }
+    });
   });
 }
 

@@ -37,12 +37,25 @@ std::vector<bool> bySorting(const std::vector<float>& values, std::int64_t count
 
 std::vector<bool> byCut(const std::vector<float>& values, std::int64_t count)
 {
-  TopK cut(values, count);
+  TopK::Cut cut = TopK(values, count).all();
   std::vector<bool> largest;
   for (const float v : values)
   {
     largest.push_back(cut(v));
   }
+  const statistics::Work work(3);
+  std::vector<char> inParts(values.size());
+  TopK(values, count, work)
+    .forParts(work, [&](std::size_t begin, std::size_t end, TopK::Cut part)
+  {
+    for (std::size_t i = begin; i < end; ++i)
+    {
+      inParts[i] = part(values[i]) ? 1 : 0;
+    }
+  });
+  EXPECT_TRUE(std::equal(
+    largest.begin(), largest.end(), inParts.begin(), [](bool a, char b) { return a == (b != 0); }))
+    << count << " on threads";
   return largest;
 }
 
@@ -211,7 +224,7 @@ TEST(PhaseFraction, FollowsAMap)
   EXPECT_NEAR(mean, expected, 1e-12);
   std::vector<double> got(192, 0);
   const auto n = static_cast<std::int64_t>(std::llround(mean * static_cast<double>(values.size())));
-  TopK cut(values, n);
+  TopK::Cut cut = TopK(values, n).all();
   for (std::size_t i = 0; i < values.size(); ++i)
   {
     got[i % 192] += cut(values[i]) ? 1. / (70 * 60) : 0;
