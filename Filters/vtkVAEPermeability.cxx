@@ -177,6 +177,7 @@ public:
         flow.permeability[2] * this->Metres });
     this->Field("Hydraulic Tortuosity", { flow.tortuosity });
     this->Field("Converged", { flow.converged ? 1. : 0. });
+    this->Field("Blocked", { flow.blocked ? 1. : 0. });
     std::vector<double> history;
     for (const double v : flow.history)
     {
@@ -184,6 +185,10 @@ public:
     }
     this->Curves.push_back({ "Permeability " + name + " [voxel^2]", history });
     this->Curves.push_back({ "Residual " + name, flow.residual });
+    if (flow.blocked)
+    {
+      return name + ": 0, blocked: no part of the phase connects both faces of the volume";
+    }
     return std::format(
       "{}: {:.5g} voxel^2, {:.4g} m^2, {:.4g} mD", name, this->InVoxels(k), inMetres, inMillidarcy);
   }
@@ -338,7 +343,12 @@ int vtkVAEPermeability::RequestData(
                         << options.maximumIterations << " iterations (residual "
                         << flow.residual.back() << "); raise Maximum Iterations or Tolerance.");
       }
-      this->Summary += "\n" + results.Add(axes[i], flow);
+      const std::string line = results.Add(axes[i], flow);
+      this->Summary += "\n" + line;
+      if (flow.blocked)
+      {
+        vtkLogF(INFO, "Permeability along %s", line.c_str());
+      }
       if (options.tortuosity)
       {
         results.Add(vae::statistics::diffuse(mask, axes[i], Work(options.threads, last.Monitor())));

@@ -10,7 +10,8 @@
  * the upper end). Output 1: a table of the convergence, one row an iteration. Both have in their
  * field data, with a value for each direction solved: `Direction`, `Permeability [voxel^2]`,
  * `Permeability [m^2]`, `Permeability [mD]`, `Permeability Tensor [m^2]` (a column of it),
- * `Hydraulic Tortuosity`, `Tortuosity Factor`, `Formation Factor`, `Converged`.
+ * `Hydraulic Tortuosity`, `Tortuosity Factor`, `Formation Factor`, `Converged`, `Blocked` (1 where
+ * nothing flows; its permeability is then 0, and its tortuosities are infinite).
  * The method is vae::statistics::solveFlow (Model/Statistics/Transport.h).
  */
 #ifndef vtkVAEPermeability_h

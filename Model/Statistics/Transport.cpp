@@ -355,6 +355,26 @@ void StokesSolver::describe(const Mask& mask, double unit, Flow& flow) const
   flow.tortuosity = speed / along;
 }
 
+/// Whether a layer across an axis has no voxel of the phase.
+bool hasWallAcross(const Mask& mask, int axis)
+{
+  const auto a = static_cast<std::size_t>(axis);
+  std::int64_t step = 1;
+  for (std::size_t b = 0; b < a; ++b)
+  {
+    step *= mask.dims[b];
+  }
+  std::vector<bool> open(static_cast<std::size_t>(mask.dims[a]), false);
+  for (std::size_t i = 0; i < mask.data.size(); ++i)
+  {
+    if (mask.data[i])
+    {
+      open[static_cast<std::size_t>(static_cast<std::int64_t>(i) / step % mask.dims[a])] = true;
+    }
+  }
+  return std::find(open.begin(), open.end(), false) != open.end();
+}
+
 /// The voxels that the flow along an axis can reach.
 Mask flowingPart(const Mask& mask, int axis, FlowBoundary boundary, const Work& work)
 {
@@ -379,14 +399,20 @@ Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, c
   const Mask part = flowingPart(mask, axis, options.boundary, work.part(0, 0.01));
   const std::int64_t pores = volumeOf(part);
   requireVoxels(pores, MostNumbers / 4, "flow"); // a cell has three faces of its own
-  if (pores == 0)
+  Flow flow;
+  if (pores == 0 || (options.boundary == FlowBoundary::Periodic && hasWallAcross(part, axis)))
   {
-    throw std::invalid_argument(std::string("Nothing flows along ") + "xyz"[axis] +
-      ": no part of the phase touches both faces of the volume");
+    flow.converged = flow.blocked = true;
+    flow.history.push_back(0);
+    flow.residual.push_back(0);
+    flow.tortuosity = std::numeric_limits<double>::infinity();
+    flow.velocity.assign(3 * mask.data.size(), 0);
+    flow.pressure.assign(mask.data.size(), 0);
+    work.report(1);
+    return flow;
   }
   const StaggeredGrid grid(part, axis, options.boundary);
   StokesSolver solver(grid, work);
-  Flow flow;
   flow.converged = solver.solve(options, flow, work, progress);
   const double unit = std::min({ mask.spacing[0], mask.spacing[1], mask.spacing[2] });
   for (std::size_t a = 0; a < 3; ++a)

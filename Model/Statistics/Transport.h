@@ -28,6 +28,7 @@ struct Flow
   /// the unit of the spacing.
   std::array<double, 3> permeability{};
   bool converged = false;
+  bool blocked = false;         ///< nothing flows: all is 0, and the tortuosity infinite
   std::vector<double> history;  ///< permeability along the axis after each iteration
   std::vector<double> residual; ///< norm of the divergence, relative to that without pressure
   double tortuosity = 0;        ///< hydraulic: mean speed over mean velocity along the axis
@@ -44,9 +45,9 @@ using FlowProgress = std::function<void(int, double, double)>;
 /// the identity, which it is at the scale of a voxel (Cahouet and Chabard 1988), to a Darcy
 /// operator whose conductances are the flow in each pore without pressure, which it is at large
 /// scales. The phase's parts that do not touch both faces along the axis are left out (unless
-/// periodic).
-/// \throws std::invalid_argument if nothing spans the volume along the axis or an option is out of
-/// range; Stopped
+/// periodic). If none does (periodic: if the other phase fills a layer across the axis) it is
+/// blocked.
+/// \throws std::invalid_argument if an option is out of range; Stopped
 Flow solveFlow(const Mask& mask, int axis, const PermeabilityOptions& options, const Work& work,
   const FlowProgress& progress = {});
 

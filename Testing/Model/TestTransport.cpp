@@ -84,7 +84,12 @@ TEST(Transport, Slit)
     EXPECT_NEAR(flow.permeability[1], 0, 1e-3);
     EXPECT_NEAR(flow.tortuosity, 1, 1e-3);
   }
-  EXPECT_THROW(solveFlow(m, 2, options(), Work()), std::invalid_argument);
+  const Flow blocked = solveFlow(m, 2, options(), Work());
+  EXPECT_TRUE(blocked.blocked && blocked.converged);
+  EXPECT_EQ(blocked.permeability, (std::array<double, 3>{ 0, 0, 0 }));
+  EXPECT_TRUE(std::isinf(blocked.tortuosity));
+  EXPECT_EQ(blocked.velocity, std::vector<float>(3 * m.data.size(), 0.f));
+  EXPECT_TRUE(solveFlow(m, 2, options(FlowBoundary::Periodic), Work()).blocked);
 }
 
 TEST(Transport, NarrowSlits)
