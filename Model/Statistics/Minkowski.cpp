@@ -143,7 +143,11 @@ Minkowski minkowski(
   // Cells of the union of closed voxels, by their extent, from the shares that one configuration
   // (the surroundings of one corner of the grid) has of each: a corner wholly, an edge by half, a
   // face by a quarter, a voxel by an eighth.
-  const auto count = [&](const std::array<std::int64_t, 256>& histogram, bool curvature)
+  struct Counts
+  {
+    double euler26, euler6, curvature, cubes;
+  };
+  const auto count = [&](const std::array<std::int64_t, 256>& histogram)
   {
     double vertices = 0, cubes = 0, open = 0;
     std::array<double, 3> edges{}, squares{}; // a square by its normal
@@ -180,23 +184,27 @@ Minkowski minkowski(
     }
     const double edgeSum = edges[0] + edges[1] + edges[2];
     const double squareSum = squares[0] + squares[1] + squares[2];
-    if (curvature)
+    // Cells that extend along a: voxels, faces with another normal, edges along it. Their Euler
+    // number is that of all sections normal to a.
+    double widths = 0;
+    for (std::size_t a = 0; a < 3; ++a)
     {
-      // Cells that extend along a: voxels, faces with another normal, edges along it. Their Euler
-      // number is that of all sections normal to a.
-      double widths = 0;
-      for (std::size_t a = 0; a < 3; ++a)
-      {
-        const double sections = cubes - (squareSum - squares[a]) + edges[a];
-        widths += h[a] * sections;
-      }
-      m.integralMeanCurvature = 2 * std::numbers::pi * widths / 3;
-      m.volume = cubes * voxel;
+      const double sections = cubes - (squareSum - squares[a]) + edges[a];
+      widths += h[a] * sections;
     }
-    return std::pair(vertices - edgeSum + squareSum - cubes, open);
+    return Counts{ .euler26 = vertices - edgeSum + squareSum - cubes,
+      .euler6 = open,
+      .curvature = 2 * std::numbers::pi * widths / 3,
+      .cubes = cubes };
   };
-  std::tie(m.euler26, m.euler6) = count(configurations.closed, true);
-  std::tie(m.euler26Interior, m.euler6Interior) = count(configurations.interior, false);
+  const Counts closed = count(configurations.closed), interior = count(configurations.interior);
+  m.volume = closed.cubes * voxel;
+  m.integralMeanCurvature = closed.curvature;
+  m.euler26 = closed.euler26;
+  m.euler6 = closed.euler6;
+  m.integralMeanCurvatureInterior = interior.curvature;
+  m.euler26Interior = interior.euler26;
+  m.euler6Interior = interior.euler6;
 
   double corners = 0;
   for (const std::int64_t n : configurations.interior)
@@ -206,7 +214,8 @@ Minkowski minkowski(
   if (corners == 0)
   {
     const double none = std::numeric_limits<double>::quiet_NaN();
-    m.specificSurfaceCrofton13 = m.euler26Interior = m.euler6Interior = none;
+    m.specificSurfaceCrofton13 = m.euler26Interior = m.euler6Interior =
+      m.integralMeanCurvatureInterior = none;
     return m;
   }
   const std::array<double, 13> weights = croftonWeights(h);

@@ -35,6 +35,9 @@ struct Minkowski
   /// 2 pi times the mean over the axes of the integrated Euler number of plane sections
   /// (Crofton formula, 3 directions), of the union of closed voxels, closed border.
   double integralMeanCurvature = 0;
+  /// The same from the interior configurations alone: unbiased for the density in a larger medium,
+  /// where the volume is that of the box of the voxels' centres. Faces of the volume do not count.
+  double integralMeanCurvatureInterior = 0;
   /// Euler number b0 - b1 + b2, voxels outside the volume counting as the other phase: of the
   /// union of closed voxels (26 neighbours) and of open ones (6 neighbours).
   double euler26 = 0, euler6 = 0;

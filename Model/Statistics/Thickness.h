@@ -22,7 +22,10 @@ std::vector<float> squaredDistances(const Mask& mask, const Work& work);
 std::vector<float> localThickness(
   const Mask& mask, const std::vector<float>& squared, const Work& work);
 
-/// How the phase's volume is spread over pore diameters (2 r, by local thickness).
+/// How the phase's volume is spread over pore diameters (2 r, by local thickness). r goes from the
+/// centre of a voxel to the centre of the nearest one outside, not to the surface between them: a
+/// slit of n voxels has the diameter n + 1 (n odd) or n (n even), up to one voxel more than from
+/// surface to surface.
 struct PoreSizes
 {
   std::vector<double> diameter; ///< upper ends of the bins: one smallest spacing of the radius wide

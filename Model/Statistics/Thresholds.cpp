@@ -46,7 +46,7 @@ Table measureThresholds(
   add.curve({ table, "Porosity below" }, porosity);
   add.curve({ table, "Specific surface (faces)", Unit::PerLength }, surface);
   add.curve({ table, "Specific surface (Crofton 13)", Unit::PerLength }, crofton);
-  add.curve({ table, "Integral mean curvature density", Unit::PerArea }, curvature);
+  add.curve({ table, "Integral mean curvature density (closed border)", Unit::PerArea }, curvature);
   add.curve({ table, "Euler density (26, closed border)", Unit::PerVolume }, euler26);
   add.curve({ table, "Euler density (6, closed border)", Unit::PerVolume }, euler6);
   add.curve({ table, "Components" + kind }, components);

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Statistics/LocalPorosity.h"
 #include "Statistics/Minkowski.h"
+#include "Statistics/Report.h"
 #include "Statistics/Thickness.h"
 #include "Volumes.h"
 
@@ -342,6 +343,52 @@ TEST(Statistics, SurfaceAndCurvatureOfABall)
   EXPECT_NEAR(f.surfaceCrofton13 / (4 * M_PI * 225), 1, 0.02);
   EXPECT_NEAR(f.surfaceFaces / (6 * M_PI * 225), 1, 0.02);
   EXPECT_NEAR(f.integralMeanCurvature / (4 * M_PI * 15), 1, 0.02);
+}
+
+// What the faces of the volume cut off does not count: layers through all of it are flat.
+TEST(Statistics, CurvatureOfTheInterior)
+{
+  const double R = 20;
+  const Minkowski one = functionals(ball(52, R));
+  EXPECT_NEAR(one.integralMeanCurvatureInterior, one.integralMeanCurvature, 1e-9);
+  EXPECT_NEAR(one.integralMeanCurvatureInterior / (4 * M_PI * R), 1, 0.02);
+  // A quarter of a ball at an edge of the volume has a quarter of it.
+  const Mask quarter = shape({ 41, 41, 81 },
+    [=](double x, double y, double z) { return square(x) + square(y) + square(z - 40) < R * R; });
+  EXPECT_NEAR(functionals(quarter).integralMeanCurvatureInterior / (M_PI * R), 1, 0.6 / R);
+  const Mask layers = shape(
+    { 24, 20, 30 }, [](double, double, double z) { return std::fmod(z, 10) < 4; }, { 1, 2, 0.5 });
+  EXPECT_NEAR(functionals(layers).integralMeanCurvatureInterior, 0, 1e-9);
+  EXPECT_GT(functionals(layers).integralMeanCurvature, 100);
+  // The other phase is curved the other way.
+  Mask hole = ball(52, R);
+  for (std::uint8_t& v : hole.data)
+  {
+    v = !v;
+  }
+  EXPECT_NEAR(functionals(hole).integralMeanCurvatureInterior / (-4 * M_PI * R), 1, 0.1);
+}
+
+// In an image the specific surface is the perimeter per area.
+TEST(Statistics, PerimeterOfADisc)
+{
+  const double R = 60, side = 200;
+  for (const double unit : { 1., 0.5 })
+  {
+    const Mask disc = shape({ 200, 200, 1 }, [=](double x, double y, double)
+    { return square(x - 99.5) + square(y - 99.5) < R * R; }, { unit, unit, 3 });
+    StatisticsOptions o;
+    o.radial = o.cluster = o.poreSize = o.localPercolation = false;
+    o.periodic = true; // else pairs at the border, where nothing is, do not count
+    const Report report = measure(disc, o, {}, {});
+    const double perimeter = 2 * M_PI * R / (side * side * unit);
+    for (const char* estimator : { "Faces x pi/4", "S2 Slope at Lag 1", "S2 Slope over Lags 0-4" })
+    {
+      EXPECT_NEAR(report[std::string("Specific Surface (") + estimator + ")"] / perimeter, 1, 0.01)
+        << estimator;
+    }
+    EXPECT_THROW(report["Specific Surface (Faces x 2/3)"], std::out_of_range);
+  }
 }
 
 TEST(Statistics, CroftonWeights)
