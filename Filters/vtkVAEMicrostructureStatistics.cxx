@@ -4,6 +4,7 @@
 
 #include "Check.h"
 #include "Statistics/Report.h"
+#include "Statistics/Stationarity.h"
 
 #include "vtkDataArray.h"
 #include "vtkDataSetAttributes.h"
@@ -196,6 +197,7 @@ void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compar
       rows.push_back(*found);
       continue;
     }
+    rows[0].scoreInterval = measured.scoreInterval;
     rows.push_back(blank(s.name));
     rows.back().value = s.value;
     for (const vae::statistics::Scalar& r : measured.reference.scalars)
@@ -248,6 +250,14 @@ void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport&
   phase->SetName("Phase");
   phase->InsertNextValue(source.Choice.text.c_str());
   data->AddArray(phase);
+    std::vector<double> low, high;
+    for (const MeasureComparison& c : rows)
+    {
+      low.push_back(c.scoreInterval.low);
+      high.push_back(c.scoreInterval.high);
+    }
+    AddColumn(table, "Score Low", low);
+    AddColumn(table, "Score High", high);
   for (const vae::statistics::Scalar& s : measured.report.scalars)
   {
     AddField(data, s.name, s.value);
@@ -264,6 +274,8 @@ void AddScores(vtkFieldData* data, const ComparisonReport& measured)
 }
 
 std::string Line(const std::string& name, double value)
+  AddField(data, "Score Low", measured.scoreInterval.low);
+  AddField(data, "Score High", measured.scoreInterval.high);
 {
   return std::format("\n{} {:.6g}", name, value);
 }
@@ -277,8 +289,12 @@ std::string InWords(const Source& source, const ComparisonReport& measured, bool
   if (compared)
   {
     text += Line("Score", measured.score) +
-      std::format(" ({} blocks against {}; 1: like the reference)", measured.blocks,
-        measured.referenceBlocks);
+      (std::isfinite(measured.scoreInterval.low)
+          ? std::format(
+              ", 95 %: {:.3g} to {:.3g}", measured.scoreInterval.low, measured.scoreInterval.high)
+          : std::string()) +
+      std::format(" ({} blocks against {}; 1: like the reference, larger: unlike it)",
+        measured.blocks, measured.referenceBlocks);
   }
   for (const vae::statistics::Scalar& s : r.scalars)
   {
@@ -361,6 +377,16 @@ int vtkVAEMicrostructureStatistics::RequestData(
 
     for (int port = 0; port <= MeasuresPort; ++port)
     {
+    const vae::statistics::Work work(options.threads);
+    for (const auto& [name, mask] : { std::pair("", &own), std::pair("The Reference: ", &other) })
+    {
+      const auto found =
+        vae::statistics::stationarity(vae::statistics::quantityOf(*mask, source.Choice.text), work);
+      if (!found.warning.empty())
+      {
+        vtkWarningMacro(<< name << found.warning);
+      }
+    }
       vtkTable* output = vtkTable::GetData(outputVector, port);
       AddFields(output->GetFieldData(), source, measured);
       if (port < MeasuresPort)

@@ -2,11 +2,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A volume, its blocks and a reference: bands, comparisons of all measures, the score.
+#include "EnergyDistance.h"
 #include "Family.h"
+#include "Stationarity.h"
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <random>
 
 namespace vae::statistics
 {
@@ -64,14 +67,25 @@ Plan planOf(const Mask& mask, const Mask* reference, const StatisticsOptions& op
   return plan;
 }
 
+/// Along each axis.
+Dims blocksOf(const Dims& dims, std::int64_t size)
+{
+  Dims number;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    number[a] = dims[a] > 1 ? dims[a] / size : 1;
+  }
+  return number;
+}
+
 std::vector<Report> measureBlocks(
   const Mask& mask, std::int64_t size, const StatisticsOptions& options, const Work& work)
 {
-  Dims block, number;
+  const Dims number = blocksOf(mask.dims, size);
+  Dims block;
   for (std::size_t a = 0; a < 3; ++a)
   {
     block[a] = mask.dims[a] > 1 ? size : 1;
-    number[a] = mask.dims[a] / block[a];
   }
   std::vector<Report> reports(static_cast<std::size_t>(voxels(number)));
   work.forEach(voxels(number), [&](std::int64_t i)
@@ -190,40 +204,6 @@ double difference(const Column& a, const Column& b)
   return sum;
 }
 
-/// Mean of d over pairs of a block of `as` and another one of `bs`.
-template <typename Distance>
-double meanDistance(
-  const std::vector<Report>& as, const std::vector<Report>& bs, Distance&& distance)
-{
-  double sum = 0, n = 0;
-  for (std::size_t i = 0; i < as.size(); ++i)
-  {
-    for (std::size_t j = 0; j < bs.size(); ++j)
-    {
-      if (&as[i] == &bs[j])
-      {
-        continue;
-      }
-      const double d = distance(as[i], bs[j]);
-      if (std::isfinite(d))
-      {
-        sum += d;
-        ++n;
-      }
-    }
-  }
-  return n > 0 ? sum / n : Unknown;
-}
-
-template <typename Distance>
-double scoreOf(
-  const std::vector<Report>& blocks, const std::vector<Report>& references, Distance&& distance)
-{
-  const double across = meanDistance(blocks, references, distance);
-  const double within = meanDistance(references, references, distance);
-  return within > 0 ? across / within : across == 0 && within == 0 ? 1 : Unknown;
-}
-
 /// Beside the columns of `source`, in the tables of `target`: mean and band over the blocks.
 void addBands(Report& target, const Report& source, const std::vector<Report>& blocks,
   const std::string& suffix)
@@ -307,9 +287,7 @@ MeasureComparison compareNumber(const Pair& pair, const Scalar& s)
     .referenceMean = theirs.mean,
     .referenceStddev = theirs.stddev,
     .relativeError = std::abs(s.value - reference) / std::abs(reference),
-    .hellinger = hellingerOf(mine, theirs),
-    .score = scoreOf(pair.blocks, pair.references, [&](const Report& a, const Report& b)
-  { return std::abs(valueOf(a, s.name) - valueOf(b, s.name)); }) };
+    .hellinger = hellingerOf(mine, theirs) };
 }
 
 struct Mean
@@ -382,17 +360,7 @@ MeasureComparison compareCurves(const Pair& pair, std::size_t table, const std::
     .referenceMean = Unknown,
     .referenceStddev = Unknown,
     .relativeError = size > 0 ? error / size : Unknown,
-    .hellinger = hellinger.value(),
-    .score = scoreOf(pair.blocks, pair.references, [&](const Report& a, const Report& b)
-  {
-    double sum = 0;
-    for (const Column& column : a.tables[table].columns)
-    {
-      const Column* other = find(b, table, column.name);
-      sum += column.measure == measure && other ? difference(column, *other) : 0;
-    }
-    return sum;
-  }) };
+    .hellinger = hellinger.value() };
 }
 
 /// Numbers first, then curves.
@@ -422,20 +390,158 @@ std::vector<MeasureComparison> compareAll(const Pair& pair)
   return comparisons;
 }
 
-/// Mean of the measures' scores, each the mean of its own.
-double scoreOfAll(const std::vector<MeasureComparison>& comparisons)
+// --------------------------------------------------------------------------------------- scores
+
+/// A measure on the blocks of both volumes: a number, or a curve's numbers.
+std::vector<TwoSamples> samplesOf(const Pair& pair, const MeasureComparison& c)
 {
-  std::map<std::string, std::vector<double>> scores;
-  for (const MeasureComparison& c : comparisons)
+  std::vector<TwoSamples> samples;
+  const auto ownNumber = std::ranges::find(pair.own.scalars, c.name, &Scalar::name);
+  if (ownNumber != pair.own.scalars.end())
   {
-    scores[c.measure].push_back(c.score);
+    samples.emplace_back(valuesOf(pair.blocks, c.name), valuesOf(pair.references, c.name));
+    return samples;
+  }
+  for (std::size_t t = 0; t < CurvesNumber; ++t)
+  {
+    for (const Column& column : pair.own.tables[t].columns)
+    {
+      if (column.measure != c.measure)
+      {
+        continue;
+      }
+      std::size_t rows = 0;
+      const auto columnsOf = [&](const std::vector<Report>& blocks)
+      {
+        std::vector<const Column*> columns;
+        for (const Report& block : blocks)
+        {
+          columns.push_back(find(block, t, column.name));
+          rows = std::max(rows, columns.back() ? columns.back()->values.size() : 0);
+        }
+        return columns;
+      };
+      const auto own = columnsOf(pair.blocks), reference = columnsOf(pair.references);
+      const auto row = [&](const std::vector<const Column*>& columns, std::size_t i)
+      {
+        std::vector<double> values;
+        for (const Column* of : columns)
+        {
+          values.push_back(valueAt(of, i, column.beyond));
+        }
+        return values;
+      };
+      for (std::size_t i = 0; i < rows; ++i)
+      {
+        samples.emplace_back(row(own, i), row(reference, i));
+      }
+    }
+  }
+  return samples;
+}
+
+/// The sum over a curve: the energy distance of its numbers, each by itself.
+double scoreOf(const std::vector<TwoSamples>& samples, const std::vector<double>& ownWeights,
+  const std::vector<double>& referenceWeights)
+{
+  Energy sum;
+  bool any = false;
+  for (const TwoSamples& s : samples)
+  {
+    const Energy e = s.energy(ownWeights, referenceWeights);
+    if (std::isfinite(e.distance()))
+    {
+      sum += e;
+      any = true;
+    }
+  }
+  return any ? sum.score() : Unknown;
+}
+
+/// Mean of the measures' scores, each the mean of its own.
+double scoreOfAll(
+  const std::vector<MeasureComparison>& comparisons, const std::vector<double>& scores)
+{
+  std::map<std::string, std::vector<double>> measures;
+  for (std::size_t i = 0; i < comparisons.size(); ++i)
+  {
+    measures[comparisons[i].measure].push_back(scores[i]);
   }
   std::vector<double> means;
-  for (const auto& [measure, values] : scores)
+  for (const auto& [measure, values] : measures)
   {
     means.push_back(momentsOf(values).mean);
   }
   return momentsOf(means).mean;
+}
+
+/// The middle 95 % of what is known.
+Interval intervalOf(std::vector<double> values)
+{
+  std::erase_if(values, [](double v) { return !std::isfinite(v); });
+  if (values.empty())
+  {
+    return {};
+  }
+  std::ranges::sort(values);
+  const auto at = [&](double part)
+  { return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1) + 0.5)]; };
+  return { at(0.025), at(0.975) };
+}
+
+/// Blocks of a volume, and how many along each axis are drawn together: two correlation lengths.
+BlockBootstrap bootstrapOf(const Mask& mask, std::int64_t blockSize, const Work& work)
+{
+  const Dims lengths = correlationLengths(quantityOf(mask, "the phase"), work);
+  const Dims number = blocksOf(mask.dims, blockSize);
+  Dims tile;
+  for (std::size_t a = 0; a < 3; ++a)
+  {
+    tile[a] = lengths[a] > 0 ? (2 * lengths[a] + blockSize - 1) / blockSize : number[a];
+  }
+  return { number, tile };
+}
+
+/// Scores of all comparisons, and of all together, with their intervals.
+void addScores(ComparisonReport& to, const Pair& pair, const BlockBootstrap& own,
+  const BlockBootstrap& reference, const Work& work)
+{
+  constexpr std::size_t Draws = 400;
+  std::vector<std::vector<double>> ownWeights{ std::vector<double>(pair.blocks.size(), 1) };
+  std::vector<std::vector<double>> referenceWeights{ std::vector<double>(
+    pair.references.size(), 1) };
+  std::mt19937_64 random(1);
+  for (std::size_t i = 0; i < Draws && own.tells() && reference.tells(); ++i)
+  {
+    ownWeights.push_back(own.draw(random));
+    referenceWeights.push_back(reference.draw(random));
+  }
+  const std::size_t draws = ownWeights.size();
+  // [draw][comparison]; the first draw is each block once
+  std::vector<std::vector<double>> scores(draws, std::vector<double>(to.comparisons.size()));
+  work.forEach(static_cast<std::int64_t>(to.comparisons.size()), [&](std::int64_t i)
+  {
+    const auto c = static_cast<std::size_t>(i);
+    const std::vector<TwoSamples> samples = samplesOf(pair, to.comparisons[c]);
+    std::vector<double> drawn;
+    for (std::size_t d = 0; d < draws; ++d)
+    {
+      scores[d][c] = scoreOf(samples, ownWeights[d], referenceWeights[d]);
+      if (d > 0)
+      {
+        drawn.push_back(scores[d][c]);
+      }
+    }
+    to.comparisons[c].score = scores[0][c];
+    to.comparisons[c].scoreInterval = intervalOf(drawn);
+  });
+  std::vector<double> all;
+  for (const std::vector<double>& draw : scores)
+  {
+    all.push_back(scoreOfAll(to.comparisons, draw));
+  }
+  to.score = all[0];
+  to.scoreInterval = intervalOf({ all.begin() + 1, all.end() });
 }
 
 } // namespace
@@ -457,7 +563,7 @@ ComparisonReport measureAgainst(const Mask& mask, const Mask* reference,
   {
     result.reference =
       measureAll(*reference, plan.whole, radial, Extent::Volume, work.part(0.5, 0.75));
-    references = measureBlocks(*reference, plan.blockSize, plan.block, work.part(0.75, 0.99));
+    references = measureBlocks(*reference, plan.blockSize, plan.block, work.part(0.75, 0.97));
   }
   result.blocks = static_cast<std::int64_t>(blocks.size());
   result.referenceBlocks = static_cast<std::int64_t>(references.size());
@@ -468,8 +574,10 @@ ComparisonReport measureAgainst(const Mask& mask, const Mask* reference,
   {
     addReference(result.report, result.reference);
     addBands(result.report, result.reference, references, " (reference)");
-    result.comparisons = compareAll({ own, result.reference, blocks, references });
-    result.score = scoreOfAll(result.comparisons);
+    const Pair pair{ own, result.reference, blocks, references };
+    result.comparisons = compareAll(pair);
+    addScores(result, pair, bootstrapOf(mask, plan.blockSize, work.quiet()),
+      bootstrapOf(*reference, plan.blockSize, work.quiet()), work.part(0.97, 0.99));
   }
   work.report(1);
   return result;

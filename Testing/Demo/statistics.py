@@ -101,7 +101,7 @@ def chart(proxy, port, columns, title, bottom, compared, most=None, legend=False
 
 
 def scores_text(measures, score):
-    lines = ["Score: 1 = as different as", "two pieces of the reference", "",
+    lines = ["Score: 1 = blocks vary like", "those of the reference", "",
              f"{'ALL MEASURES':31}{score:6.2f}", ""]
     groups = {}
     for group, value in zip(measures["Group"], measures["Score"]):

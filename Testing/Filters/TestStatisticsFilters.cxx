@@ -191,6 +191,8 @@ TEST(MicrostructureStatistics, ScoresTellMediaApart)
     vtkTable* t = filter->GetOutput(Measures);
     const vtkIdType s2 = RowOf(t, "Two-Point Probability"), phi = RowOf(t, "Porosity");
     EXPECT_NEAR(Field(t, "Score"), Cell(t, "Score", RowOf(t, "All Measures")), 1e-12);
+    EXPECT_EQ(Field(t, "Score High"), Cell(t, "Score High", RowOf(t, "All Measures")));
+    EXPECT_LT(Cell(t, "Score Low", s2), Cell(t, "Score High", s2));
     EXPECT_NEAR(Cell(t, "Reference", phi), 0.3, 1e-4);
     // Bands stand beside the curves, of both volumes.
     vtkTable* curves = filter->GetOutput(TwoPoint);
@@ -203,7 +205,7 @@ TEST(MicrostructureStatistics, ScoresTellMediaApart)
   };
   // Itself: each of the 8 blocks has itself among the 8 of the other.
   const auto itself = scores(rock);
-  EXPECT_NEAR(itself[0], 7. / 8, 1e-9);
+  EXPECT_NEAR(itself[0], 1 - 2. / 8, 1e-9);
   EXPECT_EQ(itself[2], 0);
   EXPECT_EQ(itself[3], 0);
   const auto like = scores(same);
@@ -214,6 +216,25 @@ TEST(MicrostructureStatistics, ScoresTellMediaApart)
   EXPECT_GT(unlike[1], like[1]);
   EXPECT_NEAR(unlike[2], 1. / 3, 0.001);
   EXPECT_GT(unlike[3], like[3]);
+}
+
+TEST(MicrostructureStatistics, WarnsOfATrend)
+{
+  unsigned int random = 1;
+  vtkNew<vtkVAEMicrostructureStatistics> filter;
+  filter->SetInputData(Image<vtkUnsignedCharArray>(32, false, 1, [&](int, int, int z)
+  {
+    random = random * 1664525 + 1013904223; // Numerical Recipes' generator
+    return random >> 16 < static_cast<unsigned int>(6000 + 800 * z) ? 0 : 1;
+  }));
+  filter->SetRadial(false);
+  vtkNew<Errors> warnings;
+  filter->AddObserver(vtkCommand::WarningEvent, warnings);
+  filter->Update();
+  EXPECT_NE(warnings->Text.find("The fraction of rock = 0 changes along z, from about 0."),
+    std::string::npos)
+    << warnings->Text;
+  EXPECT_EQ(warnings->Count, 1);
 }
 
 TEST(MicrostructureStatistics, BadInput)

@@ -174,7 +174,7 @@ def notes(records):
         + (f"values below {s['level']:.4g}." if s["kind"] == "grey" else f"label {s['level']:g}."),
         "± is a standard error: over the trainings where there are several, else over the volumes. S2 and lineal path: of "
         "the mean curve of the volumes, against the whole unseen part. Score: of Microstructure Statistics, each volume beside "
-        "the unseen part; 1 is as different as two pieces of it.",
+        "the unseen part; 1: its blocks vary as those of that part do, more: they do not.",
         "Numbers are *free* unless marked. *fitted*: the generator was fitted to this measure of the training part, or the "
         "measure follows from such ones. *forced*: each volume is made to have it. Of another generator's volumes "
         "nothing is known, and nothing is marked.",
