@@ -6,11 +6,14 @@
 #include "vtkAlgorithm.h"
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
+#include "vtkFieldData.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
+#include "vtkNew.h"
 #include "vtkPointData.h"
 #include "vtkStreamingDemandDrivenPipeline.h"
+#include "vtkStringArray.h"
 #include "vtkVAEModel.h"
 #include "vtkVariant.h"
 
@@ -113,6 +116,19 @@ vtkDataSetAttributes* AttributesOf(vtkImageData* image, bool cellData)
 } // namespace
 
 //----------------------------------------------------------------------------
+std::string InWords(const vae::statistics::PhaseChoice& choice)
+{
+  return choice.text + (choice.why.empty() ? "" : ", " + choice.why);
+}
+
+void AddPhase(vtkFieldData* data, const std::string& phase)
+{
+  vtkNew<vtkStringArray> array;
+  array->SetName("Phase");
+  array->InsertNextValue(phase.c_str());
+  data->AddArray(array);
+}
+
 vae::Dims DimsOf(vtkImageData* image, bool cellData)
 {
   int d[3];

@@ -4,6 +4,7 @@
 #define vtkVAEBridge_h
 
 #include "Backend.h"
+#include "Statistics/Mask.h"
 
 #include "vtkSmartPointer.h"
 
@@ -15,6 +16,7 @@
 class vtkAlgorithm;
 class vtkDataArray;
 class vtkDataObject;
+class vtkFieldData;
 class vtkImageData;
 class vtkInformation;
 class vtkInformationVector;
@@ -92,6 +94,13 @@ struct Pending : std::exception
 
 /// What is known of a model before the pipeline has run: null, or what it was last.
 const vae::ModelInfo* KnownModel(vtkInformationVector* input);
+
+///@{
+/// The phase that was taken: "rock = 0, the rarer of two values", and the field data array Phase,
+/// "rock = 0".
+std::string InWords(const vae::statistics::PhaseChoice& choice);
+void AddPhase(vtkFieldData* data, const std::string& phase);
+///@}
 
 /// Progress of `algorithm` between two fractions, stopped by its abort flag.
 class Progress

@@ -4,6 +4,7 @@
 
 #include "Check.h"
 #include "Generator.h"
+#include "PhaseFraction.h"
 #include "vtkCompositeDataSet.h"
 #include "vtkDemandDrivenPipeline.h"
 #include "vtkDoubleArray.h"
@@ -265,6 +266,13 @@ private:
     const vae::GenerateOptions& o = this->Request.options;
     add(vtkNew<vtkStringArray>(), "Prior", std::array{ vae::name(made.prior) });
     add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(o.seed) });
+    const vae::FractionOptions& f = this->Request.fraction;
+    if (f.fractionMode != vae::FractionMode::Off || (this->Request.trend && this->Info.hasPhases()))
+    {
+      const vae::ChannelInfo& c = this->Info.channels[0];
+      const auto phase = static_cast<std::size_t>(vae::phaseOf(this->Info, f.phase));
+      vtkVAEBridge::AddPhase(field, c.array + " = " + vae::inWords(c.phases[phase]));
+    }
     add(vtkNew<vtkIntArray>(), "Realization", std::array{ static_cast<int>(o.realization) });
     if (this->Request.known)
     {

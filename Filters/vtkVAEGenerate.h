@@ -9,8 +9,8 @@
  * training data's arrays, spacing and units. Realizations are time steps 0, 1, ... or the blocks of
  * a multi-block; each is fixed by Seed and its number, whatever order they are asked for in.
  *
- * Field data: Prior (its name), Seed, Realization; of phases also Phase Label and Phase Fraction,
- * of each phase of the first array.
+ * Field data: Prior (its name), Seed, Realization; of phases also Phase ("rock = 0", what fractions
+ * are of), and Phase Label and Phase Fraction, of each phase of the first array.
  *
  * Defaults are those of vae::GenerateOptions and vae::FractionOptions.
  */
@@ -129,8 +129,8 @@ public:
 
   ///@{
   /**
-   * The label of the phase, in the first array, that fractions are of. auto, the default: the
-   * rarest of the training data.
+   * The label of the phase, in the first array, that fractions are of, or Automatic, the default:
+   * vae::statistics::automaticPhase of the training data. The field data Phase say which it is.
    */
   void SetPhase(std::string label);
   std::string GetPhase();

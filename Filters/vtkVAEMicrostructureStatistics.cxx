@@ -13,6 +13,7 @@
 #include "vtkImageData.h"
 #include "vtkInformation.h"
 #include "vtkInformationVector.h"
+#include "vtkLogger.h"
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkStringArray.h"
@@ -23,6 +24,7 @@
 #include <cmath>
 #include <format>
 #include <limits>
+#include <optional>
 
 vtkStandardNewMacro(vtkVAEMicrostructureStatistics);
 
@@ -138,8 +140,9 @@ struct Source
   vae::statistics::PhaseChoice Choice;
 };
 
-Source SourceOf(
-  vtkImageData* image, vtkDataArray* array, bool cellData, const vae::StatisticsOptions& options)
+/// \param like Automatic takes the smaller or the larger value as it did there; may be null
+Source SourceOf(vtkImageData* image, vtkDataArray* array, bool cellData,
+  const vae::StatisticsOptions& options, const Source* like = nullptr)
 {
   vtkVAEBridge::RequireOneComponent(array, "Array");
   Source source;
@@ -147,6 +150,13 @@ Source SourceOf(
   source.Summary = vae::summarise(source.Volume.channels[0], vae::voxels(source.Volume.dims));
   source.Choice = vae::statistics::choosePhase(
     source.Volume.channels[0], source.Summary, options.phase, options.value);
+  if (like && !source.Choice.why.empty())
+  {
+    const bool larger = like->Choice.value == like->Summary.values[1];
+    source.Choice = vae::statistics::choosePhase(source.Volume.channels[0], source.Summary,
+      vae::Phase::Label, source.Summary.values[larger ? 1 : 0]);
+    source.Choice.why = "as in the Reference: " + like->Choice.why;
+  }
   return source;
 }
 
@@ -187,6 +197,7 @@ void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compar
   {
     rows.push_back(blank("All Measures"));
     rows[0].score = measured.score;
+    rows[0].scoreInterval = measured.scoreInterval;
   }
   for (const vae::statistics::Scalar& s : measured.report.scalars)
   {
@@ -197,7 +208,6 @@ void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compar
       rows.push_back(*found);
       continue;
     }
-    rows[0].scoreInterval = measured.scoreInterval;
     rows.push_back(blank(s.name));
     rows.back().value = s.value;
     for (const vae::statistics::Scalar& r : measured.reference.scalars)
@@ -240,16 +250,6 @@ void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compar
     add("Relative Error", &MeasureComparison::relativeError);
     add("Hellinger Distance", &MeasureComparison::hellinger);
     add("Score", &MeasureComparison::score);
-  }
-}
-
-/// What every output says of the whole: the phase and all numbers.
-void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport& measured)
-{
-  vtkNew<vtkStringArray> phase;
-  phase->SetName("Phase");
-  phase->InsertNextValue(source.Choice.text.c_str());
-  data->AddArray(phase);
     std::vector<double> low, high;
     for (const MeasureComparison& c : rows)
     {
@@ -258,6 +258,13 @@ void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport&
     }
     AddColumn(table, "Score Low", low);
     AddColumn(table, "Score High", high);
+  }
+}
+
+/// What every output says of the whole: the phase and all numbers.
+void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport& measured)
+{
+  vtkVAEBridge::AddPhase(data, source.Choice.text);
   for (const vae::statistics::Scalar& s : measured.report.scalars)
   {
     AddField(data, s.name, s.value);
@@ -267,6 +274,8 @@ void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport&
 void AddScores(vtkFieldData* data, const ComparisonReport& measured)
 {
   AddField(data, "Score", measured.score);
+  AddField(data, "Score Low", measured.scoreInterval.low);
+  AddField(data, "Score High", measured.scoreInterval.high);
   for (const MeasureComparison& c : measured.comparisons)
   {
     AddField(data, "Score of " + c.name, c.score);
@@ -274,8 +283,6 @@ void AddScores(vtkFieldData* data, const ComparisonReport& measured)
 }
 
 std::string Line(const std::string& name, double value)
-  AddField(data, "Score Low", measured.scoreInterval.low);
-  AddField(data, "Score High", measured.scoreInterval.high);
 {
   return std::format("\n{} {:.6g}", name, value);
 }
@@ -283,7 +290,7 @@ std::string Line(const std::string& name, double value)
 std::string InWords(const Source& source, const ComparisonReport& measured, bool compared)
 {
   const Report& r = measured.report;
-  std::string text = source.Choice.text + Line("Porosity", r["Porosity"]) +
+  std::string text = vtkVAEBridge::InWords(source.Choice) + Line("Porosity", r["Porosity"]) +
     Line("Specific surface (Crofton 13)", r["Specific Surface (Crofton 13)"]) +
     Line("Euler number (26, closed border)", r["Euler Number (26, Closed Border)"]);
   if (compared)
@@ -324,17 +331,19 @@ int vtkVAEMicrostructureStatistics::RequestData(
     vtkDataArray* array = vtkVAEBridge::ScalarsOf(this,
       vtkVAEBridge::NamesRows(this) ? nullptr : this->GetInputArrayToProcess(0, input), input,
       cellData);
-    const Source source = SourceOf(input, array, cellData, options);
-    Mask own = vae::statistics::maskOf(source.Volume, source.Choice);
-    vae::statistics::check(options, own.dims);
+    std::optional<Source> theirs;
     Mask other;
     if (reference)
     {
       bool referenceCells = cellData;
       vtkDataArray* match = vtkVAEBridge::ArrayLike(reference, array, referenceCells);
-      const Source theirs = SourceOf(reference, match, referenceCells, options);
-      other = vae::statistics::maskOf(theirs.Volume, theirs.Choice);
+      theirs = SourceOf(reference, match, referenceCells, options);
+      other = vae::statistics::maskOf(theirs->Volume, theirs->Choice);
     }
+    const Source source = SourceOf(input, array, cellData, options, theirs ? &*theirs : nullptr);
+    Mask own = vae::statistics::maskOf(source.Volume, source.Choice);
+    vae::statistics::check(options, own.dims);
+    vtkLogF(INFO, "Measured phase: %s", vtkVAEBridge::InWords(source.Choice).c_str());
 
     vae::statistics::Radial radial;
     std::string note;
@@ -368,15 +377,6 @@ int vtkVAEMicrostructureStatistics::RequestData(
     {
       vtkWarningMacro(<< note);
     }
-    if (grey)
-    {
-      measured.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =
-        vae::statistics::measureThresholds(source.Volume, source.Summary, options,
-          vae::statistics::Work(options.threads, more.Monitor()));
-    }
-
-    for (int port = 0; port <= MeasuresPort; ++port)
-    {
     const vae::statistics::Work work(options.threads);
     for (const auto& [name, mask] : { std::pair("", &own), std::pair("The Reference: ", &other) })
     {
@@ -387,6 +387,15 @@ int vtkVAEMicrostructureStatistics::RequestData(
         vtkWarningMacro(<< name << found.warning);
       }
     }
+    if (grey)
+    {
+      measured.report.tables[static_cast<std::size_t>(vae::statistics::Curves::Thresholds)] =
+        vae::statistics::measureThresholds(source.Volume, source.Summary, options,
+          vae::statistics::Work(options.threads, more.Monitor()));
+    }
+
+    for (int port = 0; port <= MeasuresPort; ++port)
+    {
       vtkTable* output = vtkTable::GetData(outputVector, port);
       AddFields(output->GetFieldData(), source, measured);
       if (port < MeasuresPort)

@@ -144,7 +144,7 @@ using vae::statistics::Work;
 struct Source
 {
   Mask Phase;
-  std::string Choice; ///< in words
+  vae::statistics::PhaseChoice Choice;
   bool CellData = false;
 };
 
@@ -292,7 +292,7 @@ Source SourceOf(vtkAlgorithm* self, vtkDataArray* named, vtkImageData* input,
   const vae::statistics::PhaseChoice choice =
     vae::statistics::choosePhase(volume.channels[0], summary, options.phase, options.value);
   source.Phase = vae::statistics::maskOf(volume, choice);
-  source.Choice = choice.text;
+  source.Choice = choice;
   return source;
 }
 
@@ -320,7 +320,8 @@ int vtkVAEPermeability::RequestData(
       ? static_cast<vtkDataSetAttributes*>(output->GetCellData())
       : output->GetPointData();
     Results results(mask, options.spacingInMetres * options.spacingInMetres);
-    this->Summary = source.Choice;
+    this->Summary = vtkVAEBridge::InWords(source.Choice);
+    vtkLogF(INFO, "Flow through the phase %s", this->Summary.c_str());
     for (std::size_t i = 0; i < axes.size(); ++i)
     {
       const char name = "xyz"[axes[i]];
@@ -358,6 +359,7 @@ int vtkVAEPermeability::RequestData(
     results.AddTo(table);
     for (vtkFieldData* data : { output->GetFieldData(), table->GetFieldData() })
     {
+      vtkVAEBridge::AddPhase(data, source.Choice.text);
       results.AddTo(data);
     }
     return 1;

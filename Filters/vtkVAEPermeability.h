@@ -8,7 +8,8 @@
  * `velocity_along_x` (3 components; under a unit pressure gradient and viscosity, so in the square
  * of the spacing's unit; its mean over the volume is the permeability) and `pressure_along_x` (0 at
  * the upper end). Output 1: a table of the convergence, one row an iteration. Both have in their
- * field data, with a value for each direction solved: `Direction`, `Permeability [voxel^2]`,
+ * field data `Phase` ("rock = 0"), and with a value for each direction solved: `Direction`,
+ * `Permeability [voxel^2]`,
  * `Permeability [m^2]`, `Permeability [mD]`, `Permeability Tensor [m^2]` (a column of it),
  * `Hydraulic Tortuosity`, `Tortuosity Factor`, `Formation Factor`, `Converged`, `Blocked` (1 where
  * nothing flows; its permeability is then 0, and its tortuosities are infinite).

@@ -241,8 +241,8 @@ enum class FractionMode
 struct FractionOptions
 {
   FractionMode fractionMode = FractionMode::Off;
-  double targetFraction = 0.2; ///< of all voxels
-  std::string phase = "auto";  ///< its label; auto: the rarest of the training data
+  double targetFraction = 0.2;     ///< of all voxels
+  std::string phase = "Automatic"; ///< its label, or Automatic: statistics::automaticPhase()
 };
 
 /// How VAE Generate hands out several volumes.

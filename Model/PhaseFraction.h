@@ -11,7 +11,8 @@
 namespace vae
 {
 
-/// The number of a model's phase by its label, or that of the rarest for "auto".
+/// The number of a model's phase by its label, or for "Automatic" (or "auto") that of
+/// statistics::automaticPhase() of the training data.
 /// \throws std::invalid_argument if the model has no phases, or not this one
 int phaseOf(const ModelInfo& info, const std::string& label);
 

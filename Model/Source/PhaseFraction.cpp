@@ -4,6 +4,7 @@
 
 #include "Check.h"
 #include "Quantile.h"
+#include "Statistics/Mask.h"
 
 #include <algorithm>
 #include <cmath>
@@ -146,10 +147,9 @@ int phaseOf(const ModelInfo& info, const std::string& label)
       info.channels[0].array + "' has grey values");
   }
   const ChannelInfo& c = info.channels[0];
-  if (label == "auto")
+  if (label == "Automatic" || label == "auto")
   {
-    return static_cast<int>(
-      std::min_element(c.fractions.begin(), c.fractions.end()) - c.fractions.begin());
+    return static_cast<int>(statistics::automaticPhase(c.array, c.fractions).index);
   }
   char* end = nullptr;
   const double value = std::strtod(label.c_str(), &end);
@@ -162,7 +162,7 @@ int phaseOf(const ModelInfo& info, const std::string& label)
       known += inWords(phase) + ", ";
     }
     throw std::invalid_argument(
-      "Phase is '" + label + "'; this model knows " + known + "and auto, the rarest of them");
+      "Phase is '" + label + "'; this model knows " + known + "and Automatic");
   }
   return static_cast<int>(found - c.phases.begin());
 }

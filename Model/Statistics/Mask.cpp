@@ -3,19 +3,46 @@
 #include "Mask.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
+#include <initializer_list>
 #include <map>
 #include <numeric>
 
 namespace vae::statistics
 {
+AutomaticPhase automaticPhase(const std::string& array, const std::vector<double>& fractions)
+{
+  if (fractions.size() == 2)
+  {
+    std::string name = array;
+    std::ranges::transform(
+      name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const auto has = [&](std::initializer_list<const char*> words)
+    {
+      return std::ranges::any_of(
+        words, [&](const char* word) { return name.find(word) != std::string::npos; });
+    };
+    const bool pore = has({ "pore", "void" }), solid = has({ "solid", "grain", "matrix" });
+    if (pore != solid)
+    {
+      return { pore ? 1u : 0u,
+        pore ? "the larger value, because the array is named after the pore"
+             : "the smaller value, because the array is named after the solid" };
+    }
+  }
+  return { static_cast<std::size_t>(std::ranges::min_element(fractions) - fractions.begin()),
+    fractions.size() == 2 ? "the rarer of two values" : "the rarest value" };
+}
+
 PhaseChoice choosePhase(
   const Channel& channel, const ChannelSummary& summary, Phase phase, double value)
 {
-  PhaseChoice choice{ phase, value, channel.array };
+  PhaseChoice choice{ phase, value, channel.array, {} };
   switch (phase)
   {
     case Phase::Automatic:
+    {
       if (summary.values.size() != 2)
       {
         throw std::invalid_argument("Phase is Automatic, which needs an array of exactly two "
@@ -26,10 +53,13 @@ PhaseChoice choosePhase(
               : "more (" + inWords(summary.minimum) + " to " + inWords(summary.maximum) + ")") +
           "; choose Label, Below or At Or Above and set Value");
       }
+      const AutomaticPhase automatic = automaticPhase(channel.array, summary.fractions);
       choice.phase = Phase::Label;
-      choice.value = summary.values[0];
+      choice.value = summary.values[automatic.index];
       choice.text += " = " + inWords(choice.value);
+      choice.why = automatic.why;
       break;
+    }
     case Phase::Label:
       choice.text += " = " + inWords(value);
       break;

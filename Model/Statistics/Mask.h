@@ -28,13 +28,25 @@ struct Mask
   std::int64_t count() const { return voxels(this->dims); }
 };
 
-/// How the phase was chosen, in words: "rock = 0".
+/// How the phase was chosen.
 struct PhaseChoice
 {
   Phase phase = Phase::Label;
   double value = 0;
-  std::string text;
+  std::string text; ///< in words: "rock = 0"
+  std::string why;  ///< where it was chosen automatically: "the rarer of two values"
 };
+
+/// Which of some labels Automatic means, in all filters: the pore, as well as can be guessed. The
+/// rarest one (of equal ones the smallest), unless there are two and the name of the array tells:
+/// of 'pores' or 'void' (PoreSpy's images, in which True is pore) it is the larger one, of 'solid',
+/// 'grain' or 'matrix' the smaller one.
+struct AutomaticPhase
+{
+  std::size_t index;
+  const char* why;
+};
+AutomaticPhase automaticPhase(const std::string& array, const std::vector<double>& fractions);
 
 /// Which voxels `phase` and `value` mean in this channel.
 /// \throws std::invalid_argument for Automatic in data that do not have exactly two values

@@ -12,7 +12,7 @@ namespace vae
 /// Which voxels are the phase that is measured (the pore, in a rock).
 enum class Phase
 {
-  Automatic = 0, ///< the smaller of exactly two values
+  Automatic = 0, ///< of two values, see statistics::automaticPhase()
   Label = 1,     ///< equal to the value
   Below = 2,     ///< smaller than the value
   AtOrAbove = 3  ///< the value or larger

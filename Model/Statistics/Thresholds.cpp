@@ -22,7 +22,7 @@ Table measureThresholds(
     const double t =
       summary.minimum + (summary.maximum - summary.minimum) * (i + 1) / (o.thresholds + 1);
     const Work part = work.part(static_cast<double>(i) / o.thresholds, (i + 1.) / o.thresholds);
-    const Mask mask = maskOf(volume, PhaseChoice{ Phase::Below, t, {} }, part.part(0, 0.2));
+    const Mask mask = maskOf(volume, PhaseChoice{ Phase::Below, t, {}, {} }, part.part(0, 0.2));
     const double total = static_cast<double>(mask.count());
     const Spacing& h = mask.spacing;
     const double volumeOfAll = total * h[0] * h[1] * h[2];

@@ -563,7 +563,7 @@ TEST(BadInput, OfGenerate)
   EXPECT_EQ(error(), "Target Fraction is 1.2; it must be in [0, 1]");
   p.Generate->SetTargetFraction(0.2);
   p.Generate->SetPhase("3");
-  EXPECT_EQ(error(), "Phase is '3'; this model knows 0, 255, and auto, the rarest of them");
+  EXPECT_EQ(error(), "Phase is '3'; this model knows 0, 255, and Automatic");
   p.Generate->SetPhase("auto");
   p.Generate->SetFractionMode(static_cast<int>(vae::FractionMode::TrendMap));
   EXPECT_EQ(error(), "Fraction Mode is 'Trend Map', but no Trend Map is set");

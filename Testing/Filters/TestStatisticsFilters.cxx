@@ -370,6 +370,62 @@ TEST(Permeability, DuctInAllUnits)
     std::string::npos);
 }
 
+// A duct as PoreSpy has it: True is pore. Flow goes through it, not through the solid around it,
+// and what was taken is said.
+TEST(Permeability, PoreIsTrue)
+{
+  const auto duct = [](int label)
+  {
+    return Image<vtkUnsignedCharArray>(16, false, 1, [label](int x, int, int z)
+    { return x >= 4 && x < 12 && z >= 4 && z < 12 ? label : 1 - label; });
+  };
+  double permeability = 0;
+  for (const int label : { 0, 1 })
+  {
+    vtkNew<vtkVAEPermeability> filter;
+    filter->SetInputData(duct(label));
+    filter->SetDirection(1);
+    filter->SetTortuosity(false);
+    filter->Update();
+    vtkFieldData* field = filter->GetOutputDataObject(0)->GetFieldData();
+    const std::string phase = "rock = " + std::to_string(label);
+    EXPECT_EQ(field->GetAbstractArray("Phase")->GetVariantValue(0).ToString(), phase);
+    EXPECT_EQ(std::string(filter->GetSummary()).find(phase + ", the rarer of two values"), 0u);
+    const double k = Field(filter->GetOutputDataObject(0), "Permeability [voxel^2]");
+    EXPECT_EQ(k, label == 0 ? k : permeability);
+    permeability = k;
+
+    vtkNew<vtkVAEMicrostructureStatistics> statistics;
+    statistics->SetInputData(duct(label));
+    statistics->SetDevice("cpu");
+    statistics->Update();
+    EXPECT_EQ(Field(statistics->GetOutput(), "Porosity"), 0.25);
+    EXPECT_EQ(statistics->GetOutput()
+                ->GetFieldData()
+                ->GetAbstractArray("Phase")
+                ->GetVariantValue(0)
+                .ToString(),
+      phase);
+  }
+}
+
+// A volume with more pore than solid beside a reference with less: the same phase of both.
+TEST(MicrostructureStatistics, TheReferenceDecidesWhichPhase)
+{
+  const auto layers = [](int open)
+  {
+    return Image<vtkUnsignedCharArray>(
+      32, false, 1, [open](int, int, int z) { return z % 8 < open ? 7 : 9; });
+  };
+  vtkNew<vtkVAEMicrostructureStatistics> filter;
+  filter->SetInputData(layers(5));
+  filter->SetInputData(1, layers(3));
+  filter->SetDevice("cpu");
+  filter->Update();
+  EXPECT_EQ(Field(filter->GetOutput(), "Porosity"), 5. / 8);
+  EXPECT_EQ(std::string(filter->GetSummary()).find("rock = 7, as in the Reference"), 0u);
+}
+
 TEST(Permeability, AllDirectionsConverge)
 {
   vtkNew<vtkVAEPermeability> filter;

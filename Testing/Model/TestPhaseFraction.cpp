@@ -179,14 +179,14 @@ TEST(PhaseFraction, OfWhichPhase)
 {
   const ModelInfo three = infoOf({ 0, 1, 5 }, { 0.5, 0.2, 0.3 });
   EXPECT_EQ(phaseOf(three, "auto"), 1);
+  EXPECT_EQ(phaseOf(three, "Automatic"), 1);
   EXPECT_EQ(phaseOf(three, "5"), 2);
   EXPECT_EQ(phaseOf(three, "0.0"), 0);
   EXPECT_EQ(trainingFraction(three, 2), 0.3);
   for (const char* label : { "2", "", "pore", "1x" })
   {
     EXPECT_EQ(errorOf([&] { phaseOf(three, label); }),
-      "Phase is '" + std::string(label) +
-        "'; this model knows 0, 1, 5, and auto, the rarest of them");
+      "Phase is '" + std::string(label) + "'; this model knows 0, 1, 5, and Automatic");
   }
   EXPECT_EQ(errorOf([] { phaseOf(infoOf({}, {}), "auto"); }),
     "Fraction Mode needs data with phases; this model's 'v' has grey values");

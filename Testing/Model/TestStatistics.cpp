@@ -664,6 +664,27 @@ TEST(Statistics, PhaseOfAVolume)
   EXPECT_EQ(volumeOf(maskOf(grey, choosePhase(grey.channels[0], many, Phase::Below, 100))), 7);
 }
 
+// One rule for all filters: what is pore by the name of the array, or else the rarer value.
+TEST(Statistics, AutomaticPhase)
+{
+  const auto taken = [](const char* array, std::vector<std::uint8_t> values)
+  {
+    Volume v = test::volume(values, { 2, 2, 2 });
+    v.channels[0].array = array;
+    const ChannelSummary s = summarise(v.channels[0], 8);
+    return choosePhase(v.channels[0], s, Phase::Automatic, 0).value;
+  };
+  const std::vector<std::uint8_t> few{ 1, 1, 0, 0, 0, 0, 0, 0 }, many{ 1, 1, 1, 1, 1, 1, 0, 0 };
+  EXPECT_EQ(taken("im", few), 1); // PoreSpy: True is pore
+  EXPECT_EQ(taken("im", many), 0);
+  EXPECT_EQ(taken("im", { 1, 1, 1, 1, 0, 0, 0, 0 }), 0);
+  EXPECT_EQ(taken("Pores", many), 1); // of a foam
+  EXPECT_EQ(taken("void_space", many), 1);
+  EXPECT_EQ(taken("solid", few), 0);
+  EXPECT_EQ(taken("Grains", few), 0);
+  EXPECT_EQ(taken("pore or grain", few), 1); // tells nothing
+}
+
 TEST(Statistics, WorkStopsAndPassesExceptionsOn)
 {
   std::stop_source stop;

@@ -38,7 +38,7 @@ model = VAETrain(registrationName="train", Input=rock, Objective="beta-VAE", Bet
 # Defaults, before and after a table was the active source.
 new = VAEGenerate(registrationName="new", Input=model, Dimensions=[48, 40, 33], Seed=3)
 assert (new.Prior, new.FractionMode, new.Phase, new.RealizationsAs) == (
-    "Automatic", "Off", "auto", "Time Steps"), (new.Prior, new.FractionMode, new.Phase)
+    "Automatic", "Off", "Automatic", "Time Steps"), (new.Prior, new.FractionMode, new.Phase)
 assert new.TrendMap is None and list(new.TrendArray) == ["POINTS", ""], list(new.TrendArray)
 new.UpdatePipeline()
 assert "Learned" in new.GetProperty("Prior").Available, new.GetProperty("Prior").Available
@@ -56,7 +56,10 @@ new.FractionMode, new.TargetFraction = "Target Fraction", 0.3
 exact(new, 0, 0.3)
 new.Phase = "255"
 exact(new, 255, 0.3)
-new.Phase = "auto"
+new.Phase = "auto"  # as scripts said before it was called Automatic
+exact(new, 0, 0.3)
+assert servermanager.Fetch(new).GetFieldData().GetAbstractArray("Phase").GetValue(0) == f"{name} = 0"
+new.Phase = "Automatic"
 
 # A map of 48 x 40 x 33 voxels of 5, coarser than they are.
 image = vtkImageData()
