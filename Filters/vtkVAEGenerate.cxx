@@ -54,6 +54,7 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "Realizations: " << this->GetRealizations() << "\n";
   os << indent << "RealizationsAs: " << this->GetRealizationsAs() << "\n";
   os << indent << "Seed: " << this->GetSeed() << "\n";
+  os << indent << "ReduceVariance: " << this->GetReduceVariance() << "\n";
   os << indent << "Prior: " << this->GetPrior() << "\n";
   os << indent << "Temperature: " << this->GetTemperature() << "\n";
   os << indent << "Periodic: " << this->GetPeriodicX() << " " << this->GetPeriodicY() << " "
@@ -69,6 +70,7 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
 vtkVAEOptionMacro(vtkVAEGenerate, Realizations, int, volumes.realizations);
 vtkVAEOptionMacro(vtkVAEGenerate, RealizationsAs, int, volumes.realizationsAs);
 vtkVAEOptionMacro(vtkVAEGenerate, Seed, int, options.seed);
+vtkVAEOptionMacro(vtkVAEGenerate, ReduceVariance, bool, options.reduceVariance);
 vtkVAEOptionMacro(vtkVAEGenerate, Prior, int, options.prior);
 vtkVAEOptionMacro(vtkVAEGenerate, Temperature, double, options.temperature);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicX, bool, options.periodic[0]);
@@ -264,8 +266,6 @@ private:
       field->AddArray(array);
     };
     const vae::GenerateOptions& o = this->Request.options;
-    add(vtkNew<vtkStringArray>(), "Prior", std::array{ vae::name(made.prior) });
-    add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(o.seed) });
     const vae::FractionOptions& f = this->Request.fraction;
     if (f.fractionMode != vae::FractionMode::Off || (this->Request.trend && this->Info.hasPhases()))
     {
@@ -273,6 +273,8 @@ private:
       const auto phase = static_cast<std::size_t>(vae::phaseOf(this->Info, f.phase));
       vtkVAEBridge::AddPhase(field, c.array + " = " + vae::inWords(c.phases[phase]));
     }
+    add(vtkNew<vtkStringArray>(), "Prior", std::array{ vae::name(made.prior) });
+    add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(o.seed) });
     add(vtkNew<vtkIntArray>(), "Realization", std::array{ static_cast<int>(o.realization) });
     if (this->Request.known)
     {

@@ -80,6 +80,15 @@ public:
 
   ///@{
   /**
+   * Whether realizations of a learned prior come in tens with the data's mean (antithetic pairs,
+   * shifted together): means over a ten scatter less, but the ten are not independent. Default off.
+   */
+  void SetReduceVariance(bool reduce);
+  bool GetReduceVariance();
+  ///@}
+
+  ///@{
+  /**
    * vae::Prior. Default automatic.
    */
   void SetPrior(int prior);

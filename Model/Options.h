@@ -219,9 +219,13 @@ struct GenerateOptions
 {
   Prior prior = Prior::Automatic;
   std::int64_t seed = 0;
-  /// Each has its own stream of random numbers. A learned prior's come in tens (0 to 9, 10 to
-  /// 19...) whose local means are drawn together, so that they have the data's mean.
+  /// Each has its own stream of random numbers.
   std::int64_t realization = 0;
+  /// Not independent: a learned prior's realizations come in tens (0 to 9, 10 to 19...) whose local
+  /// means are drawn together, in pairs of opposite normal scores that are shifted until the ten
+  /// have the data's mean. Means over a ten then scatter less (antithetic variates), and intervals
+  /// that take the ten for independent are wrong.
+  bool reduceVariance = false;
   double temperature = 1.0; ///< factor on the field's standard deviation
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
   std::array<bool, 3> periodic{ false, false, false };

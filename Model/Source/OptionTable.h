@@ -333,6 +333,7 @@ void visitOptions(auto& v, Is<GenerateOptions> auto& o)
   v(o.prior, { .label = "Prior" });
   v(o.seed, { .label = "Seed" });
   v(o.realization, {});
+  v(o.reduceVariance, { .label = "Reduce Variance" });
   v(o.temperature, { .label = "Temperature", .values = slider(0, 10) });
   v(o.periodic[0], { .label = "Periodic X" });
   v(o.periodic[1], { .label = "Periodic Y" });

@@ -238,6 +238,72 @@ TEST(LearnedPrior, StopsBetweenSteps)
   EXPECT_LT(last, 0.5);
 }
 
+// Unless it is asked for: then they come in mirrored pairs, and the mean of ten is that of many.
+TEST(LearnedPrior, RealizationsAreIndependent)
+{
+  ModelInfo info;
+  info.network.latentChannels = 3;
+  info.network.latentStride = 4;
+  info.likelihood = Likelihood::Bernoulli;
+  ChannelInfo channel;
+  channel.array = "rock";
+  channel.phases = { 0, 1 };
+  channel.fractions = { 0.5, 0.5 };
+  info.channels = { channel };
+  Calibration calibration;
+  calibration.learned = randomPrior(3);
+  const TorchModel model(info, nullptr, calibration);
+  SampleRequest request;
+  request.dims = { 16, 16, 16 };
+  request.options.prior = Prior::Learned;
+  RunOptions run;
+  run.device = test::device();
+  run.threads = 1;
+  constexpr int tens = 6;
+  const auto fractions = [&](bool together)
+  {
+    request.options.reduceVariance = together;
+    std::vector<double> values;
+    for (int i = 0; i < 10 * tens; ++i)
+    {
+      request.options.realization = i;
+      values.push_back(model.draw(request, run, {}).fraction.value());
+    }
+    return values;
+  };
+  /// Correlation of the first of each pair with the second, and the variance of means of ten, in
+  /// units of what it is for independent values.
+  const auto judge = [](const std::vector<double>& v)
+  {
+    double mean = 0, squares = 0, products = 0, ofTens = 0;
+    for (const double x : v)
+    {
+      mean += x / static_cast<double>(v.size());
+    }
+    for (std::size_t i = 0; i < v.size(); ++i)
+    {
+      squares += (v[i] - mean) * (v[i] - mean);
+      products += i % 2 ? (v[i] - mean) * (v[i - 1] - mean) : 0;
+    }
+    for (std::size_t i = 0; i < v.size(); i += 10)
+    {
+      double ten = 0;
+      for (std::size_t k = i; k < i + 10; ++k)
+      {
+        ten += (v[k] - mean) / 10;
+      }
+      ofTens += ten * ten / tens;
+    }
+    return std::pair(2 * products / squares, ofTens * 10 * static_cast<double>(v.size()) / squares);
+  };
+  const auto [alone, scatter] = judge(fractions(false));
+  EXPECT_LT(std::abs(alone), 3 / std::sqrt(5. * tens)); // three standard errors
+  EXPECT_GT(scatter, 0.1);
+  const auto [together, less] = judge(fractions(true));
+  EXPECT_LT(together, -0.9);
+  EXPECT_LT(less, 1e-4);
+}
+
 TEST(LearnedPrior, APeriodicSampleGoesOnBeyondItsEnd)
 {
   const auto prior = randomPrior(3);

@@ -415,6 +415,7 @@ void Calibrator::textureOfDrawn(Closing::Turn& turn)
   request.margin = model.margin();
   request.options.prior = Prior::Learned;
   request.options.seed = 1;
+  request.options.reduceVariance = true; // few samples stand for all
   std::vector<at::Tensor> decoded;
   for (std::int64_t i = 0; i < 2 * pairs; ++i)
   {

@@ -22,7 +22,7 @@ namespace vae
 namespace
 {
 
-/// Realizations of a learned prior whose local means are drawn together.
+/// Realizations of a learned prior whose local means are drawn together, to reduce variance.
 constexpr std::int64_t GroupSize = 10;
 
 /// A volume whose unknown voxels a latent field has filled, in arrays of its own.
@@ -114,7 +114,7 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
   const at::Generator generator = stream(options.realization, 0);
   const FieldRequest& request = draw.field;
   const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
-  if (draw.prior == Prior::Learned)
+  if (draw.prior == Prior::Learned && options.reduceVariance)
   {
     const std::int64_t first = options.realization / GroupSize * GroupSize;
     LatentField::Group group{ {}, static_cast<std::size_t>(options.realization - first),
@@ -126,6 +126,10 @@ at::Tensor TorchModel::fieldOf(const Draw& draw, const GenerateOptions& options,
     FieldRequest grouped = request;
     grouped.local = std::move(group);
     return this->Calibrated.learned->sample(grouped, generator, place, monitor, local);
+  }
+  if (draw.prior == Prior::Learned)
+  {
+    return this->Calibrated.learned->sample(request, generator, place, monitor, local);
   }
   const bool around = request.known.defined();
   const auto there = [&](const at::Tensor& t) { return toDevice(t, place.device); };
