@@ -456,6 +456,10 @@ int vtkVAETrain::RequestData(
     }
     in.Run(this);
     vtkLogF(INFO, "VAE Train: %s", this->GetStatus().c_str());
+    if (const std::string varies = in.Session->status().dataWarning; !varies.empty())
+    {
+      vtkWarningMacro(<< varies);
+    }
     this->UpdateProgress(1);
     return this->Deliver(output);
   }

@@ -20,7 +20,8 @@
     return static_cast<Type>(value);                                                               \
   }
 vtkVAEStatusMacro(Status, std::string, s.message)
-vtkVAEStatusMacro(Warning, std::string, s.warning)
+vtkVAEStatusMacro(Warning, std::string,
+  s.warning + (s.warning.empty() || s.dataWarning.empty() ? "" : " ") + s.dataWarning)
 vtkVAEStatusMacro(State, std::string, vae::name(s.state))
 vtkVAEStatusMacro(CurrentEpoch, int, s.step.epoch)
 vtkVAEStatusMacro(CurrentStep, int, s.step.step)

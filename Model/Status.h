@@ -26,8 +26,9 @@ std::string minutes(double seconds); ///< "2:05"
 struct Status
 {
   State state = State::Idle;
-  std::string message; ///< one sentence
-  std::string warning; ///< what is wrong and how to cure it; may be empty
+  std::string message;     ///< one sentence
+  std::string warning;     ///< what is wrong and how to cure it; may be empty
+  std::string dataWarning; ///< the data are not one material; see statistics::stationarity()
   StepRecord step;
   EpochRecord epoch;      ///< the last row of the history
   double secondsLeft = 0; ///< NaN if not known

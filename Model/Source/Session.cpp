@@ -4,6 +4,7 @@
 
 #include "Backend.h"
 #include "Memory.h"
+#include "Statistics/Stationarity.h"
 
 #include <algorithm>
 #include <chrono>
@@ -240,6 +241,9 @@ void Session::prepare(bool live)
     return;
   }
   this->Training = door.train(start);
+  const std::string varies = statistics::stationarityWarning(
+    this->Data->volumes, this->Data->summaries, statistics::Work(options.threads));
+  this->update([&](Status& s) { s.dataWarning = varies; });
 }
 
 int Session::liveThreads()

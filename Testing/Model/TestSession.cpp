@@ -95,6 +95,29 @@ std::size_t threadsOfThisProcess()
 
 } // namespace
 
+// A volume with a trend is trained all the same, and it is said that it has one.
+TEST_F(SessionTest, WarnsOfATrend)
+{
+  std::mt19937 random(1);
+  std::vector<std::uint8_t> even, trended;
+  for (std::uint32_t i = 0; i < 32 * 32 * 32; ++i)
+  {
+    const std::uint32_t number = random() % 1000, z = i / (32 * 32);
+    even.push_back(number < 300);
+    trended.push_back(number < 100 + 12 * z);
+  }
+  const auto warning = [](const std::vector<std::uint8_t>& voxels)
+  {
+    Session session({ test::volume(voxels, { 32, 32, 32 }) }, shortest(), {});
+    session.run({});
+    EXPECT_EQ(session.status().state, State::Finished);
+    return session.status().dataWarning;
+  };
+  EXPECT_EQ(warning(even), "");
+  EXPECT_EQ(warning(trended).find("The fraction of v = 1 changes along z, from about 0."), 0u)
+    << warning(trended);
+}
+
 TEST_F(SessionTest, AThreadGivesWhatTheCallerGets)
 {
   const Volume v = test::rockVolume(32);

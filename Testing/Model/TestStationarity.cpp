@@ -4,6 +4,7 @@
 // Whether a volume is one material throughout.
 #include "Rock.h"
 #include "Statistics/Stationarity.h"
+#include "Volumes.h"
 
 #include <gtest/gtest.h>
 
@@ -139,6 +140,28 @@ TEST(Stationarity, ATrendIsWarnedOf)
   EXPECT_NE(ofGrey(plus(smoothNoise(1, 1), [](double x, double, double) { return 20 * x; }))
               .warning.find("The mean of 'grey' changes along x"),
     std::string::npos);
+}
+
+// As VAE Train asks: of labels, in the words of the phase that Automatic takes, and within a mask.
+TEST(Stationarity, OfTrainingData)
+{
+  std::mt19937 random(1);
+  std::vector<std::uint8_t> even, trended, half;
+  for (std::uint32_t i = 0; i < 32 * 32 * 32; ++i)
+  {
+    const std::uint32_t number = random() % 1000, z = i / (32 * 32);
+    even.push_back(number < 300 ? 255 : 0);
+    trended.push_back(number < (z < 16 ? 300 : 100 + 12 * z) ? 255 : 0);
+    half.push_back(z < 16);
+  }
+  const Volume first = test::volume(even, { 32, 32, 32 });
+  Volume second = test::volume(trended, { 32, 32, 32 });
+  const auto warning = [](const std::vector<Volume>& volumes)
+  { return stationarityWarning(volumes, summarise(volumes), Work(2)); };
+  EXPECT_EQ(warning({ first }), "");
+  EXPECT_EQ(warning({ first, second }).find("The fraction of v = 255 changes along z"), 0u);
+  second.mask = test::volume(half, { 32, 32, 32 }).channels[0];
+  EXPECT_EQ(warning({ first, second }), "");
 }
 
 TEST(Stationarity, TwoRegionsAreWarnedOf)
