@@ -5,8 +5,8 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-// The Fisher autoencoder (Zheng, Yao, Zhang, Tsang and Wang 2019), the published objective behind
-// the information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
+// The Fisher autoencoder as published by Zheng, Yao, Zhang, Tsang and Wang 2019. We take it to be
+// the objective of the information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
 //   L = -ELBO + lambda_z |J_z - F_z| + lambda_x |J_x - F_x|
 // J_z is the Fisher information of a latent attribute's posterior about its mean, its average over
 // the attributes: 1/sigma^2 in closed form, or ((z - mu) / sigma^2)^2 of the sample that was drawn,
