@@ -68,6 +68,38 @@ TEST(LatentField, SamplesHaveTheMeasuredStatistics)
   EXPECT_GT(covariance(data, 1, 0, 1) - covariance(data, 0, 1, 1), 0.2);
 }
 
+TEST(LatentField, SeveralFieldsAreSamplesOfOne)
+{
+  // The same three times is the same once.
+  const at::Tensor data = example(16, 1);
+  const State once = LatentField::fit(data).state(),
+              thrice = LatentField::fit(at::stack({ data, data, data })).state();
+  for (const char* name : { "quantiles", "covariance" })
+  {
+    // Quantiles lie between the values: those of more values are a little nearer to them.
+    const double tolerance = *name == 'q' ? 0.05 : 1e-2;
+    EXPECT_LT((thrice.at(name) - once.at(name)).abs().mean().item<double>(), tolerance) << name;
+  }
+  // Fields of one cell, none of which varies: together they do, and their channels are correlated.
+  const at::Tensor noise = at::randn({ 400, 2, 1, 1, 1 }, generator(7));
+  at::Tensor cells = noise.clone();
+  cells.select(1, 1).copy_(3 + 0.8 * noise.select(1, 0) + 0.6 * noise.select(1, 1));
+  const LatentField field = LatentField::fit(cells, at::full_like(cells, std::log(0.25)));
+  const auto statistics = field.statistics();
+  for (int c = 0; c < 2; ++c)
+  {
+    const at::Tensor z = cells.select(1, c);
+    EXPECT_NEAR(statistics[c].mean, z.mean().item<double>(), 0.01);
+    EXPECT_NEAR(statistics[c].stddev, std::sqrt(z.var(false).item<double>() + 0.25), 0.02);
+  }
+  const at::Tensor z = cells.flatten(1) - cells.flatten(1).mean(0);
+  const at::Tensor covariance = z.t().matmul(z) / 400;
+  const double correlation =
+    (covariance[0][1] / (covariance[0][0] * covariance[1][1]).sqrt()).item<double>();
+  const double error = (1 - correlation * correlation) / 20; // of a correlation of 400
+  EXPECT_NEAR(field.state().at("covariance")[0][1].item<double>(), correlation, 3 * error);
+}
+
 TEST(LatentField, ManyEqualValuesKeepTheirCovariance)
 {
   // As local means of a rock are: 0 in most cells. And a channel that is the same everywhere.

@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Images.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 #include "Volumes.h"
@@ -235,6 +236,58 @@ TEST(Trainer, TwoDimensionalImagesTrainATwoDimensionalNetwork)
   EXPECT_EQ(model->encode(v, {}).dims, (Dims{ 8, 8, 1 }));
   const Latent drawn = model->sample({ { 80, 40, 1 }, 2 }).latent;
   EXPECT_EQ(drawn.dims, (Dims{ 14, 9, 1 }));
+}
+
+/// Each image is one block, so it has one latent cell, whose statistics say nothing of the others.
+TEST(Trainer, LatentStatisticsAreOfAllImages)
+{
+  test::GaussianImages data({ 4, 1, 0.25, 0.25 });
+  data.volumes.resize(300);
+  TrainOptions o = test::quickInFloat32(20);
+  o.network.architecture = Architecture::Dense;
+  o.network.blockSize = 2;
+  o.network.hiddenUnits = 0;
+  o.network.latentChannels = 2;
+  o.symmetry = Symmetry::None;
+  o.batchSize = 64;
+  o.klRamp = 0;
+  o.learningRate = 0.01;
+  TorchTrainer trainer(data.volumes, o);
+  while (!trainer.step().finished)
+  {
+  }
+  const auto model = trainer.model(test::ofWeights(), {});
+  std::array<double, 2> sum{}, squares{}, posterior{};
+  const auto n = static_cast<double>(data.volumes.size());
+  for (const Volume& image : data.volumes)
+  {
+    const Latent latent = model->encode(image, {});
+    ASSERT_EQ(latent.mean.size(), 2u);
+    for (std::size_t c = 0; c < 2; ++c)
+    {
+      sum[c] += latent.mean[c] / n;
+      squares[c] += latent.mean[c] * latent.mean[c] / n;
+      posterior[c] += std::exp(latent.logVariance[c]) / n;
+    }
+  }
+  const std::vector<LatentStatistics> statistics = model->latentStatistics();
+  for (std::size_t c = 0; c < 2; ++c)
+  {
+    const double variance = squares[c] - sum[c] * sum[c];
+    EXPECT_GT(variance, 0.5 * posterior[c]) << "this latent is in use";
+    // Quantiles at 257 normal scores give the moments of 300 values to a few percent.
+    const double stddev = std::sqrt(variance + posterior[c]);
+    EXPECT_NEAR(statistics[c].mean, sum[c], 0.02 * stddev);
+    EXPECT_NEAR(statistics[c].stddev / stddev, 1, 0.03);
+    EXPECT_NEAR(statistics[c].posteriorStddev, std::sqrt(posterior[c]), 1e-3);
+  }
+  // A prior of them draws different ones.
+  SampleRequest request;
+  request.dims = { 2, 2, 1 };
+  request.options.prior = Prior::RandomField;
+  const Latent first = model->sample(request).latent;
+  request.options.seed = 1;
+  EXPECT_NE(model->sample(request).latent.mean, first.mean);
 }
 
 TEST(Trainer, SavedModelsGiveIdenticalOutput)

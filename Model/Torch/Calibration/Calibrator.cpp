@@ -77,16 +77,37 @@ ComputeDevice Calibrator::place() const
   return chooseDevice(this->Run.device, this->Run.precision, this->Run.threads);
 }
 
-void Calibrator::encode(const Box& part, const Monitor& monitor)
+void Calibrator::encode(
+  const Box& part, const std::vector<const Volume*>& more, const Monitor& monitor)
 {
-  Latent latent =
-    Inference(this->Info, this->Net, this->Grid, this->Run).encodeTiles(this->Data, part, monitor);
+  std::vector<const Volume*> volumes{ &this->Data };
+  volumes.insert(volumes.end(), more.begin(), more.end());
+  std::vector<Latent> latents;
+  {
+    Inference inference(this->Info, this->Net, this->Grid, this->Run);
+    const auto count = static_cast<double>(volumes.size());
+    for (const Volume* volume : volumes)
+    {
+      const auto done = static_cast<double>(latents.size());
+      latents.push_back(
+        inference.encodeTiles(*volume, part, monitor.part(done / count, (done + 1) / count)));
+    }
+  }
+  Latent& latent = latents.front();
   const auto on = [&](std::vector<float>& values, const Index3& size)
   { return at::from_blob(values.data(), { latent.channels, size[0], size[1], size[2] }); };
-  const at::Device device = this->place().device;
-  LatentField field = LatentField::fit(toDevice(on(latent.mean, part.size), device),
-    toDevice(on(latent.logVariance, part.size), device))
-                        .on(at::kCPU);
+  const auto stacked = [&](std::vector<float> Latent::* member)
+  {
+    std::vector<at::Tensor> fields;
+    for (Latent& l : latents)
+    {
+      fields.push_back(on(l.*member, part.size));
+    }
+    return toDevice(
+      more.empty() ? fields.front() : at::stack(fields), this->place().device); // no copy of one
+  };
+  LatentField field =
+    LatentField::fit(stacked(&Latent::mean), stacked(&Latent::logVariance)).on(at::kCPU);
   const Index3 cells = this->Grid.cells();
   if (part.size != cells)
   {
@@ -113,7 +134,7 @@ void Calibrator::field(Closing::Turn& turn)
   {
     if (turn.limited() && few < 0.5 * all)
     {
-      this->encode(first, {});
+      this->encode(first, {}, {});
       begun = true;
       const double fits = 0.8 * turn.left() * few / std::max(before - turn.left(), 1e-9);
       if (fits < all)
@@ -127,13 +148,13 @@ void Calibrator::field(Closing::Turn& turn)
         return;
       }
     }
-    this->encode(part, turn.monitor());
+    this->encode(part, this->Set.besideMeasured(), turn.monitor());
   }
   catch (const std::exception& e)
   {
     if (!begun)
     {
-      this->encode(first, {});
+      this->encode(first, {}, {});
     }
     turn.smaller(e);
   }
@@ -439,7 +460,7 @@ Calibration Calibrator::fieldOnly(std::int64_t most, const Monitor& monitor)
 {
   const Box part = most > 0 ? middleOf(this->Grid, most) : Box{ {}, this->Grid.cells() };
   const RunScope scope(chooseDevice("cpu", Precision::Float32, this->Run.threads), false);
-  this->encode(part, monitor);
+  this->encode(part, this->Set.besideMeasured(), monitor);
   return std::move(this->Found);
 }
 

@@ -48,7 +48,8 @@ private:
   ///@}
 
   ComputeDevice place() const;
-  void encode(const Box& part, const Monitor& monitor); ///< and fit the field of it
+  /// Encode a part, and fit the field of it, and of the same part of `more` volumes.
+  void encode(const Box& part, const std::vector<const Volume*>& more, const Monitor& monitor);
   /// What a random field decodes to, seen from afar. `looked` is set to the voxels of it.
   LatentField::Observed observe(
     const at::Tensor& field, const Monitor& monitor, std::int64_t& looked) const;

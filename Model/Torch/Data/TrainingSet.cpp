@@ -6,6 +6,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace vae
@@ -71,6 +72,27 @@ const Volume& TrainingSet::measured() const
     this->Measured = partOf(this->volumes()[this->Largest], this->frame(this->Largest), box);
   }
   return *this->Measured;
+}
+
+std::vector<const Volume*> TrainingSet::besideMeasured() const
+{
+  constexpr std::int64_t enough = 500; // cells, of which a standard deviation is known to 3 %
+  const Volume& largest = this->volumes()[this->Largest];
+  std::vector<const Volume*> all, some;
+  for (const Volume& v : this->volumes())
+  {
+    if (&v != &largest && v.dims == largest.dims && !v.mask.data && !largest.mask.data)
+    {
+      all.push_back(&v);
+    }
+  }
+  const std::int64_t cells = std::max<std::int64_t>(1, cellsOf(this->box(this->Largest)));
+  const auto wanted = std::min(all.size(), static_cast<std::size_t>((enough - 1) / cells));
+  for (std::size_t i = 0; i < wanted; ++i)
+  {
+    some.push_back(all[i * all.size() / wanted]);
+  }
+  return some;
 }
 
 at::Tensor TrainingSet::measuredMean() const

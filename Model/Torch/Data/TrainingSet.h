@@ -42,6 +42,11 @@ public:
   at::Tensor measuredMean() const;
   ///@}
 
+  /// Further volumes of the size of measured(), where that alone has too few latent cells for
+  /// statistics of them: an image of many that is a block of the network, and so has one cell.
+  /// Spread evenly over the data; none where it has a mask.
+  std::vector<const Volume*> besideMeasured() const;
+
 private:
   struct Part
   {

@@ -89,32 +89,32 @@ at::Tensor taper(const Shape3& radius, const at::Device& device)
   return of(0) * of(1) * of(2);
 }
 
-/// Of a field [channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2 R + 1
-/// ...]. Pairs are counted exactly, without periodic wrap.
-at::Tensor covarianceOf(const at::Tensor& field, const Shape3& radius)
+/// Of fields [fields, channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2
+/// R
+/// + 1 ...]. Pairs are counted exactly, without periodic wrap.
+at::Tensor covarianceOf(const at::Tensor& fields, const Shape3& radius)
 {
   std::vector<std::int64_t> sizes;
-  const at::TensorOptions doubles = doublesOn(field.device());
-  at::Tensor pairs = at::ones({ 1, 1, 1 }, doubles);
+  const at::TensorOptions doubles = doublesOn(fields.device());
+  at::Tensor pairs = at::full({ 1, 1, 1 }, static_cast<double>(fields.size(0)), doubles);
   for (int a = 0; a < 3; ++a)
   {
     const at::Tensor lag = at::arange(-radius[a], radius[a] + 1, doubles);
-    pairs = pairs * along(static_cast<double>(field.size(a + 1)) - lag.abs(), a);
-    sizes.push_back(goodFftSize(field.size(a + 1) + radius[a]));
+    pairs = pairs * along(static_cast<double>(fields.size(a + 2)) - lag.abs(), a);
+    sizes.push_back(goodFftSize(fields.size(a + 2) + radius[a]));
   }
-  const at::Tensor f = at::fft_rfftn(field, sizes, Axes);
-  const auto channels = field.size(0);
+  const at::Tensor f = at::fft_rfftn(fields, sizes, Axes);
+  const auto channels = fields.size(1);
   const at::Tensor covariance = at::empty(
     { channels, channels, 2 * radius[0] + 1, 2 * radius[1] + 1, 2 * radius[2] + 1 }, doubles);
   for (std::int64_t i = 0; i < channels; ++i)
   {
     for (std::int64_t j = 0; j < channels; ++j)
     {
-      at::Tensor c = at::fft_irfftn(f[i].conj() * f[j], sizes, Axes);
+      at::Tensor c = at::fft_irfftn((f.select(1, i).conj() * f.select(1, j)).sum(0), sizes, Axes);
       for (int a = 0; a < 3; ++a)
       {
-        c =
-          c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]).to(field.device()));
+        c = c.index_select(a, lags(radius[a], sizes[static_cast<std::size_t>(a)]).to(c.device()));
       }
       covariance[i][j].copy_(c / pairs);
     }
@@ -148,7 +148,7 @@ public:
   /// Of what two fields of mean 0, [channels, z, y, x], share: [channels, channels, numbers].
   at::Tensor power(const at::Tensor& field) const
   {
-    const at::Tensor c = covarianceOf(field, this->Radius) * this->Taper;
+    const at::Tensor c = covarianceOf(field.unsqueeze(0), this->Radius) * this->Taper;
     const at::Tensor p = at::real(at::fft_fftn(at::fft_ifftshift(c, Axes), {}, Axes));
     const std::int64_t numbers = this->Number.max().item<std::int64_t>() + 1;
     at::Tensor bins = at::zeros({ p.size(0), p.size(1), numbers }, p.options());
@@ -180,27 +180,28 @@ private:
 LatentField LatentField::fit(
   const at::Tensor& mean, const at::Tensor& logVariance, std::int64_t maximumLag)
 {
-  const at::Tensor field = mean.to(at::kDouble);
-  const auto channels = field.size(0);
+  const auto several = [](const at::Tensor& t) // of one field, too
+  { return (t.dim() == 4 ? t.unsqueeze(0) : t).to(at::kDouble); };
+  const auto cellsOf = [](const at::Tensor& t) { return t.transpose(0, 1).flatten(1); };
+  const at::Tensor fields = several(mean), values = cellsOf(fields); // [channels, all cells]
   LatentField out;
   out.PosteriorVariance = logVariance.defined()
-    ? logVariance.to(at::kDouble).exp().flatten(1).mean(1).to(at::kFloat)
-    : at::zeros({ channels }, field.options().dtype(at::kFloat));
+    ? cellsOf(several(logVariance).exp()).mean(1).to(at::kFloat)
+    : at::zeros({ values.size(0) }, values.options().dtype(at::kFloat));
 
   const at::Tensor scores =
-    at::linspace(-LargestScore, LargestScore, Scores, doublesOn(field.device()));
-  out.Quantiles = at::quantile(field.flatten(1).slice(1, 0, {}, 1), normalCdf(scores), 1)
-                    .transpose(0, 1)
-                    .to(at::kFloat)
-                    .contiguous();
+    at::linspace(-LargestScore, LargestScore, Scores, doublesOn(values.device()));
+  out.Quantiles =
+    at::quantile(values, normalCdf(scores), 1).transpose(0, 1).to(at::kFloat).contiguous();
 
   Shape3 radius;
   for (int a = 0; a < 3; ++a)
   {
-    radius[a] = std::min(maximumLag, field.size(a + 1) / 2);
+    radius[a] = std::min(maximumLag, fields.size(a + 2) / 2);
   }
-  const at::Tensor values = covarianceOf(field - field.mean({ 1, 2, 3 }, true), radius);
-  out.Covariance = (out.covarianceOfScores(values) * taper(radius, field.device())).to(at::kFloat);
+  const at::Tensor covariance = covarianceOf(fields - fields.mean({ 0, 2, 3, 4 }, true), radius);
+  out.Covariance =
+    (out.covarianceOfScores(covariance) * taper(radius, values.device())).to(at::kFloat);
   return out;
 }
 

@@ -24,8 +24,9 @@ namespace vae
 class LatentField
 {
 public:
-  /// Measure `mean`: [channels, z, y, x]. The log variance, of the same shape or undefined, is for
-  /// statistics(). Beyond `maximumLag` cells the field is taken for uncorrelated.
+  /// Measure `mean`: [channels, z, y, x], or [fields, channels, z, y, x] of several fields of one
+  /// size, which are taken for samples of the same. The log variance, of the same shape or
+  /// undefined, is for statistics(). Beyond `maximumLag` cells the field is taken for uncorrelated.
   static LatentField fit(
     const at::Tensor& mean, const at::Tensor& logVariance = {}, std::int64_t maximumLag = 12);
 
