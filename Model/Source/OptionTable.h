@@ -181,6 +181,10 @@ struct Option
   Values values = {};               ///< of numbers
   std::vector<Condition> when = {}; ///< all of them
   bool path = false;                ///< of a file; a model file does not tell it
+  /// There are model files from before it. Without the key a file means the default, and a default
+  /// is no part of fingerprints, so that those files keep their lineage: it must stay what they
+  /// were trained with.
+  bool later = false;
 };
 
 template <typename T, typename Options>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ModelInfo.h"
 #include "Plan.h"
-#include "Source/JsonText.h"
 #include "Source/ModelFile.h"
+#include "Source/StoredJson.h"
 #include "WholeFile.h"
 
 #include <gtest/gtest.h>
@@ -15,6 +15,32 @@
 #include <random>
 
 #include <unistd.h>
+
+namespace vae
+{
+
+/// Options of which two came when there were files without them.
+struct Aged
+{
+  int first = 1;
+  int added = 7;
+  KLSchedule kind = KLSchedule::Linear;
+};
+
+static void visitOptions(auto& v, Is<Aged> auto& o)
+{
+  v(o.first, { .key = "first", .values = slider(0, 10) });
+  v(o.added, { .key = "added", .values = slider(0, 10), .later = true });
+  v(o.kind, { .key = "kind", .later = true });
+}
+
+static void visit(auto& v, Is<Aged> auto& o)
+{
+  const Stored<std::remove_reference_t<decltype(v)>> stored{ v, true };
+  visitOptions(stored, o);
+}
+
+} // namespace vae
 
 using namespace vae;
 
@@ -258,6 +284,66 @@ std::string refusalOf(const Json& model)
 }
 
 } // namespace
+
+TEST(ModelInfo, ALaterOptionMayBeMissing)
+{
+  const auto read = [](const Json& json)
+  {
+    Aged options;
+    FromJson from{ json, {} };
+    visit(from, options);
+    return options;
+  };
+  const auto fingerprintOf = [](const Aged& options)
+  {
+    Json json = ToJson{ true }.convert(options);
+    leaveOutLaterDefaults<Aged>(json);
+    return hashOf(dumpJson(json));
+  };
+  // A file says all it knows; one from before has the default.
+  const Aged changed{ .first = 3, .added = 5, .kind = KLSchedule::Cyclical };
+  const Json file = ToJson{ false }.convert(changed);
+  EXPECT_EQ(dumpJson(file), R"({"added":5,"first":3,"kind":"cyclical"})");
+  EXPECT_EQ(read(file).added, 5);
+  EXPECT_EQ(read(file).kind, KLSchedule::Cyclical);
+  const Aged old = read(parseJson(R"({"first":3})"));
+  EXPECT_EQ(old.first, 3);
+  EXPECT_EQ(old.added, Aged().added);
+  EXPECT_EQ(old.kind, Aged().kind);
+  // What was always there must be there, and what is there is judged.
+  EXPECT_THROW(read(parseJson(R"({"added":5,"kind":"linear"})")), std::runtime_error);
+  EXPECT_THROW(read(parseJson(R"({"first":3,"added":11})")), std::runtime_error);
+  EXPECT_THROW(read(parseJson(R"({"first":3,"added":null})")), std::runtime_error);
+  EXPECT_THROW(read(parseJson(R"({"first":3,"kind":"square"})")), std::runtime_error);
+  // The fingerprint is that from before, unless the option makes a difference.
+  EXPECT_EQ(fingerprintOf({ .first = 3 }), hashOf(R"({"first":3})"));
+  EXPECT_EQ(fingerprintOf(old), fingerprintOf({ .first = 3 }));
+  EXPECT_NE(fingerprintOf({ .first = 3, .added = 5 }), fingerprintOf(old));
+  EXPECT_NE(fingerprintOf({ .first = 3, .kind = KLSchedule::Cyclical }), fingerprintOf(old));
+  EXPECT_NE(fingerprintOf({ .first = 4 }), fingerprintOf(old));
+}
+
+/// Where this fails, a new option that files have is not marked as `later` in OptionTable.h.
+TEST(ModelInfo, OptionsOfOlderFilesStillCount)
+{
+  const std::string older =
+    R"({"batch_size":0,"best_by":"validation_loss","class_balance":0,"device":"auto",)"
+    R"("epochs":0,"fixed_scale":0.1,"free_bits":0,"gradient_clip":1,"kl_cycles":4,)"
+    R"("kl_ramp":0.3,"kl_schedule":"linear","learning_rate":0.002,)"
+    R"("likelihood":"automatic","network":{"architecture":"field","block_size":32,)"
+    R"("blocks":1,"channels":1,"codes":0,"decoder_file":"","dimensions":3,)"
+    R"("encoder_file":"","hidden_units":400,"latent_channels":8,"latent_stride":8,)"
+    R"("width":32},"objective":"VAE","parameters":{},"patch_size":48,"patience":0,)"
+    R"("precision":"automatic","prior_share":0.65,"scale":"analytic","seed":0,)"
+    R"("steps_per_epoch":20,"symmetry":"automatic","threads":0,"time_budget":120,)"
+    R"("validation_fraction":0.1,"weight_decay":0.01})";
+  EXPECT_EQ(toText(TrainOptions()), older) << "trainings with it lose their lineage";
+  Json model = goodModel();
+  model["options"] = parseJson(older);
+  model["network"] = model["options"]["network"];
+  model["network"]["channels"] = 2;
+  EXPECT_EQ(refusalOf(model), "") << "older files are refused";
+}
 
 TEST(ModelInfo, EachNumberHasARangeThatIsTold)
 {

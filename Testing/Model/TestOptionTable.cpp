@@ -48,6 +48,7 @@ struct Rows
     EXPECT_TRUE(this->places.insert(&value).second) << option.label << " twice";
     EXPECT_TRUE(!*option.label || this->labels.insert(option.label).second) << option.label;
     EXPECT_TRUE(!*option.key || this->keys.insert(option.key).second) << option.key;
+    EXPECT_TRUE(!option.later || *option.key) << option.label << " is in no file";
     this->options.push_back(option);
     if constexpr (std::is_enum_v<T>)
     {
