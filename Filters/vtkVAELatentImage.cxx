@@ -387,7 +387,7 @@ void Decode(vtkImageData* output, const Grid& grid, const vae::Model& model,
   vae::requireMemory("The output of " + vae::toString(grid.Dims()) + " voxels",
     VolumeBytes(grid.Dims(), model.info(), probability));
   Arrays arrays(grid, model.info(), probability);
-  arrays.Wanted.threshold = sample.threshold;
+  arrays.Wanted.thresholds = sample.thresholds;
   model.decode(sample.latent, grid.Dims(), margin, arrays.Wanted, run, monitor);
   arrays.PutOn(output);
 }
@@ -421,7 +421,7 @@ const vae::LatentSample& Start::Get(const std::shared_ptr<const vae::Model>& mod
   }
   this->Model = nullptr;
   ++this->Version;
-  this->Sample.threshold = 0;
+  this->Sample.thresholds.clear();
   if (encoded)
   {
     bool cellData = false;

@@ -183,7 +183,7 @@ int vtkVAELatentWalk::RequestData(
     const std::vector<vae::LatentStatistics> statistics = model.latentStatistics();
     const vae::LatentSample& start = o.Ends[0].Get(
       shared, o.start, o.startSeed, grid, margin, volumes[0], this->Run(), encoding.Monitor());
-    vae::LatentSample at{ {}, start.threshold };
+    vae::LatentSample at{ {}, start.thresholds };
     double position = s;
     if (traverse)
     {
@@ -198,7 +198,7 @@ int vtkVAELatentWalk::RequestData(
         shared, o.end, o.endSeed, grid, margin, volumes[1], this->Run(), encoding.Monitor());
       at.latent = o.walk == vae::Walk::Linear ? vae::lerp(start.latent, end.latent, s)
                                               : vae::slerp(start.latent, end.latent, s, statistics);
-      at.threshold = (1 - s) * start.threshold + s * end.threshold;
+      at.thresholds = vae::lerp(start.thresholds, end.thresholds, s);
     }
     this->PlanMemory(model, grid.Dims());
     vtkVAELatentImage::Decode(

@@ -21,6 +21,9 @@ Latent shifted(Latent latent, const std::vector<double>& offsets,
 /// way.
 Latent lerp(const Latent& a, const Latent& b, double t);
 
+/// The same of LatentSample::thresholds, of which missing ones are 0.
+std::vector<double> lerp(const std::vector<double>& a, const std::vector<double>& b, double t);
+
 /// Spherical interpolation (Shoemake 1985; White 2016 for latents) of the deviations from the mean
 /// m of each channel, over the whole vector of cells and channels:
 ///   u = a - m, v = b - m, theta = acos(u.v / (|u||v|)),

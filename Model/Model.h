@@ -73,8 +73,8 @@ struct Outputs
   /// Values and log odds are drawn; probabilities stay. A model of a training that has not ended
   /// knows no texture, and gives the likeliest.
   std::optional<Texture> texture;
-  /// Subtracted from the log odds of the first phase: LatentSample::threshold.
-  double threshold = 0;
+  /// Subtracted from the log odds of the first phase: LatentSample::thresholds.
+  std::vector<double> thresholds;
 };
 
 /// A latent field to draw from a prior.
@@ -96,9 +96,10 @@ struct SampleRequest
 struct LatentSample
 {
   Latent latent{};
-  /// Log odds of the first phase at which it has the data's fraction (Outputs::threshold): a
-  /// decoder that is unsure of a field that was drawn gives phases other fractions.
-  double threshold = 0;
+  /// Log odds of the first phase, one for each channel of the data, at which it has the data's
+  /// fraction (Outputs::thresholds): a decoder that is unsure of a field that was drawn gives phases
+  /// other fractions. Empty: all are 0.
+  std::vector<double> thresholds{};
 };
 
 /// What else a reconstruction gives, one for each channel of the data, or one for all of them.
@@ -159,8 +160,8 @@ public:
   virtual LatentSample sample(const SampleRequest& request, const RunOptions& run = {},
     const Monitor& monitor = {}) const = 0;
 
-  /// sample(), and decode() of what it gives with its threshold: the same values, in less time,
-  /// since what finds the threshold is decoded once where memory allows. `outputs.threshold` does
+  /// sample(), and decode() of what it gives with its thresholds: the same values, in less time,
+  /// since what finds the thresholds is decoded once where memory allows. `outputs.thresholds` do
   /// not apply.
   virtual void sampleAndDecode(const SampleRequest& request, const Outputs& outputs,
     const RunOptions& run = {}, const Monitor& monitor = {}) const = 0;

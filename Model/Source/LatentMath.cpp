@@ -87,6 +87,17 @@ Latent lerp(const Latent& a, const Latent& b, double t)
   return combine(a, 1 - t, b, t);
 }
 
+std::vector<double> lerp(const std::vector<double>& a, const std::vector<double>& b, double t)
+{
+  const auto at = [](const std::vector<double>& v, std::size_t i) { return i < v.size() ? v[i] : 0; };
+  std::vector<double> out;
+  for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i)
+  {
+    out.push_back((1 - t) * at(a, i) + t * at(b, i));
+  }
+  return out;
+}
+
 Latent slerp(
   const Latent& a, const Latent& b, double t, const std::vector<LatentStatistics>& statistics)
 {

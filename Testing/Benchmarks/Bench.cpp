@@ -169,16 +169,16 @@ void stages(const Arguments& all)
   TorchModel::Drawn drawn;
   stage("draw", [&] { drawn = model->draw(wanted, run(), {}); });
   const RunOptions where = run();
-  if (drawn.fraction)
+  if (!drawn.fractions.empty())
   {
     stage("threshold", [&]
     {
       FieldDecoder decoder(
         model->info(), model->network(), drawn.latent, wanted.dims, wanted.margin, where);
-      drawn.threshold = thresholdFor(decoder, *drawn.fraction, {});
+      drawn.thresholds = thresholdsFor(decoder, drawn.fractions, {});
     });
   }
-  outputs.threshold = drawn.threshold;
+  outputs.thresholds = drawn.thresholds;
   stage("decode", [&] { model->decode(drawn.latent, wanted.dims, wanted.margin, outputs, where); });
   if (prior == Prior::Learned)
   {

@@ -391,7 +391,7 @@ TEST(Generate, PeriodicVolumesRepeat)
   vae::Outputs outputs;
   outputs.probability.resize(1);
   outputs.probability[0].data = probability.data();
-  outputs.threshold = drawn.threshold;
+  outputs.thresholds = drawn.thresholds;
   vae::RunOptions run;
   run.device = "cpu";
   run.precision = vae::Precision::Float32;

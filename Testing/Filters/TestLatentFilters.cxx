@@ -383,7 +383,7 @@ TEST(LatentWalk, GoesFromFieldToField)
     outputs.values.resize(1);
     outputs.values[0].data = voxels.data();
     outputs.values[0].type = vae::ScalarType::UInt8;
-    outputs.threshold = 0.5 * from.threshold + 0.5 * to.threshold;
+    outputs.thresholds = vae::lerp(from.thresholds, to.thresholds, 0.5);
     model.decode(kind == vae::Walk::Linear
         ? vae::lerp(from.latent, to.latent, 0.5)
         : vae::slerp(from.latent, to.latent, 0.5, model.latentStatistics()),

@@ -130,7 +130,7 @@ void use(const std::string& file)
       }
       vae::Outputs outputs;
       outputs.probability = { test::output(values) };
-      outputs.threshold = drawn.threshold;
+      outputs.thresholds = drawn.thresholds;
       model->decode(drawn.latent, volume.dims, model->margin(), outputs, run);
       return allFinite(drawn.latent.mean) && allFinite(values);
     });

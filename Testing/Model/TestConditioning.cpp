@@ -193,7 +193,7 @@ TEST(Conditioning, ABoreholeIsMetByMovingLatents)
       std::vector<std::uint8_t> out(Count);
       Outputs outputs;
       outputs.values = { test::output(out) };
-      outputs.threshold = drawn.threshold;
+      outputs.thresholds = drawn.thresholds;
       model->decode(drawn.latent, known.volume.dims, margin, outputs);
       const Overwritten found = overwrite(known.volume, outputs.values);
       return static_cast<double>(found.equal) / static_cast<double>(found.known) / rocks;

@@ -73,7 +73,7 @@ TEST(FieldDecoder, WhatIsKeptIsWhatIsDecodedAgain)
   EXPECT_EQ(d.decoded(once), values);
   EXPECT_TRUE(once.hasKept());
   EXPECT_EQ(d.decoded(once), values);
-  EXPECT_EQ(thresholdFor(once, 0.3, {}), thresholdFor(twice, 0.3, {}));
+  EXPECT_EQ(thresholdsFor(once, { 0.3 }, {}), thresholdsFor(twice, { 0.3 }, {}));
 }
 
 TEST(FieldDecoder, KeepsNothingThatTheBudgetHasNoRoomFor)
@@ -107,7 +107,7 @@ TEST(Generator, GivesWhatSampleAndDecodeGive)
   std::vector<std::uint8_t> made(20 * 24 * 17), drawn(made.size());
   Outputs outputs;
   outputs.values = { test::output(made) };
-  outputs.threshold = 100; // does not apply
+  outputs.thresholds = { 100 }; // does not apply
   RunOptions run;
   run.device = test::device();
   const Generated result = generator.generate(request, outputs, run);
@@ -115,7 +115,7 @@ TEST(Generator, GivesWhatSampleAndDecodeGive)
   EXPECT_EQ(result.known.known, 0);
   const int margin = source->margin();
   outputs.values = { test::output(drawn) };
-  outputs.threshold = 0;
+  outputs.thresholds.clear();
   source->decode(source->sample({ request.dims, margin, request.options }, run).latent,
     request.dims, margin, outputs, run);
   EXPECT_EQ(made, drawn);

@@ -161,7 +161,7 @@ int use(const std::shared_ptr<const TorchModel>& torch, const Volume& trained)
   {
     const LatentSample given = model->sample({ {}, model->margin(), {}, {}, &data.volume }, run);
     Results out(info, dims);
-    out.all.threshold = given.threshold;
+    out.all.thresholds = given.thresholds;
     for (std::size_t phase = 0; info.hasPhases() && phase < info.channels[0].phases.size(); ++phase)
     {
       PhaseFraction fraction(info, static_cast<int>(phase), dims);

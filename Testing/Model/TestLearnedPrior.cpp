@@ -421,20 +421,78 @@ TEST(PriorTraining, SamplesHaveTheDatasFractions)
   constexpr int realizations = 10; // a group
   for (; options.realization < realizations; ++options.realization)
   {
-    const auto mean = [&](const Latent& latent, double threshold)
+    const auto mean = [&](const Latent& latent, const std::vector<double>& thresholds)
     {
-      outputs.threshold = threshold;
+      outputs.thresholds = thresholds;
       model->decode(latent, dims, model->decodeHalo(), outputs, {}, {});
       return std::accumulate(probability.begin(), probability.end(), 0.) /
         static_cast<double>(probability.size());
     };
     const LatentSample drawn = model->sample({ dims, model->decodeHalo(), options });
-    sum += mean(drawn.latent, drawn.threshold);
-    uncorrected += mean(drawn.latent, 0);
+    sum += mean(drawn.latent, drawn.thresholds);
+    uncorrected += mean(drawn.latent, {});
   }
   const double wanted = model->info().channels[0].fractions.back();
   EXPECT_NEAR(sum / realizations, wanted, 0.002);
   EXPECT_GT(std::abs(uncorrected / realizations - wanted), 0.03); // so there was something to do
+}
+
+TEST(PriorTraining, EachArrayHasItsOwnFraction)
+{
+  // Two arrays of two phases, in slices of rocks: half pores, and nearly a fifth.
+  const Dims dims{ 96, 96, 1 };
+  const auto cut = [&](double porosity, std::uint64_t seed)
+  {
+    std::vector<std::uint8_t> voxels = rock::cementedGrains({ 96, porosity, 7, seed });
+    voxels.resize(96 * 96);
+    return test::volume(voxels, dims);
+  };
+  Volume v = cut(0.5, 1);
+  v.channels.push_back(cut(0.2, 2).channels[0]);
+  v.channels[1].array = "w";
+  TorchTrainer trainer({ v }, brief());
+  while (!trainer.step().finished)
+  {
+  }
+  const auto model = test::throughAFile(trainer, false); // thresholds go through the file
+  const std::vector<ChannelInfo>& channels = model->info().channels;
+  ASSERT_GT(std::abs(channels[0].fractions[0] - channels[1].fractions[0]), 0.2);
+  for (const Prior prior : { Prior::RandomField, Prior::Learned })
+  {
+    GenerateOptions options;
+    options.prior = prior;
+    std::array<std::vector<std::uint8_t>, 2> labels;
+    std::array<std::vector<float>, 2> probability; // of the larger label
+    Outputs outputs;
+    for (std::size_t c = 0; c < 2; ++c)
+    {
+      labels[c].resize(static_cast<std::size_t>(voxels(dims)));
+      probability[c].resize(labels[c].size());
+      outputs.values.push_back(test::output(labels[c]));
+      outputs.probability.push_back(test::output(probability[c]));
+    }
+    constexpr int realizations = 10; // a group, which has the data's local mean
+    std::array<double, 2> found{};
+    for (; options.realization < realizations; ++options.realization)
+    {
+      model->sampleAndDecode({ dims, model->margin(), options }, outputs);
+      for (std::size_t c = 0; c < 2; ++c)
+      {
+        // The random field counts the likelier label, the learned prior draws.
+        const auto n = static_cast<double>(labels[c].size());
+        found[c] += (prior == Prior::RandomField
+                        ? static_cast<double>(std::ranges::count(labels[c], 0)) / n
+                        : 1 - std::accumulate(probability[c].begin(), probability[c].end(), 0.) / n) /
+          realizations;
+      }
+    }
+    // Few looks have told the random field's thresholds; each learned field has its own.
+    const double tolerance = prior == Prior::RandomField ? 0.1 : 0.005;
+    for (std::size_t c = 0; c < 2; ++c)
+    {
+      EXPECT_NEAR(found[c], channels[c].fractions[0], tolerance) << name(prior) << ' ' << c;
+    }
+  }
 }
 
 TEST(PriorTraining, ResumesBitEqual)

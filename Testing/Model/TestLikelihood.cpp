@@ -126,6 +126,30 @@ TEST(Likelihood, LogOddsAreThoseOfProbabilities)
   }
 }
 
+TEST(Likelihood, ThresholdsMoveTheOddsOfTheirOwnChannel)
+{
+  ModelInfo info;
+  info.channels.resize(2);
+  info.likelihood = Likelihood::Bernoulli;
+  const auto observation = makeObservationModel(info, at::kCPU);
+  // [batch, channels * values, cells]
+  const at::Tensor decoded =
+    at::randn({ 1, 2 * 4, 3, 3, 3 }, at::make_generator<at::CPUGeneratorImpl>(2));
+  const auto moved = [&](const std::vector<double>& thresholds, std::int64_t channel)
+  {
+    const at::Tensor change =
+      observation->logOdds(observation->withThresholds(decoded, thresholds), 0) -
+      observation->logOdds(decoded, 0);
+    const at::Tensor mine = change.narrow(1, 4 * channel, 4);
+    EXPECT_LT((mine - mine.mean()).abs().max().item<double>(), 1e-6);
+    return mine.mean().item<double>();
+  };
+  EXPECT_NEAR(moved({ 0.5, -2 }, 0), -0.5, 1e-6);
+  EXPECT_NEAR(moved({ 0.5, -2 }, 1), 2, 1e-6);
+  EXPECT_EQ(moved({}, 0), 0);
+  EXPECT_NEAR(moved({ 0.5 }, 1), -0.5, 1e-6) << "older files have one for all channels";
+}
+
 TEST(Likelihood, WidthsFollowAreLearntOrStay)
 {
   const at::Tensor x = at::zeros({ 2, 64, 4 }), y = at::full({ 2, 64, 4 }, 0.3);

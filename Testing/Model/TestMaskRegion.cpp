@@ -186,7 +186,7 @@ TEST(Masked, WhatIsOutsideDoesNotMatter)
       widths.push_back(model->info().textureWidth);
     }
     EXPECT_EQ(drawn[1].latent.mean, drawn[0].latent.mean);
-    EXPECT_EQ(drawn[1].threshold, drawn[0].threshold);
+    EXPECT_EQ(drawn[1].thresholds, drawn[0].thresholds);
     EXPECT_EQ(statistics[1][0].mean, statistics[0][0].mean);
     EXPECT_EQ(statistics[1][0].stddev, statistics[0][0].stddev);
     EXPECT_EQ(widths[1], widths[0]);

@@ -58,6 +58,13 @@ Box common(const Box& a, const Box& b)
 
 std::int64_t cellsOf(const Box& box) { return box.size[0] * box.size[1] * box.size[2]; }
 
+/// Log odds of the first phase, of each channel of the data.
+std::vector<at::Tensor> oddsOf(
+  const ObservationModel& observation, const at::Tensor& decoded, const ModelInfo& info)
+{
+  return observation.logOdds(decoded, 0).chunk(static_cast<std::int64_t>(info.channels.size()), 1);
+}
+
 } // namespace
 
 Calibrator::Calibrator(const ModelInfo& info, const NetworkPtr& network, Calibration begun,
@@ -211,17 +218,20 @@ LatentField::Observed Calibrator::observe(
   const at::Tensor decoded = inference.decodeInTiles(grid, inside);
   if (!info.hasPhases())
   {
-    return { meansOf(decoded), 0 };
+    return { meansOf(decoded) };
   }
-  // Phases are seen as the first of them, at its own fraction, or what it is not: all the same for
-  // their covariance.
-  const at::Tensor odds = inference.observation().logOdds(decoded, 0);
-  const double others = 1 - info.channels[0].fractions[0];
-  const auto below = std::clamp<std::int64_t>(
-    std::llround(others * static_cast<double>(odds.numel())), 1, odds.numel());
-  const at::Tensor threshold = std::get<0>(odds.flatten().kthvalue(below));
-  const at::Tensor found = odds.gt(threshold).to(at::kFloat);
-  return { meansOf(found), threshold.item<double>() };
+  const std::vector<at::Tensor> odds = oddsOf(inference.observation(), decoded, info);
+  std::vector<double> thresholds;
+  for (std::size_t c = 0; c < odds.size(); ++c)
+  {
+    const double others = 1 - info.channels[c].fractions[0];
+    const auto below = std::clamp<std::int64_t>(
+      std::llround(others * static_cast<double>(odds[c].numel())), 1, odds[c].numel());
+    thresholds.push_back(std::get<0>(odds[c].flatten().kthvalue(below)).item<double>());
+  }
+  // The first channel is seen as the first of its phases, at its own fraction, or what it is not:
+  // all the same for their covariance.
+  return { meansOf(odds[0].gt(thresholds[0]).to(at::kFloat)), std::move(thresholds) };
 }
 
 std::array<std::int64_t, 3> Calibrator::sizeOfLook(double edge) const
@@ -318,7 +328,7 @@ void Calibrator::matchLearned(Closing::Turn& turn)
     at::Tensor out = inference.decodeInTiles(field, { {}, request.size });
     if (phases)
     {
-      const at::Tensor odds = inference.observation().logOdds(out, 0);
+      const at::Tensor odds = oddsOf(inference.observation(), out, info)[0]; // the local mean's
       LogOddsHistogram count;
       count.add(odds);
       out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
@@ -447,9 +457,9 @@ void Calibrator::textureOfDrawn(Closing::Turn& turn)
       FieldDecoder::Keep::WhatFits);
     Monitor quiet;
     quiet.stop = monitor.stop;
-    const double threshold = thresholdFor(decoder, drawn.fraction.value(), quiet);
+    const std::vector<double> thresholds = thresholdsFor(decoder, drawn.fractions, quiet);
     decoder.forEachTile(turn.monitor(), [&](const Box&, const at::Tensor& d)
-    { decoded.push_back(decoder.inference().observation().withThreshold(d, threshold)); });
+    { decoded.push_back(decoder.inference().observation().withThresholds(d, thresholds)); });
   }
   Inference inference(this->Info, this->Net, this->Grid, this->Run);
   this->Found.texture = vae::fitTexture(

@@ -92,12 +92,29 @@ void FieldDecoder::forget()
   this->Room = 0;
 }
 
-double thresholdFor(FieldDecoder& decoder, double fraction, const Monitor& monitor)
+std::vector<double> thresholdsFor(
+  FieldDecoder& decoder, const std::vector<double>& fractions, const Monitor& monitor)
 {
-  LogOddsHistogram count;
+  std::vector<LogOddsHistogram> counts(fractions.size());
   decoder.forEachTile(monitor, [&](const Box&, const at::Tensor& decoded)
-  { count.add(decoder.inference().observation().logOdds(decoded, 0)); });
-  return count.threshold(fraction);
+  {
+    const std::vector<at::Tensor> odds =
+      decoder.inference().observation().logOdds(decoded, 0).chunk(
+        static_cast<std::int64_t>(counts.size()), 1);
+    // All channels or none: a tile that runs out of memory is added again in halves.
+    std::vector<LogOddsHistogram> more = counts;
+    for (std::size_t c = 0; c < odds.size(); ++c)
+    {
+      more[c].add(odds[c]);
+    }
+    counts = std::move(more);
+  });
+  std::vector<double> thresholds;
+  for (std::size_t c = 0; c < counts.size(); ++c)
+  {
+    thresholds.push_back(counts[c].threshold(fractions[c]));
+  }
+  return thresholds;
 }
 
 } // namespace vae

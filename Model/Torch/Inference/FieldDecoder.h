@@ -47,7 +47,9 @@ private:
   std::vector<std::pair<Box, at::Tensor>> Kept;
 };
 
-/// The threshold (Outputs::threshold) at which drawing voxels gives the first phase this fraction.
-double thresholdFor(FieldDecoder& decoder, double fraction, const Monitor& monitor);
+/// The thresholds (Outputs::thresholds) at which drawing voxels gives the first phase these
+/// fractions, one for each channel of the data.
+std::vector<double> thresholdsFor(
+  FieldDecoder& decoder, const std::vector<double>& fractions, const Monitor& monitor);
 
 } // namespace vae

@@ -198,8 +198,7 @@ void Inference::flush()
 
 void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs)
 {
-  const at::Tensor decoded =
-    outputs.threshold != 0 ? this->Observation->withThreshold(seen, outputs.threshold) : seen;
+  const at::Tensor decoded = this->Observation->withThresholds(seen, outputs.thresholds);
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
   at::Tensor drawn = decoded;

@@ -37,13 +37,13 @@ public:
   const Calibration& calibration() const { return this->Calibrated; }
   const std::shared_ptr<const TrainingState>& trainingState() const { return this->Training; }
 
-  /// A field that was drawn. Where the learned prior drew phases its threshold is not found yet: it
-  /// is the one that gives the first phase this fraction.
+  /// A field that was drawn. Where the learned prior drew phases its thresholds are not found yet:
+  /// they are those that give the first phase these fractions, one for each channel of the data.
   struct Drawn : LatentSample
   {
-    std::optional<double> fraction;
+    std::vector<double> fractions; ///< or empty
   };
-  /// What sample() does, but for the threshold.
+  /// What sample() does, but for the thresholds.
   Drawn draw(const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const;
 
   const ModelInfo& info() const override { return this->Info; }

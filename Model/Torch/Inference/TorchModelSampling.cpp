@@ -50,7 +50,7 @@ struct Filled
       out.type = from.type;
     }
     this->volume.mask = {};
-    outputs.threshold = filling.threshold;
+    outputs.thresholds = filling.thresholds;
     model.decode(filling.latent, known.dims, margin, outputs, run);
     overwrite(known, outputs.values);
   }
@@ -151,12 +151,12 @@ LatentSample TorchModel::sample(
   const SampleRequest& request, const RunOptions& run, const Monitor& monitor) const
 {
   Drawn drawn = this->draw(request, run, monitor);
-  if (drawn.fraction)
+  if (!drawn.fractions.empty())
   {
     Monitor quiet;
     quiet.stop = monitor.stop;
     FieldDecoder decoder(this->Info, this->Net, drawn.latent, request.dims, request.margin, run);
-    drawn.threshold = thresholdFor(decoder, *drawn.fraction, quiet);
+    drawn.thresholds = thresholdsFor(decoder, drawn.fractions, quiet);
   }
   return drawn;
 }
@@ -171,14 +171,14 @@ void TorchModel::sampleAndDecode(const SampleRequest& request, const Outputs& ou
   const Drawn drawn = this->draw(request, run, monitor.part(0, drawing));
   FieldDecoder decoder(this->Info, this->Net, drawn.latent,
     request.known ? request.known->dims : request.dims, request.margin, run,
-    drawn.fraction ? FieldDecoder::Keep::WhatFits : FieldDecoder::Keep::Nothing);
+    drawn.fractions.empty() ? FieldDecoder::Keep::Nothing : FieldDecoder::Keep::WhatFits);
   decoder.willWrite(outputs);
   Outputs wanted = outputs;
-  wanted.threshold = drawn.threshold;
+  wanted.thresholds = drawn.thresholds;
   Monitor decoding = monitor.part(drawing, 1);
-  if (drawn.fraction)
+  if (!drawn.fractions.empty())
   {
-    wanted.threshold = thresholdFor(decoder, *drawn.fraction, decoding.part(0, 0.5));
+    wanted.thresholds = thresholdsFor(decoder, drawn.fractions, decoding.part(0, 0.5));
     decoding = decoding.part(0.5, 1);
   }
   decoder.forEachTile(decoding, [&](const Box& box, const at::Tensor& decoded)
@@ -219,12 +219,18 @@ TorchModel::Drawn TorchModel::drawFreely(
   drawn.latent.mean = valuesOf(field);
   if (draw.prior == Prior::RandomField)
   {
-    drawn.threshold = this->Calibrated.field->threshold();
+    drawn.thresholds = this->Calibrated.field->thresholds();
   }
   else if (draw.prior == Prior::Learned && this->Info.hasPhases())
   {
-    // A flow that learned for minutes misses the fraction that it was asked for by a little.
-    drawn.fraction = 1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
+    // A flow that learned for minutes misses the fraction that it was asked for by a little. The
+    // local mean is of the first channel; the others have the data's fractions.
+    for (const ChannelInfo& c : this->Info.channels)
+    {
+      drawn.fractions.push_back(c.fractions.front());
+    }
+    drawn.fractions.front() =
+      1 - slice(local, draw.inside.origin, draw.inside.size).mean().item<double>();
   }
   return drawn;
 }
@@ -266,7 +272,7 @@ TorchModel::Drawn TorchModel::drawAround(
 
   if (draw.prior == Prior::RandomField)
   {
-    drawn.threshold = this->Calibrated.field->threshold();
+    drawn.thresholds = this->Calibrated.field->thresholds();
   }
   else if (draw.prior == Prior::Learned)
   {
@@ -302,7 +308,7 @@ TorchModel::Drawn TorchModel::drawAround(
       .copy_(given.fractions().ge(round == 0 ? 1. : 0.05));
     field = this->fieldOf(draw, free.options, run, next()).clone();
     given.refineLatents(
-      field, wanted.margin, at::tensor(widths), drawn.threshold, *network, place, next());
+      field, wanted.margin, at::tensor(widths), drawn.thresholds, *network, place, next());
   }
   drawn.latent.mean = valuesOf(field);
   return drawn;

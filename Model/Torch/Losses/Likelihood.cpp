@@ -5,6 +5,7 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -24,6 +25,8 @@ at::Tensor byChannel(const at::Tensor& t, std::int64_t channels)
 class BernoulliObservation : public ObservationModel
 {
 public:
+  explicit BernoulliObservation(std::int64_t channels) : Channels(channels) {}
+
   at::Tensor loss(const at::Tensor& decoded, const at::Tensor& x, bool) override
   {
     return bernoulliLoss(decoded, x);
@@ -41,9 +44,23 @@ public:
     // Logistic noise: P(logit + noise > 0) is the logit's probability.
     return decoded + at::special_log_ndtr(noise) - at::special_log_ndtr(-noise);
   }
-  at::Tensor withThreshold(const at::Tensor& decoded, double threshold) const override
+  at::Tensor withThresholds(
+    const at::Tensor& decoded, const std::vector<double>& thresholds) const override
   {
-    return decoded + threshold;
+    if (thresholds.empty())
+    {
+      return decoded;
+    }
+    if (thresholds.size() == 1) // also that of older files, for all channels
+    {
+      return decoded + thresholds[0];
+    }
+    std::vector<at::Tensor> moved = decoded.chunk(this->Channels, 1);
+    for (std::size_t c = 0; c < std::min(moved.size(), thresholds.size()); ++c)
+    {
+      moved[c] = moved[c] + thresholds[c];
+    }
+    return at::cat(moved, 1);
   }
   at::Tensor probabilities(const at::Tensor& decoded) const override
   {
@@ -67,6 +84,9 @@ public:
   {
     return ((decoded > 0) == (x > 0.5)).to(at::kFloat).mean().item<double>();
   }
+
+private:
+  std::int64_t Channels;
 };
 
 class CategoricalObservation : public ObservationModel
@@ -95,10 +115,15 @@ public:
     // Gumbel noise: the largest sum is that of phase k with its probability (Gumbel 1954).
     return decoded - at::log(-at::special_log_ndtr(noise));
   }
-  at::Tensor withThreshold(const at::Tensor& decoded, double threshold) const override
+  at::Tensor withThresholds(
+    const at::Tensor& decoded, const std::vector<double>& thresholds) const override
   {
+    if (thresholds.empty())
+    {
+      return decoded;
+    }
     at::Tensor moved = decoded.clone();
-    moved.narrow(1, 0, decoded.size(1) / this->Phases).sub_(threshold);
+    moved.narrow(1, 0, decoded.size(1) / this->Phases).sub_(thresholds[0]);
     return moved;
   }
   at::Tensor probabilities(const at::Tensor& decoded) const override
@@ -277,7 +302,8 @@ std::unique_ptr<ObservationModel> makeObservationModel(const ModelInfo& info, at
   switch (info.likelihood)
   {
     case Likelihood::Bernoulli:
-      return std::make_unique<BernoulliObservation>();
+      return std::make_unique<BernoulliObservation>(
+        static_cast<std::int64_t>(info.channels.size()));
     case Likelihood::Categorical:
       return std::make_unique<CategoricalObservation>(
         static_cast<std::int64_t>(info.channels[0].phases.size()));

@@ -35,8 +35,10 @@ public:
   /// p(x|z): P(value = k) is the probability of phase k.
   virtual at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const = 0;
 
-  /// `decoded` with the log odds of the first phase reduced by so much; grey values stay.
-  virtual at::Tensor withThreshold(const at::Tensor& decoded, double /*threshold*/) const
+  /// `decoded` with the log odds of the first phase reduced by so much, one number for each channel
+  /// of the data; none, and grey values: as it is.
+  virtual at::Tensor withThresholds(
+    const at::Tensor& decoded, const std::vector<double>& /*thresholds*/) const
   {
     return decoded;
   }
@@ -46,8 +48,8 @@ public:
   virtual at::Tensor probabilities(const at::Tensor&) const { return {}; }
 
   ///@{
-  /// As x is folded: log odds of a phase against the others, and the index of the likeliest of
-  /// those. Undefined for grey values.
+  /// As x is folded, channel by channel: log odds of a phase against the others, and the index of
+  /// the likeliest of those. Undefined for grey values.
   virtual at::Tensor logOdds(const at::Tensor&, std::int64_t /*phase*/) const { return {}; }
   virtual at::Tensor others(const at::Tensor&, std::int64_t /*phase*/) const { return {}; }
   ///@}

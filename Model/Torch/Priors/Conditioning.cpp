@@ -46,8 +46,8 @@ at::Tensor Conditioning::mask(const Box& box) const
 }
 
 void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
-  const at::Tensor& width, double threshold, Network& network, const ComputeDevice& place,
-  const Monitor& monitor) const
+  const at::Tensor& width, const std::vector<double>& thresholds, Network& network,
+  const ComputeDevice& place, const Monitor& monitor) const
 {
   RunScope scope(place, true, /*shapesReturn=*/false);
   const int dimensions = this->Grid.dimensions;
@@ -127,7 +127,7 @@ void Conditioning::refineLatents(const at::Tensor& field, std::int64_t margin,
       const at::Tensor known = this->mask(box).to(place.device);
       const at::Tensor x = this->data(box).to(place.device);
       const at::Tensor excess =
-        observation->excess(observation->withThreshold(decoded, threshold), x);
+        observation->excess(observation->withThresholds(decoded, thresholds), x);
       // One mask for all channels, which follow each other.
       std::vector<std::int64_t> times(static_cast<std::size_t>(known.dim()), 1);
       times[1] = excess.size(1) / known.size(1);

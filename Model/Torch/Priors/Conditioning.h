@@ -25,9 +25,9 @@ public:
   /// penalty on the distance from the initial vectors, in posterior standard deviations.
   /// \param field [channels, z, y, x] with `margin` cells more on each side; changed in place
   /// \param width of the posterior of each channel, [channels]
-  /// \param threshold see LatentSample::threshold
+  /// \param thresholds see LatentSample::thresholds
   void refineLatents(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-    double threshold, Network& network, const ComputeDevice& place, const Monitor& monitor) const;
+    const std::vector<double>& thresholds, Network& network, const ComputeDevice& place, const Monitor& monitor) const;
 
 private:
   ///@{

@@ -232,7 +232,7 @@ void LatentField::match(const at::Tensor& wanted,
   const std::function<Observed(const at::Tensor&)>& observe, const Shape3& size,
   at::Generator generator, int rounds)
 {
-  const int last = std::max(1, rounds / 3);       // of which tell the threshold
+  const int last = std::max(1, rounds / 3);       // of which tell the thresholds
   constexpr double smallest = 0.05, largest = 20; // gain
   constexpr double weakest = 0.5, strongest = 4, louder = 1.5, damping = 0.1; // amplitude
   const Waves waves(this->radius(), this->Covariance.device());
@@ -246,15 +246,24 @@ void LatentField::match(const at::Tensor& wanted,
   const at::Tensor truth = power(wanted), correlation = this->Covariance;
   const double level = std::log(variance(wanted));
   at::Tensor gain = at::ones_like(truth);
-  double thresholds = 0, responses = 0;
+  std::vector<double> thresholds;
+  double responses = 0;
   for (int i = 0;; ++i)
   {
     const at::Generator same = generator.clone();
     const Observed seen = observe(this->sample(size, generator, 1));
-    thresholds += i > rounds - last ? seen.threshold : 0;
+    thresholds.resize(seen.thresholds.size());
+    for (std::size_t c = 0; c < thresholds.size(); ++c)
+    {
+      thresholds[c] += i > rounds - last ? seen.thresholds[c] : 0;
+    }
     if (i == rounds) // a last look
     {
-      this->Threshold = thresholds / last;
+      this->Thresholds = std::move(thresholds);
+      for (double& t : this->Thresholds)
+      {
+        t /= last;
+      }
       return;
     }
     const double part = 1 / (1 + 0.5 * i); // less and less: the noise of samples averages out
@@ -506,9 +515,9 @@ State LatentField::state() const
   {
     state["amplitude"] = at::full({ 1 }, this->Amplitude);
   }
-  if (this->Threshold != 0)
+  if (!this->Thresholds.empty())
   {
-    state["threshold"] = at::full({ 1 }, this->Threshold);
+    state["threshold"] = at::tensor(at::ArrayRef<double>(this->Thresholds), at::kFloat);
   }
   return state;
 }
@@ -540,7 +549,12 @@ LatentField LatentField::fromState(const TensorReader& state, std::int64_t chann
   const auto number = [&](const char* name, double otherwise)
   { return state.has(name) ? state.get(name, { 1 }).item<float>() : otherwise; };
   field.Amplitude = number("amplitude", 1);
-  field.Threshold = number("threshold", 0);
+  if (state.has("threshold"))
+  {
+    const at::Tensor all = state.get("threshold").flatten().to(at::kDouble);
+    field.Thresholds.assign(
+      all.const_data_ptr<double>(), all.const_data_ptr<double>() + all.numel());
+  }
   field.PosteriorVariance = state.has("posterior_variance")
     ? state.get("posterior_variance", { channels })
     : at::zeros({ channels });
@@ -555,7 +569,8 @@ LatentField LatentField::fromState(const TensorReader& state, std::int64_t chann
   }
   if (!within(field.Quantiles, -largest, largest) || !ascending(field.Quantiles) ||
     !within(field.Covariance, -largest, largest) || !(field.Amplitude > 0) ||
-    field.Amplitude > 100 || std::abs(field.Threshold) > 1000 ||
+    field.Amplitude > 100 ||
+    !std::ranges::all_of(field.Thresholds, [](double t) { return std::abs(t) <= 1000; }) ||
     !within(field.PosteriorVariance, 0, largest))
   {
     throw std::runtime_error("the statistics of the latent field have impossible values");

@@ -35,8 +35,10 @@ public:
   /// Local means of the volume that a field decodes to.
   struct Observed
   {
-    at::Tensor means;     ///< of each cell, [1, z, y, x]
-    double threshold = 0; ///< of the log odds of the first phase that gives the data's fraction
+    at::Tensor means; ///< of each cell, [1, z, y, x]
+    /// Of the log odds of the first phase, one for each channel of the data, that give the data's
+    /// fractions; empty for grey values.
+    std::vector<double> thresholds{};
   };
   /// Fit the field until the local means of decoded samples have the data's statistics: a factor
   /// for each wave number is fitted to their covariance (iterative translation approximation,
@@ -55,8 +57,9 @@ public:
   /// \param pairs [2, z, y, x] each: an input with the present covariance, and its output
   void compensate(const std::vector<at::Tensor>& pairs);
 
-  /// Threshold of the log odds for the data's fraction of the first phase, from match().
-  double threshold() const { return this->Threshold; }
+  /// Thresholds of the log odds for the data's fractions of the first phase, from match(): one for
+  /// each channel of the data, or empty. Older files have one for all channels.
+  const std::vector<double>& thresholds() const { return this->Thresholds; }
 
   std::vector<LatentStatistics> statistics() const; ///< of each channel
 
@@ -110,7 +113,7 @@ private:
   at::Tensor Quantiles;  ///< [channels, scores]: values at equally spaced normal scores
   at::Tensor Covariance; ///< [channels, channels, 2 Rz + 1, 2 Ry + 1, 2 Rx + 1]
   double Amplitude = 1;  ///< of the normal scores
-  double Threshold = 0;
+  std::vector<double> Thresholds;
   at::Tensor PosteriorVariance; ///< [channels]: mean of Var[z|x]
   /// Of the covariance, for a grid. Copies share it as long as their covariance is the same.
   std::shared_ptr<LastSpectrum> Kept = std::make_shared<LastSpectrum>();
