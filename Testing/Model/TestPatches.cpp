@@ -3,11 +3,16 @@
 #include "Torch/Data/Augmentation.h"
 #include "Torch/Data/Patches.h"
 #include "Torch/Data/TrainingData.h"
+#include "Torch/Losses/Objective.h"
 #include "Volumes.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 
 using namespace vae;
@@ -324,4 +329,187 @@ TEST(AugmentationSymmetry, WhatIsTiltedStaysTilted)
     EXPECT_EQ(o.flip[0], o.flip[1]);
     EXPECT_EQ(o.flip[0], o.flip[2]);
   }
+}
+
+namespace
+{
+
+/// A cube of n voxels along each axis; f(x, y, z) gives three components, which further ones repeat.
+template <typename F>
+Volume vectors(int n, F&& f, int components = 3)
+{
+  std::vector<float> values;
+  for (int i = 0; i < n * n * n; ++i)
+  {
+    const std::array<float, 3> v = f(i % n, i / n % n, i / n / n);
+    for (int c = 0; c < components; ++c)
+    {
+      values.push_back(v[static_cast<std::size_t>(c % 3)]);
+    }
+  }
+  Volume volume = test::volume(values, { n, n, n });
+  const Channel first = volume.channels[0];
+  volume.channels.clear();
+  for (int c = 0; c < components; ++c)
+  {
+    Channel& channel = volume.channels.emplace_back(first);
+    channel.data = static_cast<const float*>(first.data) + c;
+    channel.stride = components;
+    channel.component = c;
+    channel.components = components;
+  }
+  return volume;
+}
+
+/// All 48.
+std::vector<Orientation> orientations()
+{
+  std::vector<Orientation> all;
+  std::array<int, 3> from{ 0, 1, 2 };
+  do
+  {
+    for (int flips = 0; flips < 8; ++flips)
+    {
+      all.push_back({ from, { (flips & 1) != 0, (flips & 2) != 0, (flips & 4) != 0 } });
+    }
+  } while (std::next_permutation(from.begin(), from.end()));
+  return all;
+}
+
+at::Tensor turned(const Volume& v, const ModelInfo& info, const Orientation& orientation)
+{
+  const Frame frame(v.dims, v.spacing, info.network);
+  at::Tensor x = emptyFolded(1, frame, frame.size, 3);
+  readFolded(
+    v, frame, info.channels, { {}, frame.size }, orientation, x.mutable_data_ptr<float>());
+  return x;
+}
+
+/// Noise with a mean that no two axes have in common.
+std::array<float, 3> uneven(int x, int y, int z)
+{
+  std::mt19937 random(static_cast<unsigned>((z * 16 + y) * 16 + x));
+  const auto noise = [&] { return static_cast<float>(random() % 1000) / 1000 - 0.5f; };
+  const float a = noise(), b = noise(), c = noise();
+  return { a + 0.3f, 2 * b - 0.1f, c + 0.2f * static_cast<float>(x > 4) };
+}
+
+TrainOptions cube()
+{
+  TrainOptions o = options(16);
+  o.symmetry = Symmetry::Cube;
+  return o;
+}
+
+} // namespace
+
+TEST(Vectors, ThePlaceIsTheSameInAllSymmetries)
+{
+  // v = r, which is R r at R r: turned as a vector the field stays, turned as scalars it does not.
+  constexpr int n = 8;
+  const auto middle = [](int i) { return static_cast<float>(i) - 3.5f; };
+  const Volume v =
+    vectors(n, [&](int x, int y, int z) { return std::array{ middle(x), middle(y), middle(z) }; });
+  const ModelInfo info = describeTraining({ { v } }, cube());
+  const at::Tensor plain = turned(v, info, {});
+  for (const Orientation& o : orientations())
+  {
+    EXPECT_TRUE(at::equal(turned(v, info, o), plain));
+  }
+}
+
+TEST(Vectors, ATurnedFieldHasTheSameLossOverAllSymmetries)
+{
+  constexpr int n = 16;
+  const auto loss = [](const Volume& v)
+  {
+    const ModelInfo info = describeTraining({ { v } }, cube());
+    const NetworkPtr network = makeNetwork(info.network);
+    network->initialise(at::make_generator<at::CPUGeneratorImpl>(3));
+    const auto observation = makeObservationModel(info, at::kCPU);
+    const c10::NoGradGuard guard;
+    double sum = 0;
+    for (const Orientation& o : orientations())
+    {
+      const at::Tensor x = turned(v, info, o);
+      const Posterior q = network->encode(x);
+      sum += observation->loss(network->decode(q.mean), x, false).item<double>() +
+        klDivergence(q).item<double>();
+    }
+    return sum / (48 * n * n * n);
+  };
+  const double here = loss(vectors(n, uneven));
+  // A quarter turn about z, x' = -y and y' = x, and then a mirror image along z.
+  const double rotated = loss(vectors(n, [](int x, int y, int z)
+  {
+    const auto [a, b, c] = uneven(y, n - 1 - x, z);
+    return std::array{ -b, a, c };
+  }));
+  const double mirrored = loss(vectors(n, [](int x, int y, int z)
+  {
+    const auto [a, b, c] = uneven(x, y, n - 1 - z);
+    return std::array{ a, b, -c };
+  }));
+  EXPECT_NEAR(rotated, here, 1e-5 * here);
+  EXPECT_NEAR(mirrored, here, 1e-5 * here);
+}
+
+TEST(Vectors, AreTheSameWhereTheVolumesAreKeptOnADevice)
+{
+  const PatchSampler plain = sampler({ vectors(24, uneven) }, cube());
+  PatchSampler kept = plain;
+  kept.keepOn(at::kCPU);
+  std::mt19937_64 draws(1);
+  for (int i = 0; i < 10; ++i)
+  {
+    const std::vector<Patch> patches{ plain.draw(draws), plain.draw(draws) };
+    EXPECT_TRUE(at::equal(plain.read(patches), kept.read(patches)));
+  }
+}
+
+TEST(Vectors, WithADirectionAndTensorsAreNotTurned)
+{
+  const auto described = [](const Volume& v, Symmetry symmetry)
+  {
+    TrainOptions o = options(16);
+    o.symmetry = symmetry;
+    return describeTraining({ { v } }, o);
+  };
+  // A flow along x: no mirror image flows so.
+  const auto flow = [](int x, int y, int z)
+  {
+    const auto [a, b, c] = uneven(x, y, z);
+    return std::array{ a + 1, b, c };
+  };
+  const ModelInfo directed = described(vectors(16, flow), Symmetry::Automatic);
+  EXPECT_FALSE(directed.augmentation.flips);
+  EXPECT_EQ(directed.augmentation.kind, (std::array{ 0, 1, 2 }));
+  EXPECT_NE(directed.symmetryReason.find("the mean of 'v' along x is "), std::string::npos)
+    << directed.symmetryReason;
+  EXPECT_NE(directed.channels[0].offset, 0);
+  for (const int components : { 6, 9 })
+  {
+    const ModelInfo tensor = described(vectors(16, uneven, components), Symmetry::Cube);
+    EXPECT_FALSE(tensor.augmentation.flips);
+    EXPECT_EQ(tensor.symmetryReason,
+      "'v' has " + std::to_string(components) +
+        " components, as a tensor has, which would not turn with a patch");
+  }
+  // Colours, phases, and what has no three components, are scalars.
+  std::vector<ChannelInfo> channels(3);
+  for (int c = 0; c < 3; ++c)
+  {
+    ChannelInfo& channel = channels[static_cast<std::size_t>(c)];
+    channel.array = "v";
+    channel.component = c;
+    channel.components = 3;
+  }
+  EXPECT_EQ(vectorsOf(channels), std::vector<std::size_t>{ 0 });
+  channels[1].type = ScalarType::UInt8;
+  EXPECT_TRUE(vectorsOf(channels).empty());
+  channels[1].type = ScalarType::Int8;
+  channels[2].phases = { 0, 1 };
+  EXPECT_TRUE(vectorsOf(channels).empty());
+  channels.pop_back();
+  EXPECT_TRUE(vectorsOf(channels).empty());
 }

@@ -18,6 +18,7 @@ constexpr std::int64_t Lags[] = { 1, 2, 4, 8, 16 };
 constexpr double Negligible = 0.1; // of the logarithm of a ratio
 constexpr double Errors = 4;       // standard errors of a mean of few blocks
 constexpr std::size_t FewestBlocks = 4;
+constexpr double Directed = 0.25; // mean of a vector's component, standard deviations
 
 /// The three axes, then two diagonals of each pair of axes.
 constexpr std::array<std::array<int, 3>, 9> Directions{ { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 },
@@ -148,7 +149,77 @@ double ratio(const std::vector<Change>& blocks, std::size_t one, std::size_t oth
   return std::abs(mean) > std::max(Negligible, Errors * error) ? std::exp(mean) : 1;
 }
 
+/// Why an array's components forbid to turn patches; empty if none do.
+std::string tensorReason(const std::vector<ChannelInfo>& channels)
+{
+  for (const ChannelInfo& c : channels)
+  {
+    if ((c.components == 6 || c.components == 9) && c.phases.empty() && hasSign(c.type))
+    {
+      return std::format("'{}' has {} components, as a tensor has, which would not turn with a patch",
+        c.array, c.components);
+    }
+  }
+  return {};
+}
+
+/// Which vector has a direction on average; empty if none has.
+std::string directionReason(const std::vector<ChannelInfo>& channels, const Frame& frame)
+{
+  for (const std::size_t first : vectorsOf(channels))
+  {
+    for (int a = 2; a >= 0; --a)
+    {
+      const std::size_t axis = frame.axis[static_cast<std::size_t>(a)];
+      const ChannelInfo& c = channels[first + axis];
+      if (frame.used(a) && std::abs(c.mean) > Directed * c.scale)
+      {
+        return std::format("the mean of '{}' along {} is {:.2f} of its standard deviation, and a "
+                           "mirror image has another",
+          c.array, "xyz"[axis], c.mean / c.scale);
+      }
+    }
+  }
+  return {};
+}
+
 } // namespace
+
+void normaliseVectors(const Volume& volume, ModelInfo& info)
+{
+  if (!info.augmentation.flips)
+  {
+    return;
+  }
+  const Frame frame(volume.dims, volume.spacing, info.network);
+  const std::vector<ChannelInfo> measured = info.channels;
+  for (const std::size_t first : vectorsOf(measured))
+  {
+    for (std::size_t a = 0; a < 3; ++a)
+    {
+      double squares = 0, count = 0, largest = 0;
+      for (std::size_t b = 0; b < 3; ++b)
+      {
+        if (frame.used(static_cast<int>(b)) &&
+          info.augmentation.kind[a] == info.augmentation.kind[b])
+        {
+          const ChannelInfo& c = measured[first + frame.axis[b]];
+          squares += c.mean * c.mean + c.scale * c.scale;
+          largest = std::max({ largest, std::abs(c.minimum), std::abs(c.maximum) });
+          ++count;
+        }
+      }
+      if (frame.used(static_cast<int>(a)))
+      {
+        ChannelInfo& c = info.channels[first + frame.axis[a]];
+        c.offset = c.mean = 0;
+        c.scale = std::sqrt(squares / count);
+        c.minimum = -largest;
+        c.maximum = largest;
+      }
+    }
+  }
+}
 
 void chooseAugmentation(const std::vector<Volume>& volumes, ModelInfo& info)
 {
@@ -158,6 +229,13 @@ void chooseAugmentation(const std::vector<Volume>& volumes, ModelInfo& info)
   const bool exchanges = symmetry == Symmetry::Cube || symmetry == Symmetry::Automatic;
   chosen.kind = exchanges ? std::array{ 0, 0, 0 } : std::array{ 0, 1, 2 };
   info.symmetryReason = "chosen by the user";
+  if (const std::string tensor = tensorReason(info.channels);
+    symmetry != Symmetry::None && !tensor.empty())
+  {
+    chosen = {};
+    info.symmetryReason = tensor;
+    return;
+  }
   if (symmetry != Symmetry::Automatic)
   {
     return;
@@ -168,6 +246,12 @@ void chooseAugmentation(const std::vector<Volume>& volumes, ModelInfo& info)
     frames.emplace_back(v.dims, v.spacing, info.network);
   }
   const Frame& frame = frames.front();
+  if (const std::string direction = directionReason(info.channels, frame); !direction.empty())
+  {
+    chosen = {};
+    info.symmetryReason = direction;
+    return;
+  }
   const std::vector<Change> blocks = changes(volumes, frames, info.channels);
   std::string differ;
   const auto say = [&](const std::string& words)

@@ -17,6 +17,7 @@ ResidentVolumes::ResidentVolumes(const std::vector<Volume>& volumes,
   const std::vector<Frame>& frames, const std::vector<ChannelInfo>& channels,
   const at::Device& device)
   : Frames(frames)
+  , Channels(channels)
 {
   std::int64_t all = 0;
   for (const Volume& v : volumes)
@@ -79,12 +80,38 @@ at::Tensor ResidentVolumes::read(const std::vector<Patch>& patches) const
   const Frame& frame = this->Frames.front();
   const auto [fz, fy, fx] = frame.fold;
   const auto channels = this->Values.size(1);
+  const at::Tensor read = this->Values.index_select(0, places.flatten());
   const at::Tensor folded =
-    this->Values.index_select(0, places.flatten())
+    this->turned(read.view({ batch, -1, channels }), patches)
       .view({ batch, size[0] / fz, fz, size[1] / fy, fy, size[2] / fx, fx, channels })
       .permute({ 0, 1, 3, 5, 7, 2, 4, 6 })
       .reshape({ batch, size[0] / fz, size[1] / fy, size[2] / fx, channels * frame.folded() });
   return toNetworkShape(folded.permute({ 0, 4, 1, 2, 3 }), frame.dimensions);
+}
+
+at::Tensor ResidentVolumes::turned(
+  const at::Tensor& values, const std::vector<Patch>& patches) const
+{
+  if (vectorsOf(this->Channels).empty())
+  {
+    return values;
+  }
+  const auto batch = values.size(0), channels = values.size(2);
+  const at::Tensor from = at::empty({ batch, 1, channels }, at::kLong);
+  const at::Tensor sign = at::empty({ batch, 1, channels }, at::kFloat);
+  auto* channel = from.mutable_data_ptr<std::int64_t>();
+  auto* factor = sign.mutable_data_ptr<float>();
+  for (const Patch& patch : patches)
+  {
+    for (const TurnedChannel& t :
+      turnedChannels(this->Channels, this->Frames[patch.volume], patch.orientation))
+    {
+      *channel++ = static_cast<std::int64_t>(t.from);
+      *factor++ = t.negative ? -1.f : 1.f;
+    }
+  }
+  const at::Device device = values.device();
+  return values.gather(2, toDevice(from, device).expand_as(values)) * toDevice(sign, device);
 }
 
 } // namespace vae

@@ -23,7 +23,11 @@ public:
   at::Tensor read(const std::vector<Patch>& patches) const;
 
 private:
+  /// Values of patches, [batch, voxels, channels], whose vectors turn as the patches do.
+  at::Tensor turned(const at::Tensor& values, const std::vector<Patch>& patches) const;
+
   std::vector<Frame> Frames;
+  std::vector<ChannelInfo> Channels;
   std::vector<std::int64_t> First; ///< voxel of each volume
   at::Tensor Values;               ///< [voxels of all, channels], the slowest axis first
 };

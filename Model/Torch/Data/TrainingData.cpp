@@ -261,6 +261,7 @@ ModelInfo describeTraining(const DataSet& data, const TrainOptions& asked)
     static_cast<int>(info.likelihood == Likelihood::Categorical ? info.channels[0].phases.size()
                                                                 : info.channels.size());
   chooseAugmentation(volumes, info);
+  normaliseVectors(volumes[0], info);
   for (std::size_t a = 0; a < 3; ++a) // of a flat axis it may be anything
   {
     const double spacing = std::abs(volumes[0].spacing[a]);

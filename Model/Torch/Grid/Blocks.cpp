@@ -9,6 +9,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace vae
 {
@@ -85,6 +86,51 @@ Orientation randomOrientation(const Frame& frame, const Index3& patch,
     std::swap(o.from[a], o.from[choice[random() % choices]]);
   }
   return o;
+}
+
+bool hasSign(ScalarType type)
+{
+  return dispatch(type, [](auto t) { return std::is_signed_v<decltype(t)>; });
+}
+
+std::vector<std::size_t> vectorsOf(const std::vector<ChannelInfo>& channels)
+{
+  std::vector<std::size_t> first;
+  for (std::size_t c = 0; c + 2 < channels.size(); ++c)
+  {
+    bool vector = true;
+    for (int i = 0; i < 3; ++i)
+    {
+      const ChannelInfo& info = channels[c + static_cast<std::size_t>(i)];
+      vector = vector && info.array == channels[c].array && info.components == 3 &&
+        info.component == i && info.phases.empty() &&
+        hasSign(info.type);
+    }
+    if (vector)
+    {
+      first.push_back(c);
+    }
+  }
+  return first;
+}
+
+std::vector<TurnedChannel> turnedChannels(
+  const std::vector<ChannelInfo>& channels, const Frame& frame, const Orientation& orientation)
+{
+  std::vector<TurnedChannel> turned;
+  for (std::size_t c = 0; c < channels.size(); ++c)
+  {
+    turned.push_back({ c, false });
+  }
+  for (const std::size_t first : vectorsOf(channels))
+  {
+    for (std::size_t a = 0; a < 3; ++a)
+    {
+      const auto from = static_cast<std::size_t>(orientation.from[a]);
+      turned[first + frame.axis[a]] = { first + frame.axis[from], orientation.flip[a] };
+    }
+  }
+  return turned;
 }
 
 namespace
@@ -233,14 +279,15 @@ void readFolded(const Volume& volume, const Frame& frame, const std::vector<Chan
   const auto offsets = offsetsOf(frame.size, frame.stride, box, orientation);
   const std::int64_t r = frame.folded();
   const auto count = static_cast<std::int64_t>(channels.size());
+  const std::vector<TurnedChannel> turned = turnedChannels(channels, frame, orientation);
   for (std::int64_t c = 0; c < count; ++c)
   {
-    const Channel& channel = volume.channels[static_cast<std::size_t>(c)];
-    dispatch(channel.type, [&](auto t)
-    {
-      readAs<decltype(t)>(
-        channel, channels[static_cast<std::size_t>(c)], frame, offsets, count * r, c * r, out);
-    });
+    const auto& [from, negative] = turned[static_cast<std::size_t>(c)];
+    const Channel& channel = volume.channels[from];
+    ChannelInfo info = channels[from];
+    info.scale = negative ? -info.scale : info.scale;
+    dispatch(channel.type,
+      [&](auto t) { readAs<decltype(t)>(channel, info, frame, offsets, count * r, c * r, out); });
   }
 }
 

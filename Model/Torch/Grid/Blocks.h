@@ -53,6 +53,23 @@ struct Orientation
 Orientation randomOrientation(const Frame& frame, const Index3& patch,
   const AugmentationSymmetry& symmetry, std::mt19937_64& random);
 
+/// Whether numbers of the type can be below 0.
+bool hasSign(ScalarType type);
+
+/// The first channel of each vector: an array of three components that have a sign, which are those
+/// along x, y and z. Unsigned numbers (colours), phases and other numbers of components are scalars.
+std::vector<std::size_t> vectorsOf(const std::vector<ChannelInfo>& channels);
+
+/// Of an oriented box: which channel of the volume gives a channel, and whether its sign changes.
+/// Components of a vector are those of v' = R v, where R turns the grid; scalars stay.
+struct TurnedChannel
+{
+  std::size_t from;
+  bool negative;
+};
+std::vector<TurnedChannel> turnedChannels(
+  const std::vector<ChannelInfo>& channels, const Frame& frame, const Orientation& orientation);
+
 /// Where the voxels of a box lie in an array, along each axis of the oriented result, in which
 /// those of axis a of the volume are `stride[a]` apart: a voxel's place is the sum of three. Flips,
 /// permutations, and reflection at the volume's borders, become a gather.
@@ -61,7 +78,7 @@ std::array<std::vector<std::int64_t>, 3> offsetsOf(
 
 /// Read a box (in the volume, before orientation), normalise it (a label becomes the index of its
 /// phase, that of the nearest phase if it is none; what is not finite is taken for the training
-/// data's mean) and fold it into `out`, which
+/// data's mean), turn vectors and fold it into `out`, which
 /// holds [z][y][x][channel][fold z][fold y][fold x] values: a channels-last tensor. Parts
 /// outside the volume are filled by reflection.
 void readFolded(const Volume& volume, const Frame& frame, const std::vector<ChannelInfo>& channels,

@@ -161,13 +161,19 @@ void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Networ
   const std::vector<Volume>& volumes = data.volumes();
   TrainOptions options = info.options;
   options.classBalance = 0;
+  ModelInfo turned = info;
+  if (const std::vector<std::size_t> vectors = vectorsOf(info.channels);
+    !vectors.empty() && vectors.front() == 0)
+  {
+    turned.augmentation = {}; // the local mean of one component is no other's
+  }
   std::optional<PatchSampler> patches;
   for (std::int64_t cells = PatchCells; !patches; cells = std::max(cells / 2, FewestCells))
   {
     options.patchSize = static_cast<int>(cells) * info.network.stride();
     try
     {
-      patches.emplace(volumes, info, options);
+      patches.emplace(volumes, turned, options);
     }
     catch (const std::invalid_argument&) // a mask with less room
     {
