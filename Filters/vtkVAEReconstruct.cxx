@@ -21,6 +21,8 @@
 #include "vtkWeakPointer.h"
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 
 vtkStandardNewMacro(vtkVAEReconstruct);
 
@@ -28,6 +30,15 @@ vtkStandardNewMacro(vtkVAEReconstruct);
 struct vtkVAEReconstruct::Internals
 {
   vae::ReconstructOptions Options;
+
+  bool Several() const
+  {
+    return this->Options.reconstructFrom == vae::ReconstructFrom::PosteriorSample &&
+      this->Options.realizations > 1;
+  }
+  /// The options with the number of the realization that a time step asks for.
+  /// \throws std::invalid_argument if the time steps are those of the input
+  vae::ReconstructOptions OptionsAt(vtkInformation* input, vtkInformation* output) const;
 
   /// What was made of an image, of which a pipeline of blocks or time steps has many: without the
   /// arrays of the image itself, which may go.
@@ -78,6 +89,8 @@ vtkVAEReconstruct::~vtkVAEReconstruct() = default;
 
 //----------------------------------------------------------------------------
 // Properties are the fields of vae::ReconstructOptions.
+vtkVAEOptionMacro(vtkVAEReconstruct, ReconstructFrom, int, Options.reconstructFrom);
+vtkVAEOptionMacro(vtkVAEReconstruct, Realizations, int, Options.realizations);
 vtkVAEOptionMacro(vtkVAEReconstruct, Strength, double, Options.strength);
 vtkVAEOptionMacro(vtkVAEReconstruct, Samples, int, Options.samples);
 vtkVAEOptionMacro(vtkVAEReconstruct, Seed, int, Options.seed);
@@ -88,6 +101,8 @@ vtkVAEOptionMacro(vtkVAEReconstruct, AnomalyMeasure, int, Options.anomalyMeasure
 void vtkVAEReconstruct::PrintSelf(ostream& os, vtkIndent indent)
 {
   this->Superclass::PrintSelf(os, indent);
+  os << indent << "ReconstructFrom: " << this->GetReconstructFrom() << "\n";
+  os << indent << "Realizations: " << this->GetRealizations() << "\n";
   os << indent << "Strength: " << this->GetStrength() << "\n";
   os << indent << "Samples: " << this->GetSamples() << "\n";
   os << indent << "Seed: " << this->GetSeed() << "\n";
@@ -102,6 +117,41 @@ void vtkVAEReconstruct::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "ComputeAnomaly: " << this->ComputeAnomaly << "\n";
   os << indent << "ComputeCellAnomaly: " << this->ComputeCellAnomaly << "\n";
   os << indent << "ComputeSSIM: " << this->ComputeSSIM << "\n";
+}
+
+namespace
+{
+
+/// Whether there is more than one time step.
+bool IsSeries(vtkInformation* input)
+{
+  return input->Has(vtkStreamingDemandDrivenPipeline::TIME_STEPS()) &&
+    input->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS()) > 1;
+}
+
+} // namespace
+
+//----------------------------------------------------------------------------
+vae::ReconstructOptions vtkVAEReconstruct::Internals::OptionsAt(
+  vtkInformation* input, vtkInformation* output) const
+{
+  vae::ReconstructOptions options = this->Options;
+  if (!this->Several())
+  {
+    return options;
+  }
+  if (IsSeries(input))
+  {
+    throw std::invalid_argument("Realizations is " + std::to_string(options.realizations) +
+      ", but the input is a time series, whose time steps the output has; Realizations must be 1");
+  }
+  if (output->Has(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP()))
+  {
+    const double time = output->Get(vtkStreamingDemandDrivenPipeline::UPDATE_TIME_STEP());
+    options.realization = static_cast<std::int64_t>(
+      vtkVAEBridge::Within(std::floor(time + 1e-6), 0., options.realizations - 1.));
+  }
+  return options;
 }
 
 //----------------------------------------------------------------------------
@@ -142,6 +192,18 @@ int vtkVAEReconstruct::RequestInformation(
   out->CopyEntry(in, vtkDataObject::SPACING());
   out->CopyEntry(in, vtkDataObject::ORIGIN());
   out->CopyEntry(in, vtkDataObject::DIRECTION());
+  const Internals& mine = *this->Internal;
+  out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+  out->CopyEntry(in, vtkStreamingDemandDrivenPipeline::TIME_RANGE());
+  if (!IsSeries(in) && mine.Several())
+  {
+    std::vector<double> times(static_cast<std::size_t>(mine.Options.realizations));
+    std::iota(times.begin(), times.end(), 0.);
+    out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
+      mine.Options.realizations);
+    const double range[2] = { times.front(), times.back() };
+    out->Set(vtkStreamingDemandDrivenPipeline::TIME_RANGE(), range, 2);
+  }
   return 1;
 }
 
@@ -149,7 +211,12 @@ int vtkVAEReconstruct::RequestInformation(
 int vtkVAEReconstruct::RequestUpdateExtent(
   vtkInformation*, vtkInformationVector** inputVector, vtkInformationVector*)
 {
-  vtkVAEBridge::RequestWholeExtent(inputVector[0]->GetInformationObject(0));
+  vtkInformation* in = inputVector[0]->GetInformationObject(0);
+  vtkVAEBridge::RequestWholeExtent(in);
+  if (!IsSeries(in) && this->Internal->Several())
+  {
+    vtkVAEBridge::RequestFirstTimeStep(in); // the time that is asked for is a realization
+  }
   return 1;
 }
 
@@ -369,6 +436,8 @@ int vtkVAEReconstruct::RequestData(
     }
     const vae::Model& model = vtkVAEBridge::ModelOf(vtkDataObject::GetData(inputVector[1]));
     const vae::ModelInfo& info = model.info();
+    const vae::ReconstructOptions options = mine.OptionsAt(
+      inputVector[0]->GetInformationObject(0), outputVector->GetInformationObject(0));
     Internals::Made made;
     const std::vector<vtkDataArray*> arrays = vtkVAEBridge::ArraysFor(input, info, made.CellData);
     made.Of = arrays[0];
@@ -383,7 +452,7 @@ int vtkVAEReconstruct::RequestData(
       Internals::Allocate(*this, model, vae::voxels(volume.dims), made);
 
     vtkVAEBridge::Progress reconstructing(this, 0, 0.9), comparing(this, 0.9, 1);
-    model.reconstruct(volume, mine.Options, outputs, this->Run(), reconstructing.Monitor());
+    model.reconstruct(volume, options, outputs, this->Run(), reconstructing.Monitor());
 
     vtkDataArray* ghosts =
       attributesOf(made.CellData)->GetArray(vtkDataSetAttributes::GhostArrayName());
@@ -393,6 +462,11 @@ int vtkVAEReconstruct::RequestData(
     Internals::Compare(*this, info, volume, ghostChannel, outputs, comparing.Monitor(), made);
     made.GiveTo(output);
     mine.Kept.push_back(std::move(made));
+    if (mine.Several())
+    {
+      output->GetInformation()->Set(
+        vtkDataObject::DATA_TIME_STEP(), static_cast<double>(options.realization));
+    }
     return 1;
   }
   catch (const vtkVAEBridge::Pending&)

@@ -17,6 +17,9 @@
  * | X_anomaly, X_anomaly_percentile | of all arrays together, named after the first |
  * | X_anomaly_cell, X_anomaly_cell_percentile | the same of each latent cell, constant within it |
  *
+ * X_reconstruction is that of the posterior mean or of a posterior sample, z = mu + sigma eps.
+ * Several realizations of it are time steps 0, 1, ..., unless the input has time steps.
+ *
  * Field data, one value for each array: Accuracy (phases: fraction of equal voxels), PSNR (dB, over
  * the training data's range), on request SSIM, and one Compression Ratio, bytes of the arrays over
  * those of the latent means as float32. Ghosts and blanked voxels (vtkGhostType) do not count.
@@ -88,6 +91,10 @@ public:
 
   ///@{
   /** Fields of vae::ReconstructOptions; defaults and ranges there. */
+  void SetReconstructFrom(int which);
+  int GetReconstructFrom();
+  void SetRealizations(int number);
+  int GetRealizations();
   void SetStrength(double strength);
   double GetStrength();
   void SetSamples(int number);

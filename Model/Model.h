@@ -146,7 +146,8 @@ public:
   virtual void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,
     const RunOptions& run = {}, const Monitor& monitor = {}) const = 0;
 
-  /// Encode, and decode the means; in the same tiles, whatever else is wanted. With a strength
+  /// Encode, and decode the means, or samples of q(z|x), of which only a variational model has any;
+  /// in the same tiles, whatever else is wanted. Anomalies are those of the means. With a strength
   /// below 1 values are mixed with the data: grey values linearly, phases by their probabilities,
   /// so that a label changes where the network is sure.
   /// \throws std::invalid_argument if the volume, or what is wanted, does not fit the model

@@ -196,9 +196,20 @@ enum class AnomalyMeasure
   Product = 2              ///< of the two
 };
 
+/// Which latent vectors VAE Reconstruct decodes.
+enum class ReconstructFrom
+{
+  PosteriorMean = 0,  ///< z = mu
+  PosteriorSample = 1 ///< z = mu + sigma eps, eps from N(0, I) (Kingma and Welling 2014, Eq. 4)
+};
+
 /// What VAE Reconstruct does beside encoding and decoding.
 struct ReconstructOptions
 {
+  ReconstructFrom reconstructFrom = ReconstructFrom::PosteriorMean;
+  int realizations = 1; ///< posterior samples to hand out, as time steps
+  /// Number of the posterior sample: those of the standard deviation begin with the same ones.
+  std::int64_t realization = 0;
   double strength = 1; ///< 0: the input, 1: the reconstruction
   int samples = 16;    ///< of the posterior, for standard deviation, entropy, exceedance
   std::int64_t seed = 0;

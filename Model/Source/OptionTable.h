@@ -65,6 +65,11 @@ template <>
 inline constexpr std::array EntriesOf<Execution>{ Entry{ Execution::Automatic, "Automatic" },
   Entry{ Execution::Live, "Live" }, Entry{ Execution::Blocking, "Blocking" } };
 template <>
+inline constexpr std::array EntriesOf<ReconstructFrom>{
+  Entry{ ReconstructFrom::PosteriorMean, "Posterior Mean" },
+  Entry{ ReconstructFrom::PosteriorSample, "Posterior Sample" }
+};
+template <>
 inline constexpr std::array EntriesOf<AnomalyMeasure>{ Entry{ AnomalyMeasure::ReconstructionError,
                                                          "Reconstruction Error" },
   Entry{ AnomalyMeasure::KLDivergence, "KL Divergence" },
@@ -325,6 +330,12 @@ void visitOptions(auto& v, Is<RunOptions> auto& o)
 
 void visitOptions(auto& v, Is<ReconstructOptions> auto& o)
 {
+  v(o.reconstructFrom, { .label = "Reconstruct From" });
+  v(o.realizations,
+    { .label = "Realizations",
+      .values = typed(1, MostSteps),
+      .when = { shownFor("Reconstruct From", { ReconstructFrom::PosteriorSample }) } });
+  v(o.realization, {});
   v(o.strength, { .label = "Strength", .values = slider(0, 1) });
   v(o.samples, { .label = "Samples", .values = slider(2, 10000) });
   v(o.seed, { .label = "Seed" });

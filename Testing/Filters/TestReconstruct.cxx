@@ -243,6 +243,56 @@ TEST(ReconstructInput, TimeSteps)
   }
 }
 
+TEST(ReconstructOutputs, PosteriorSamplesAreTimeSteps)
+{
+  auto mean = Reconstructing(Rock()), samples = Reconstructing(Rock()), one = Reconstructing(Rock());
+  const auto steps = [&]
+  {
+    samples->UpdateInformation();
+    return samples->GetOutputInformation(0)->Length(vtkStreamingDemandDrivenPipeline::TIME_STEPS());
+  };
+  const auto probability = [](vtkVAEReconstruct* r)
+  { return Values(r->GetOutput(), "rock_probability"); };
+  for (vtkVAEReconstruct* r : { &*mean, &*samples, &*one })
+  {
+    r->ComputeProbabilityOn();
+  }
+  mean->Update();
+  samples->SetRealizations(3);
+  EXPECT_EQ(steps(), 0) << "there is one mean";
+  samples->SetReconstructFrom(static_cast<int>(vae::ReconstructFrom::PosteriorSample));
+  EXPECT_EQ(steps(), 3);
+  std::vector<std::vector<double>> all{ probability(mean) };
+  for (const int step : { 0, 1, 2 })
+  {
+    samples->UpdateTimeStep(step);
+    EXPECT_EQ(samples->GetOutput()->GetInformation()->Get(vtkDataObject::DATA_TIME_STEP()), step);
+    for (const auto& other : all)
+    {
+      EXPECT_NE(probability(samples), other);
+    }
+    all.push_back(probability(samples));
+  }
+  samples->UpdateTimeStep(1);
+  EXPECT_EQ(probability(samples), all[2]);
+  one->SetReconstructFrom(static_cast<int>(vae::ReconstructFrom::PosteriorSample));
+  one->Update();
+  EXPECT_EQ(probability(one), all[1]) << "one sample is the first of several";
+  one->SetSeed(1);
+  one->Update();
+  EXPECT_NE(probability(one), all[1]);
+
+  samples->SetRealizations(1);
+  EXPECT_EQ(steps(), 0);
+  samples->SetRealizations(3);
+  vtkNew<Series> series;
+  samples->SetInputConnection(series->GetOutputPort());
+  EXPECT_EQ(steps(), 2) << "those of the input";
+  EXPECT_EQ(ErrorOf(samples),
+    "Realizations is 3, but the input is a time series, whose time steps the output has; "
+    "Realizations must be 1");
+}
+
 TEST(ReconstructInput, GhostsDoNotCount)
 {
   auto image = Rock();

@@ -119,6 +119,8 @@ TEST(Check, EveryOptionOfAFilterHasARange)
   REFUSED("Precision", RunOptions, precision);
   REFUSED("Threads", RunOptions, threads);
   REFUSED("Memory Budget", RunOptions, memoryBudget);
+  REFUSED("Reconstruct From", ReconstructOptions, reconstructFrom);
+  REFUSED("Realizations", ReconstructOptions, realizations);
   REFUSED("Strength", ReconstructOptions, strength);
   REFUSED("Samples", ReconstructOptions, samples);
   REFUSED("Anomaly Measure", ReconstructOptions, anomalyMeasure);

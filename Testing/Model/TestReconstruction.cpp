@@ -201,6 +201,72 @@ TEST(Reconstruction, SamplesAreThoseOfThePosterior)
   }
 }
 
+TEST(Reconstruction, APosteriorSampleIsMuPlusSigmaEps)
+{
+  const Dims dims{ 24, 17, 30 };
+  for (const Likelihood likelihood : { Likelihood::Bernoulli, Likelihood::Gaussian })
+  {
+    const bool two = likelihood == Likelihood::Bernoulli;
+    const Volume volume = two ? labels(dims) : test::volume(noise(voxels(dims)), dims);
+    const auto model = randomModel(volume, 3, 1, 8, likelihood);
+    ReconstructOptions options;
+    options.samples = 2;
+    options.seed = 11;
+    options.realization = 3;
+    const auto made = [&](double budget = 1e6)
+    {
+      All all(dims);
+      model->reconstruct(volume, options, all.outputs, exact(budget), {});
+      return std::pair{ two ? all.probability : all.value, all.anomaly };
+    };
+    const auto [mean, anomaly] = made();
+    options.reconstructFrom = ReconstructFrom::PosteriorSample;
+    const auto [sample, anomalyBeside] = made();
+    EXPECT_EQ(anomalyBeside, anomaly) << "anomalies are those of the mean";
+    EXPECT_GT(largest(sample, mean), 1e-3);
+    EXPECT_LT(largest(sample, made(1).first), 1e-5) << "the same in tiles";
+
+    Latent latent = model->encode(volume, exact(), {});
+    const Index3 cells{ latent.dims[2], latent.dims[1], latent.dims[0] };
+    const at::Tensor eps = gridNoise({ { 0, 0, 0 }, cells }, cells, 3, 11, 3);
+    for (std::size_t i = 0; i < latent.mean.size(); ++i)
+    {
+      latent.mean[i] += std::exp(0.5f * latent.logVariance[i]) * eps.const_data_ptr<float>()[i];
+    }
+    Floats expected(sample.size());
+    Outputs outputs;
+    (two ? outputs.probability : outputs.values).push_back(test::output(expected));
+    model->decode(latent, dims, 0, outputs, exact(), {});
+    EXPECT_LT(largest(sample, expected), 1e-4);
+
+    options.realization = 4;
+    EXPECT_GT(largest(sample, made().first), 1e-3) << "another realization";
+    options.realization = 3;
+    options.seed = 12;
+    EXPECT_GT(largest(sample, made().first), 1e-3) << "another seed";
+    options.seed = 11;
+    EXPECT_EQ(sample, made().first);
+
+    ModelInfo info = model->info();
+    info.options.objective = "Autoencoder";
+    const TorchModel plain(info, model->network());
+    Floats values(sample.size());
+    ReconstructOutputs wanted;
+    wanted.values = { test::output(values) };
+    try
+    {
+      plain.reconstruct(volume, options, wanted, exact(), {});
+      FAIL() << "an autoencoder has no sigma";
+    }
+    catch (const std::invalid_argument& e)
+    {
+      EXPECT_STREQ(e.what(),
+        "This model (Autoencoder) has one value for each latent attribute, not a distribution to "
+        "draw a sample from; choose Posterior Mean for Reconstruct From");
+    }
+  }
+}
+
 TEST(Reconstruction, ErrorOfTheSamplesFallsAsOneOverTheirRoot)
 {
   const Dims dims{ 24, 24, 24 };

@@ -36,6 +36,13 @@ assert values == (0.0, 255.0), values
 accuracy = reconstruction.FieldData["Accuracy"].GetRange()[0]
 assert accuracy > 0.85, accuracy  # 0.8 is grain everywhere
 
+# Samples of the posterior are time steps.
+samples = VAEReconstruct(Input=rock, Model=model, ReconstructFrom="Posterior Sample", Realizations=2, Seed=3)
+samples.UpdatePipeline(1.0)
+assert list(samples.TimestepValues) == [0.0, 1.0], samples.TimestepValues
+assert samples.PointData.GetArray(name + "_reconstruction").GetRange() == values
+Delete(samples)
+
 new = VAEGenerate(Input=model, Dimensions=[40, 48, 24], Realizations=3, Seed=7)
 new.UpdatePipeline()
 assert list(new.TimestepValues) == [0.0, 1.0, 2.0], new.TimestepValues

@@ -114,7 +114,14 @@ void Reconstruction::run(const Monitor& monitor)
   const ReconstructOptions& o = this->Options;
   check(o);
   const bool samples = wantsSamples(this->Out), anomaly = wantsAnomaly(this->Out);
+  const bool drawn = o.reconstructFrom == ReconstructFrom::PosteriorSample;
   const bool stochastic = makeObjective(this->Info.options)->stochastic();
+  if (!stochastic && drawn)
+  {
+    throw std::invalid_argument("This model (" + this->Info.options.objective +
+      ") has one value for each latent attribute, not a distribution to draw a sample from; choose "
+      "Posterior Mean for Reconstruct From");
+  }
   if (!stochastic && samples)
   {
     throw std::invalid_argument("This model (" + this->Info.options.objective +
@@ -132,18 +139,22 @@ void Reconstruction::run(const Monitor& monitor)
   const auto channels = static_cast<double>(this->Info.channels.size());
   const double more = 4 * channels *
       ((o.strength < 1 ? 1 + 2 * values : 0) + (samples ? 5 * values : 0) +
-        (anomaly ? 6 + values : 0)) +
+        (anomaly ? 6 + values : 0) + (drawn ? values : 0)) +
     this->Runner.outputBytes(this->Out);
   const Index3 cells = this->Runner.frame().cells();
   forEachTile(cells, this->Runner.decodeTile(cells, more), monitor, [&](const Box& box)
   {
-    const at::Tensor y = this->Runner.decode(this->Mean, box);
-    at::Tensor x;
+    at::Tensor x, y;
+    if (!drawn || samples || anomaly)
+    {
+      y = this->Runner.decode(this->Mean, box);
+    }
     if (o.strength < 1 || anomaly)
     {
       x = this->Runner.read(this->Data, box);
     }
-    this->Runner.write(box, o.strength < 1 ? this->mixed(y, x) : y, this->Out);
+    const at::Tensor shown = drawn ? this->decodeSample(box, o.realization) : y;
+    this->Runner.write(box, o.strength < 1 ? this->mixed(shown, x) : shown, this->Out);
     if (samples)
     {
       this->sample(box, y);
@@ -172,6 +183,20 @@ at::Tensor Reconstruction::mixed(const at::Tensor& decoded, const at::Tensor& x)
   const at::Tensor p = at::lerp(certain, predicted, s).clamp(least, 1 - least);
   return this->Info.likelihood == Likelihood::Bernoulli ? p.select(1, 1).logit()
                                                         : p.log().flatten(1, 2);
+}
+
+at::Tensor Reconstruction::decodeSample(const Box& box, std::int64_t number)
+{
+  const Box wide = widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
+  const auto latents = [&](const LatentGrid& grid)
+  {
+    return toDevice(
+      slice(grid.values, minus(wide.origin, grid.low), wide.size), this->Runner.device());
+  };
+  const at::Tensor mean = latents(this->Mean), sigma = (0.5 * latents(this->LogVariance)).exp();
+  const at::Tensor noise = gridNoise(wide, this->Runner.frame().cells(), mean.size(0),
+    this->Options.seed, number, this->Runner.device())[0];
+  return this->Runner.decode({ mean + sigma * noise, wide.origin }, box);
 }
 
 void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
@@ -206,21 +231,12 @@ void Reconstruction::sample(const Box& box, const at::Tensor& decoded)
     return at::where(t > 0, tail, 1 - tail);
   };
 
-  const Box wide = widen(box, this->Runner.decodeHalo(), this->Mean.low, this->Mean.high());
-  const auto latents = [&](const LatentGrid& grid)
-  {
-    return toDevice(
-      slice(grid.values, minus(wide.origin, grid.low), wide.size), this->Runner.device());
-  };
-  const at::Tensor mean = latents(this->Mean), sigma = (0.5 * latents(this->LogVariance)).exp();
   // Sums of differences from the decoded mean, which are small.
   const at::Tensor first = observed(decoded);
   at::Tensor sum = at::zeros_like(first), squares = at::zeros_like(first), exceed;
   for (int k = 0; k < o.samples; ++k)
   {
-    const at::Tensor noise = gridNoise(
-      wide, this->Runner.frame().cells(), mean.size(0), o.seed, k, this->Runner.device())[0];
-    const at::Tensor y = this->Runner.decode({ mean + sigma * noise, wide.origin }, box);
+    const at::Tensor y = this->decodeSample(box, k);
     const at::Tensor d = observed(y) - first;
     sum += d;
     squares += d.square();

@@ -25,6 +25,8 @@ public:
 
 private:
   at::Tensor mixed(const at::Tensor& decoded, const at::Tensor& x) const;
+  /// What a posterior sample, z = mu + sigma eps, decodes to; `number` and the seed fix eps.
+  at::Tensor decodeSample(const Box& box, std::int64_t number);
   void sample(const Box& box, const at::Tensor& decoded);
   AnomalyScores anomaly(
     const Box& box, const at::Tensor& decoded, const at::Tensor& x, AnomalyMeasure measure) const;
