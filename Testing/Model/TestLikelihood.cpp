@@ -84,6 +84,32 @@ TEST(Likelihood, LaplaceHasItsClosedForm)
     laplaceLoss(y, x, 2 * width).item<double>(), laplaceLoss(y, x, 1.9 * width).item<double>());
 }
 
+TEST(Likelihood, DrawnValuesHaveItsDistribution)
+{
+  // P(|x| > t) of a Laplace distribution of standard deviation s is exp(-sqrt(2) t / s), of a normal
+  // one erfc(t / (sqrt(2) s)).
+  constexpr std::int64_t n = 200000;
+  constexpr double s = 0.3;
+  const at::Tensor noise = at::randn({ 1, 1, n }, at::make_generator<at::CPUGeneratorImpl>(4));
+  for (const Likelihood likelihood : { Likelihood::Laplace, Likelihood::Gaussian })
+  {
+    ModelInfo info = infoOf(likelihood);
+    info.channels[0].residual = s;
+    const at::Tensor x =
+      makeObservationModel(info, at::kCPU)->drawn(at::full({ 1, 1, n }, 2.), noise) - 2;
+    EXPECT_NEAR(x.std().item<double>(), s, 0.01 * s);
+    EXPECT_NEAR(x.mean().item<double>(), 0, 4 * s / std::sqrt(n));
+    for (const double t : { 0.1, 0.3, 0.9, 1.5 })
+    {
+      const double p = likelihood == Likelihood::Laplace ? std::exp(-std::numbers::sqrt2 * t / s)
+                                                         : std::erfc(t / (std::numbers::sqrt2 * s));
+      EXPECT_NEAR((x.abs() > t).to(at::kDouble).mean().item<double>(), p,
+        4 * std::sqrt(p * (1 - p) / n) + 1e-6)
+        << name(likelihood) << ' ' << t;
+    }
+  }
+}
+
 TEST(Likelihood, CategoricalOfTwoIsBernoulli)
 {
   const at::Tensor logit = at::tensor({ -1.2, 0.3, 2. }).view({ 1, 1, 3 });

@@ -313,6 +313,13 @@ TEST(Objectives, WhatIsWrongIsSaid)
   EXPECT_EQ(
     message("gamma", {}).substr(0, 49), "Objective is 'gamma'; it must be one of Autoencod");
   EXPECT_EQ(message("VAE", { { "Beta", -1 } }), "") << "of another objective";
+  // The weight of InfoVAE's discrepancy.
+  EXPECT_EQ(message("InfoVAE", { { "Alpha", 0.25 }, { "Lambda", 0.5 } }),
+    "Lambda is 0.5; with Alpha 0.25 it must be in [0.75, 10000], so that the weight of the maximum "
+    "mean discrepancy, Alpha + Lambda - 1, is not negative");
+  EXPECT_EQ(message("InfoVAE", { { "Alpha", 0.25 }, { "Lambda", 0.75 } }), "");
+  EXPECT_EQ(message("InfoVAE", { { "Alpha", 1 }, { "Lambda", 0 } }), "");
+  EXPECT_EQ(message("WAE-MMD", { { "Lambda", 0.5 } }), "");
 }
 
 TEST(Objectives, OnlyWhatIsUsedMakesADifference)
@@ -569,6 +576,8 @@ TEST(VectorQuantisation, TakesTheNearestCodeAndPassesGradientsStraightThrough)
     terms = goal->terms(b, gaussian(), *network, { 1, 0, 1, noise });
   }
   EXPECT_NEAR(value(terms.measures.at("Perplexity")), 4, 1e-3);
+  EXPECT_NEAR(value(terms.measures.at("Code Entropy")), std::log(4.), 1e-3);
+  EXPECT_NEAR(value(terms.kl), std::log(4.), 1e-6) << "from a uniform prior, one cell a patch";
   const at::Tensor codes = network->quantise(centres.view({ 4, 2, 1, 1 })).view({ 4, 2 });
   EXPECT_LT(value((codes - centres).abs().max()), 0.05);
   terms.loss.backward();

@@ -22,6 +22,14 @@ at::Tensor byChannel(const at::Tensor& t, std::int64_t channels)
   return t.unflatten(1, { channels, -1 }).flatten(2);
 }
 
+/// Standard normal numbers to those of a Laplace distribution of variance 1, quantile by quantile:
+/// of |x| > t the probability is exp(-sqrt(2) t).
+at::Tensor laplaceOf(const at::Tensor& normal)
+{
+  const at::Tensor tail = std::numbers::ln2 + at::special_log_ndtr(-normal.abs());
+  return -normal.sign() * tail / std::numbers::sqrt2;
+}
+
 class BernoulliObservation : public ObservationModel
 {
 public:
@@ -226,7 +234,8 @@ public:
   at::Tensor drawn(const at::Tensor& decoded, const at::Tensor& noise) const override
   {
     const at::Tensor n = noise.unflatten(1, { this->Channels, -1 });
-    return decoded + (n * this->beside(n, this->Residuals.to(n.device()))).flatten(1, 2);
+    const at::Tensor unit = this->Laplace ? laplaceOf(n) : n;
+    return decoded + (unit * this->beside(n, this->Residuals.to(n.device()))).flatten(1, 2);
   }
 
   at::Tensor fisherInformation(const at::Tensor&) const override

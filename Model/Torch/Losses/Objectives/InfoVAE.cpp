@@ -1,9 +1,12 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Check.h"
 #include "Torch/Losses/Discrepancy.h"
 #include "Torch/Losses/Objective.h"
 
 #include <ATen/TensorOperators.h>
+
+#include <stdexcept>
 
 // Objectives that compare the aggregated posterior with the prior by their maximum mean
 // discrepancy.
@@ -57,13 +60,25 @@ private:
   bool Noisy;
 };
 
-const RegisterObjective info({ "InfoVAE", true,
-  { { "Alpha", 0.5, 0, 1 }, { "Lambda", 10, 0, 10000 }, { "Kernel", 0, 0, 1 } }, [](Parameters& p)
+constexpr double MostLambda = 10000;
+
+std::unique_ptr<Objective> makeInfoVAE(Parameters& p)
 {
-  return std::make_unique<InfoVAE>(1 - p["Alpha"], p["Alpha"] + p["Lambda"] - 1, p["Kernel"], true);
-} });
+  const double alpha = p["Alpha"], lambda = p["Lambda"], weight = alpha + lambda - 1;
+  if (weight < 0)
+  {
+    throw std::invalid_argument("Lambda is " + inWords(lambda) + "; with Alpha " + inWords(alpha) +
+      " it must be in [" + inWords(1 - alpha) + ", " + inWords(MostLambda) +
+      "], so that the weight of the maximum mean discrepancy, Alpha + Lambda - 1, is not negative");
+  }
+  return std::make_unique<InfoVAE>(1 - alpha, weight, p["Kernel"], true);
+}
+
+const RegisterObjective info({ "InfoVAE", true,
+  { { "Alpha", 0.5, 0, 1 }, { "Lambda", 10, 0, MostLambda }, { "Kernel", 0, 0, 1 } },
+  makeInfoVAE });
 const RegisterObjective wae({ "WAE-MMD", false,
-  { { "Lambda", 10, 0, 10000 }, { "Kernel", 0, 0, 1 }, { "NoisyEncoder", 0, 0, 1 } },
+  { { "Lambda", 10, 0, MostLambda }, { "Kernel", 0, 0, 1 }, { "NoisyEncoder", 0, 0, 1 } },
   [](Parameters& p)
 { return std::make_unique<InfoVAE>(0, p["Lambda"], p["Kernel"], p["NoisyEncoder"] != 0); } });
 

@@ -6,6 +6,8 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include <cmath>
+
 // Vector-quantised VAE (van den Oord, Vinyals and Kavukcuoglu 2017, Eq. 3), the codebook by moving
 // averages (appendix A.1): each latent vector is replaced by the nearest code e, gradients pass
 // straight through, and L = -log p(x|e) + CommitmentWeight sum |z - sg(e)|^2. Codes that are no
@@ -43,9 +45,14 @@ public:
     const auto batch = static_cast<double>(b.q.mean.size(0));
     const at::Tensor commitment = (b.q.mean - b.z.detach()).square().sum() / batch;
     t.loss = t.reconstruction + this->Commitment * commitment;
-    // exp of the entropy of the codes' use: how many are in use, in effect.
+    // From a uniform prior over the codes, for each latent vector (section 3.2): a constant.
+    t.kl = at::full({}, b.cells * std::log(this->Codes), b.likelihood.options());
+    // What a latent vector takes where codes are as probable as they are used in this batch, and its
+    // exp: how many are in use, in effect.
     const at::Tensor p = this->Used / this->Used.sum();
-    t.measures["Perplexity"] = at::exp(-at::xlogy(p, p).sum());
+    const at::Tensor entropy = -at::xlogy(p, p).sum();
+    t.measures["Code Entropy"] = entropy;
+    t.measures["Perplexity"] = at::exp(entropy);
     return t;
   }
 
