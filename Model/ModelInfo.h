@@ -38,8 +38,8 @@ struct EpochRecord
   double seconds = 0;
   double loss = 0;              ///< of the objective, mean over the epoch
   double reconstruction = 0;    ///< -log p(x|z)
-  double kl = 0;                ///< KL(q(z|x) || N(0, I))
-  double validationLoss = 0;    ///< of the held-out slab: reconstruction and the weighted KL
+  double kl = 0;                ///< KL(q(z|x) || N(0, I)); VQ-VAE: from uniform use of the codes
+  double validationLoss = 0;    ///< of the objective, of the held-out slab, schedule at its end
   double statisticsError = 0;   ///< of the held-out slab's variogram; only where it decides
   double validationQuality = 0; ///< voxel accuracy (phases) or PSNR in dB (grey values)
   double klWeight = 0;          ///< or whatever the KL Schedule drives, at the epoch's last step

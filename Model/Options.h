@@ -96,7 +96,7 @@ struct NetworkOptions
 /// Which epoch's weights are kept, and end a training by Patience.
 enum class BestBy
 {
-  ValidationLoss = 0,
+  ValidationLoss = 0, ///< the objective's loss of held-out patches, EpochRecord::validationLoss
   Statistics = 1 ///< the error of the variogram of rebuilt held-out patches
 };
 

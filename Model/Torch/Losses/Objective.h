@@ -52,7 +52,7 @@ public:
 
   /// Whether the latents are a distribution; else a value each.
   virtual bool stochastic() const { return true; }
-  /// Weight of the KL term when it has risen, for the loss of held-out data.
+  /// Weight of the KL term when it has risen.
   virtual double klWeight() const { return 1; }
   /// Samples of z for each patch.
   virtual int samples() const { return 1; }

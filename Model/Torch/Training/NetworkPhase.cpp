@@ -25,6 +25,7 @@ namespace
 
 constexpr const char* DivergenceSign = "The loss diverged";
 constexpr const char* CollapseSign = "The posterior has collapsed";
+constexpr std::uint64_t ValidationSeed = 1;
 
 /// Numbers of one element each, as doubles: asked for together, because a GPU is waited for once.
 std::vector<double> numbersOf(std::vector<at::Tensor> scalars, const at::Device& device)
@@ -133,7 +134,7 @@ StepRecord NetworkPhase::step()
   return record;
 }
 
-Batch NetworkPhase::makeBatch()
+at::Tensor NetworkPhase::drawPatches()
 {
   const ComputeDevice& place = this->Shared.place;
   std::vector<Patch> patches;
@@ -141,9 +142,28 @@ Batch NetworkPhase::makeBatch()
   {
     patches.push_back(this->Patches.draw(this->Random));
   }
-  Batch batch;
   const at::Tensor read = this->Patches.read(patches);
-  batch.x = read.device() == place.device ? read : toDevice(read, place.device);
+  return read.device() == place.device ? read : toDevice(read, place.device);
+}
+
+Batch NetworkPhase::forward(
+  const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training)
+{
+  Batch batch;
+  batch.x = x;
+  batch.q = q;
+  batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
+  at::Tensor truth = x;
+  if (const int samples = this->Goal->samples(); samples > 1)
+  {
+    const auto repeat = [&](const at::Tensor& t) { return t.repeat_interleave(samples, 0); };
+    batch.q = { repeat(q.mean), repeat(q.logVariance) };
+    truth = repeat(x);
+  }
+  const bool fixed = !training && this->Goal->codes() > 0; // a draw would move the codebook
+  batch.z = fixed ? this->Net->quantise(q.mean) : this->Goal->draw(batch.q, *this->Net, noise);
+  batch.decoded = this->Net->decode(batch.z.to(this->Shared.place.compute)).to(at::kFloat);
+  batch.likelihood = this->Observation->loss(batch.decoded, truth, training);
   return batch;
 }
 
@@ -156,28 +176,17 @@ NetworkPhase::Made NetworkPhase::optimise(double progress, StepRecord& record)
   made.learningRate = this->Guard.rateFactor() * learningRateAt(o, this->Steps + 1, progress);
   made.klSchedule = klScheduleAt(o, progress);
 
-  Batch batch = this->makeBatch();
+  const at::Tensor x = this->drawPatches();
   this->Optimiser->begin();
-  const Posterior q = this->Net->encode(this->Observation->input(batch.x).to(place.compute));
-  batch.cells = static_cast<double>(q.mean.numel() / (q.mean.size(0) * q.mean.size(1)));
-  batch.q = q;
-  at::Tensor x = batch.x;
-  if (const int samples = this->Goal->samples(); samples > 1)
-  {
-    const auto repeat = [&](const at::Tensor& t) { return t.repeat_interleave(samples, 0); };
-    batch.q = { repeat(q.mean), repeat(q.logVariance) };
-    x = repeat(x);
-  }
-  batch.z = this->Goal->draw(batch.q, *this->Net, this->Noise);
-  batch.decoded = this->Net->decode(batch.z.to(place.compute)).to(at::kFloat);
-  batch.likelihood = this->Observation->loss(batch.decoded, x, true);
+  const Posterior q = this->Net->encode(this->Observation->input(x).to(place.compute));
+  const Batch batch = this->forward(x, q, this->Noise, true);
   const LossContext lossContext{ .schedule = made.klSchedule,
     .freeBits = o.freeBits,
     .vectors = this->Vectors,
     .noise = this->Noise };
   const Terms terms = this->Goal->terms(batch, *this->Observation, *this->Net, lossContext);
   // Learning rates and the clip are those of a loss a voxel.
-  made.voxels = static_cast<double>(batch.x.numel()) / static_cast<double>(info.channels.size());
+  made.voxels = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
   const double aVoxel = static_cast<double>(o.batch()) / made.voxels;
   const at::Tensor loss = terms.loss * aVoxel;
   loss.backward();
@@ -250,9 +259,19 @@ void NetworkPhase::validate(EpochRecord& row)
   const at::Tensor& x = this->HeldOut;
   const auto count = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
   const Posterior q = this->Net->encode(this->Observation->input(x).to(compute));
-  const at::Tensor z = this->Net->quantise(q.mean);
-  const at::Tensor y = this->Net->decode(z.to(compute)).to(at::kFloat);
-  const double reconstruction = this->Observation->loss(y, x, false).sum().item<double>();
+  // As in training, with the schedule at its end, and the same random numbers after every epoch.
+  const at::Generator noise = at::make_generator<at::CPUGeneratorImpl>(ValidationSeed);
+  const Batch batch = this->forward(x, q, noise, false);
+  const LossContext lossContext{
+    .freeBits = info.options.freeBits, .vectors = this->Vectors, .noise = noise
+  };
+  const at::Tensor loss =
+    this->Goal->terms(batch, *this->Observation, *this->Net, lossContext).loss;
+  row.validationLoss = loss.item<double>() * static_cast<double>(x.size(0)) / count;
+  // As VAE Reconstruct shows it.
+  const at::Tensor y = this->Goal->stochastic()
+    ? this->Net->decode(this->Net->quantise(q.mean).to(compute)).to(at::kFloat)
+    : batch.decoded;
   row.validationQuality = this->Observation->quality(y, x);
   if (info.options.bestBy == BestBy::Statistics)
   {
@@ -260,9 +279,6 @@ void NetworkPhase::validate(EpochRecord& row)
     row.statisticsError = variogramError(
       this->Observation->value(y), x, { v.dims, v.spacing, info.network }, info.hasPhases());
   }
-  const double weight = this->Goal->klWeight();
-  const double kl = weight > 0 ? klOfElements(q).sum().item<double>() : 0;
-  row.validationLoss = (reconstruction + weight * kl) / count;
 }
 
 void NetworkPhase::keepBest(const EpochRecord& row)

@@ -42,10 +42,15 @@ private:
     double gradientNorm = 0, learningRate = 0, klSchedule = 0, voxels = 0;
   };
 
-  Batch makeBatch();
+  at::Tensor drawPatches();
+  /// Patches, whose posteriors are `q`, through the rest of the network. \param training lets a
+  /// codebook and an analytic scale follow
+  Batch forward(
+    const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training);
   /// Forward, backward, and the optimiser's update. \param record gets the losses
   Made optimise(double progress, StepRecord& record);
   void endEpoch(StepRecord& record, const Made& last);
+  /// What the held-out slab says: the objective's loss, and how good z = mu is.
   void validate(EpochRecord& row);
   void keepBest(const EpochRecord& row);
   void watchForCollapse(const EpochRecord& row);
@@ -73,7 +78,7 @@ private:
   std::int64_t Steps = 0;
   DivergenceGuard Guard;
   Snapshot Best;       ///< weights of ModelInfo::bestEpoch
-  double BestLoss = 0; ///< on the held-out slab
+  double BestLoss = 0; ///< on the held-out slab, or the error of its statistics
 };
 
 } // namespace vae
