@@ -2,10 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Images.h"
 #include "TestDevice.h"
-#include "Torch/Losses/Discrepancy.h"
 #include "Torch/Losses/LatentDiagnostics.h"
 #include "Torch/Losses/Objective.h"
-#include "Torch/Losses/TotalCorrelation.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Volumes.h"
 
@@ -274,12 +272,16 @@ TEST(Objectives, WithAKLTermShowItsOptions)
 {
   std::ifstream file(VAE_TRAIN_XML);
   const std::string xml{ std::istreambuf_iterator<char>(file), {} };
-  std::set<std::string> withKL;
+  std::set<std::string> withKL, withFreeBits;
   for (const auto& [name, kind] : objectives())
   {
     if (kind.hasKL)
     {
       withKL.insert(name);
+    }
+    if (kind.hasFreeBits)
+    {
+      withFreeBits.insert(name);
     }
   }
   for (const std::string property : { "KLSchedule", "KLRamp", "FreeBits" })
@@ -289,8 +291,27 @@ TEST(Objectives, WithAKLTermShowItsOptions)
     const auto begin = xml.find(values, decorator) + values.size();
     std::istringstream list(xml.substr(begin, xml.find('"', begin) - begin));
     const std::set<std::string> shown{ std::istream_iterator<std::string>(list), {} };
-    EXPECT_EQ(shown, withKL) << property;
+    EXPECT_EQ(shown, property == "FreeBits" ? withFreeBits : withKL) << property;
   }
+}
+
+TEST_P(EachObjective, ObeysFreeBitsOrIsNotOfferedThem)
+{
+  const bool offered = objectives().at(GetParam()).hasFreeBits;
+  TrainOptions o;
+  o.objective = GetParam();
+  o.freeBits = 3;
+  completeObjective(o);
+  EXPECT_EQ(o.freeBits, offered ? 3 : 0);
+  if (!offered)
+  {
+    return;
+  }
+  const auto goal = objective(GetParam());
+  const at::Tensor mean = 0.1 * normal({ 4, 3, 2 }, 1), logVariance = at::zeros_like(mean);
+  const auto loss = [&](double freeBits)
+  { return value(termsOf(*goal, mean, logVariance, idle(), { 1, freeBits, 1000, {} }).loss); };
+  EXPECT_GT(std::abs(loss(3) - loss(0)), 1);
 }
 
 TEST(Objectives, WhatIsWrongIsSaid)
@@ -335,82 +356,6 @@ TEST(Objectives, OnlyWhatIsUsedMakesADifference)
   completeObjective(b);
   EXPECT_EQ(a.parameters.at("Beta"), 4);
   EXPECT_NE(toText(a), toText(b));
-}
-
-TEST(TotalCorrelation, IsThatOfCorrelatedGaussians)
-{
-  // Posteriors of variance s around means of covariance C - s I: together N(0, C).
-  for (const auto& [rho, expected] : { std::pair{ 0.8, 0.510826 }, { 0.5, 0.143841 } })
-  {
-    const std::int64_t m = 3000;
-    const double s = 0.1;
-    const at::Tensor u = normal({ m, 2 }, 3);
-    const double a = std::sqrt(1 - s), b = rho / a, c = std::sqrt(1 - s - b * b);
-    const at::Tensor mean =
-      at::stack({ a * u.select(1, 0), b * u.select(1, 0) + c * u.select(1, 1) }, 1);
-    const at::Tensor logVariance = at::full({ m, 2 }, std::log(s), at::kDouble);
-    const at::Tensor z = mean + std::sqrt(s) * normal({ m, 2 }, 4);
-    const Decomposition d = decomposeKL(z, mean, logVariance, 0);
-    EXPECT_NEAR(value(d.totalCorrelation), expected, 0.03);
-    // I(x; z) of this channel: half the log of |C| / s^2.
-    EXPECT_NEAR(value(d.mutualInformation), 0.5 * std::log((1 - rho * rho) / (s * s)), 0.05);
-    EXPECT_NEAR(value(d.dimensionKL), 0, 0.03); // each dimension alone is N(0, 1)
-  }
-}
-
-TEST(TotalCorrelation, PartsSumToTheDivergence)
-{
-  const at::Tensor mean = normal({ 40, 3 }, 5), logVariance = 0.5 * normal({ 40, 3 }, 6) - 1;
-  const at::Tensor z = mean + normal({ 40, 3 }, 7) * (0.5 * logVariance).exp();
-  const double direct =
-    value((logNormal(z, mean, logVariance) - logNormal(z, at::zeros_like(z), at::zeros_like(z)))
-        .sum(1)
-        .mean());
-  for (const double n : { 0., 40., 1e6 })
-  {
-    const Decomposition d = decomposeKL(z, mean, logVariance, n);
-    EXPECT_NEAR(value(d.mutualInformation + d.totalCorrelation + d.dimensionKL), direct, 1e-9);
-  }
-}
-
-TEST(TotalCorrelation, StratifiedWeightsAreUnbiased)
-{
-  // Over all batches of 3 of 6 posteriors that hold the first, the estimates of q(z) average to it.
-  const at::Tensor density = at::tensor({ 0.7, 0.1, 0.4, 0.05, 0.9, 0.2 }, at::kDouble);
-  const at::Tensor weights = stratifiedWeights(3, 6).exp();
-  double sum = 0, count = 0;
-  for (std::int64_t i = 1; i < 6; ++i)
-  {
-    for (std::int64_t j = i + 1; j < 6; ++j, ++count)
-    {
-      const at::Tensor batch =
-        density.index_select(0, at::tensor({ std::int64_t{ 0 }, i, j }, at::kLong));
-      sum += value((weights[0] * batch).sum());
-    }
-  }
-  EXPECT_NEAR(sum / count, value(density.mean()), 1e-12);
-  EXPECT_NEAR(value(stratifiedWeights(5, 5).exp().sum()), 5, 1e-12); // the whole data: 1/5 each
-}
-
-TEST(Discrepancy, HasTheValuesOfGaussians)
-{
-  const std::int64_t n = 3000, d = 10;
-  const at::Tensor prior = normal({ n, d }, 1);
-  const auto rbf = [&](const at::Tensor& t)
-  { return value(meanDiscrepancy(t, prior, Kernel::RBF)); };
-  EXPECT_NEAR(rbf(0.5 * normal({ n, d }, 2)), 0.075546, 0.004);
-  EXPECT_NEAR(rbf(normal({ n, d }, 3) + 0.5), 0.079511, 0.004);
-  EXPECT_NEAR(rbf(at::zeros({ n, d }, at::kDouble)), 0.160035, 0.004);
-  EXPECT_NEAR(rbf(normal({ n, d }, 4)), 0, 0.001);
-  // Inverse multiquadratic of single points: the kernel itself, s C / (s C + r^2), C = 2.
-  const at::Tensor a = at::tensor({ 0., 0. }, at::kDouble).view({ 2, 1 });
-  const at::Tensor b = at::tensor({ 3., 3. }, at::kDouble).view({ 2, 1 });
-  double expected = 0;
-  for (const double s : { 0.1, 0.2, 0.5, 1., 2., 5., 10. })
-  {
-    expected += 2 - 2 * (s * 2 / (s * 2 + 9));
-  }
-  EXPECT_NEAR(value(meanDiscrepancy(a, b, Kernel::IMQ)), expected, 1e-12);
 }
 
 TEST(IWAE, BoundRisesWithSamplesFromTheELBOToTheLikelihood)

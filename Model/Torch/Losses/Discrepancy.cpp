@@ -31,7 +31,8 @@ at::Tensor values(const at::Tensor& squares, double c, Kernel kernel)
 
 } // namespace
 
-at::Tensor meanDiscrepancy(const at::Tensor& a, const at::Tensor& b, Kernel kernel)
+at::Tensor meanDiscrepancy(
+  const at::Tensor& a, const at::Tensor& b, Kernel kernel, const at::Tensor& patch)
 {
   const double c = 2 * static_cast<double>(a.size(1));
   const auto within = [&](const at::Tensor& t)
@@ -40,7 +41,12 @@ at::Tensor meanDiscrepancy(const at::Tensor& a, const at::Tensor& b, Kernel kern
     const at::Tensor k = values(squaredDistances(t, t), c, kernel);
     return (k.sum() - k.diagonal().sum()) / (n * (n - 1));
   };
-  return within(a) + within(b) - 2 * values(squaredDistances(a, b), c, kernel).mean();
+  const auto between = [&]
+  {
+    const at::Tensor apart = patch.unsqueeze(0).ne(patch.unsqueeze(1)).to(a.options());
+    return (values(squaredDistances(a, a), c, kernel) * apart).sum() / apart.sum().clamp_min(1);
+  };
+  return (patch.defined() ? between() : within(a)) + within(b) - 2 * values(squaredDistances(a, b), c, kernel).mean();
 }
 
 } // namespace vae

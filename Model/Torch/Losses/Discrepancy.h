@@ -16,6 +16,9 @@ enum class Kernel
 /// Squared maximum mean discrepancy of two samples, [n, latent] and [m, latent], without bias
 /// (Gretton et al. 2012, Eq. 3); C = 2 latent, the mean squared distance of standard normal vectors
 /// (Tolstikhin et al. 2018).
-at::Tensor meanDiscrepancy(const at::Tensor& a, const at::Tensor& b, Kernel kernel);
+/// \param patch of `a`: only pairs of different patches are independent, and count
+///        (SomeRows::patch); undefined: all pairs
+at::Tensor meanDiscrepancy(
+  const at::Tensor& a, const at::Tensor& b, Kernel kernel, const at::Tensor& patch = {});
 
 } // namespace vae

@@ -26,7 +26,7 @@ void measureLatents(const Posterior& q, bool stochastic, EpochRecord& row)
   const at::Tensor means = rowsOf(q.mean.detach());
   row.activeLatents = means.size(0) > 1 ? (means.var(0) > 0.01).sum().item<int>() : 0;
 
-  const auto rows = someRows({ q.mean.detach(), q.logVariance.detach() }, most, noise);
+  const auto rows = someRows({ q.mean.detach(), q.logVariance.detach() }, most, noise).of;
   row.mutualInformation = std::nan("");
   row.klOfLatents.assign(static_cast<std::size_t>(means.size(1)), std::nan(""));
   at::Tensor z = rows[0];

@@ -73,6 +73,7 @@ void completeObjective(TrainOptions& options)
     all[p.name] = v;
   }
   options.parameters = std::move(all);
+  options.freeBits = found->second.hasFreeBits ? options.freeBits : 0;
 }
 
 std::unique_ptr<Objective> makeObjective(const TrainOptions& options)
@@ -116,10 +117,10 @@ at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tens
     ((z - mean).square() * (-logVariance).exp() + logVariance + std::log(2 * std::numbers::pi));
 }
 
-std::vector<at::Tensor> someRows(
+SomeRows someRows(
   const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise)
 {
-  std::vector<at::Tensor> rows;
+  SomeRows rows;
   at::Tensor chosen;
   for (const at::Tensor& t : latents)
   {
@@ -131,9 +132,31 @@ std::vector<at::Tensor> someRows(
         : toDevice(at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most), all.device());
       all = all.index_select(0, chosen);
     }
-    rows.push_back(all);
+    rows.of.push_back(all);
+  }
+  const at::Tensor& first = latents.front();
+  const std::int64_t batch = first.size(0), cells = first.numel() / (batch * first.size(1));
+  if (batch > 1 && cells > 1)
+  {
+    rows.patch = at::arange(batch, at::TensorOptions(first.device()).dtype(at::kLong))
+                   .repeat_interleave(cells);
+    rows.patch = chosen.defined() ? rows.patch.index_select(0, chosen) : rows.patch;
   }
   return rows;
+}
+
+at::Tensor covarianceOf(const at::Tensor& latent)
+{
+  const at::Tensor rows = rowsOf(latent), centred = rows - rows.mean(0);
+  const std::int64_t batch = latent.size(0), count = rows.size(0), cells = count / batch;
+  const at::Tensor all = centred.t().matmul(centred) / static_cast<double>(count);
+  if (batch == 1 || cells == 1)
+  {
+    return all;
+  }
+  // The mean product of rows of different patches: all products sum to 0.
+  const at::Tensor sums = centred.view({ batch, cells, -1 }).sum(1);
+  return all + sums.t().matmul(sums) / static_cast<double>(count * (count - cells));
 }
 
 } // namespace vae

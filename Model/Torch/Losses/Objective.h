@@ -77,9 +77,10 @@ using Parameters = std::map<std::string, double>;
 struct ObjectiveKind
 {
   const char* name;
-  bool hasKL; ///< KL Schedule, KL Ramp, KL Cycles and Free Bits apply
+  bool hasKL; ///< KL Schedule, KL Ramp and KL Cycles apply
   std::vector<Parameter> parameters;
   std::function<std::unique_ptr<Objective>(Parameters&)> make;
+  bool hasFreeBits = hasKL; ///< Free Bits apply
 };
 
 /// All that are registered, by name.
@@ -89,7 +90,8 @@ struct RegisterObjective
   explicit RegisterObjective(ObjectiveKind kind);
 };
 
-/// The objective and no parameters but its own, each with a value.
+/// The objective and no parameters but its own, each with a value, and no Free Bits where they have
+/// no effect.
 /// \throws std::invalid_argument naming the objective or parameter, its value and what is allowed
 void completeObjective(TrainOptions& options);
 std::unique_ptr<Objective> makeObjective(const TrainOptions& options);
@@ -104,9 +106,21 @@ at::Tensor klOfElements(const Posterior& q);
 at::Tensor klDivergence(const Posterior& q, double freeBits = 0);
 /// log N(z; mean, exp(logVariance)) of each element.
 at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance);
-/// Rows of [batch * cells, latent] tensors, no more than `most`, the same of each.
-std::vector<at::Tensor> someRows(
+/// Rows of latents [batch, latent, cells...], no more than `most`, the same of each.
+struct SomeRows
+{
+  std::vector<at::Tensor> of; ///< [rows, latent]
+  /// [rows]: the patch of the batch that each is from. Cells of one patch are alike: they are no
+  /// independent samples of q(z) = E_x q(z|x), those of two patches are. Undefined where patches
+  /// have one cell, or there is one patch: rows then count as independent.
+  at::Tensor patch;
+};
+SomeRows someRows(
   const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise);
+/// Covariance of latent vectors, [latent, latent], of latents [batch, latent, cells...]. Of one cell
+/// a patch it is that of the batch; of more that of pairs of different patches, without bias:
+/// E[(a - b)(a - b)^T] / 2.
+at::Tensor covarianceOf(const at::Tensor& latent);
 /// Standard normal numbers of a tensor's shape, from a CPU generator, on its device.
 at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise);
 ///@}

@@ -21,13 +21,23 @@ at::Tensor stratifiedWeights(std::int64_t m, double n)
   return weights.fill_diagonal_(-std::log(n));
 }
 
-Decomposition decomposeKL(
-  const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance, double vectors)
+at::Tensor stratifiedWeights(const at::Tensor& patch, double n)
+{
+  const at::Tensor same = patch.unsqueeze(1).eq(patch.unsqueeze(0));
+  const at::Tensor own = same.sum(1, true).to(at::kDouble); // where all are, nothing is shared
+  const at::Tensor rest = (n - own) / (n * (static_cast<double>(patch.size(0)) - own));
+  return at::where(same, -std::log(n), rest.log());
+}
+
+Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
+  const at::Tensor& logVariance, double vectors, const at::Tensor& patch)
 {
   const double n = std::max(vectors, static_cast<double>(z.size(0)));
   // [i, j, latent]: log q(z_i | x_j)
   const at::Tensor each = logNormal(z.unsqueeze(1), mean.unsqueeze(0), logVariance.unsqueeze(0));
-  const at::Tensor weights = stratifiedWeights(z.size(0), n).to(z.options());
+  const at::Tensor weights =
+    (patch.defined() ? stratifiedWeights(patch, n) : stratifiedWeights(z.size(0), n))
+      .to(z.options());
   const at::Tensor joint = each.sum(2);
   const at::Tensor own = joint.diagonal();                         // log q(z|x)
   const at::Tensor aggregated = at::logsumexp(joint + weights, 1); // log q(z)

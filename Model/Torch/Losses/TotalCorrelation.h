@@ -18,11 +18,16 @@ struct Decomposition
 /// stratified sampling (Chen et al. 2018, appendix C.2): a sample's own posterior has the weight
 /// 1/N and the other M - 1 share the rest, so that the estimate of q(z_i) is unbiased.
 at::Tensor stratifiedWeights(std::int64_t m, double n);
+/// The same where a patch gives several posteriors, which are alike: those of a sample's own patch
+/// have the weight 1/N each, and those of the others, which are independent, share the rest.
+/// \param patch [M], SomeRows::patch
+at::Tensor stratifiedWeights(const at::Tensor& patch, double n);
 
 /// Estimated from M samples z of M posteriors, all [M, latent], which were drawn from `vectors`
 /// vectors of data. With `vectors` no larger than M the batch is the whole data and the sum is
 /// exact.
-Decomposition decomposeKL(
-  const at::Tensor& z, const at::Tensor& mean, const at::Tensor& logVariance, double vectors);
+/// \param patch SomeRows::patch; undefined: posteriors are independent
+Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
+  const at::Tensor& logVariance, double vectors, const at::Tensor& patch = {});
 
 } // namespace vae

@@ -21,8 +21,8 @@ public:
     Terms t;
     t.reconstruction = b.likelihood.mean();
     t.kl = klDivergence(b.q);
-    const auto rows = someRows({ b.z, b.q.mean, b.q.logVariance }, 512, s.noise);
-    const Decomposition d = decomposeKL(rows[0], rows[1], rows[2], s.vectors);
+    const auto [rows, patch] = someRows({ b.z, b.q.mean, b.q.logVariance }, 512, s.noise);
+    const Decomposition d = decomposeKL(rows[0], rows[1], rows[2], s.vectors, patch);
     // What is asked for beyond the KL divergence itself, which is known exactly. The three parts
     // sum to its estimate, so this is Eq. 4 with less noise.
     const at::Tensor more = (this->Alpha - 1) * d.mutualInformation +

@@ -28,8 +28,7 @@ public:
     Terms t;
     t.reconstruction = b.likelihood.mean();
     t.kl = klDivergence(b.q);
-    const at::Tensor mean = rowsOf(b.q.mean), centred = mean - mean.mean(0);
-    at::Tensor covariance = centred.t().matmul(centred) / static_cast<double>(mean.size(0));
+    at::Tensor covariance = covarianceOf(b.q.mean);
     if (this->Second)
     {
       covariance = covariance + rowsOf(b.q.logVariance).exp().mean(0).diag();

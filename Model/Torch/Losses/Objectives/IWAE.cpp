@@ -9,7 +9,9 @@
 
 // Importance weighting (Burda, Grosse and Salakhutdinov 2016, Eq. 8):
 //   L = -log 1/k sum_s w_s,  log w = log p(x|z) + log p(z) - log q(z|x)
-// whose gradient is that of log w, weighted by softmax(log w).
+// whose gradient is that of log w, weighted by softmax(log w). A weight is that of a whole patch: of
+// a field, with many latent vectors a patch, one sample has nearly all of it. There is no KL term
+// that Free Bits could be left out of.
 namespace vae
 {
 namespace
@@ -43,7 +45,8 @@ private:
 };
 
 const RegisterObjective registered({ "IWAE", true, { { "ImportanceSamples", 5, 1, 100 } },
-  [](Parameters& p) { return std::make_unique<IWAE>(static_cast<int>(p["ImportanceSamples"])); } });
+  [](Parameters& p) { return std::make_unique<IWAE>(static_cast<int>(p["ImportanceSamples"])); },
+  /*hasFreeBits=*/false });
 
 } // namespace
 } // namespace vae

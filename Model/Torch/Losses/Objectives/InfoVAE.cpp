@@ -48,8 +48,9 @@ public:
       const at::Tensor cost = s.freeBits > 0 ? klDivergence(b.q, s.freeBits) : t.kl;
       t.loss = t.loss + s.schedule * this->KLWeight * cost;
     }
-    const at::Tensor z = someRows({ b.z }, 512, s.noise)[0];
-    const at::Tensor mmd = meanDiscrepancy(z, noiseLike(z, s.noise), this->With);
+    const SomeRows rows = someRows({ b.z }, 512, s.noise);
+    const at::Tensor& z = rows.of[0];
+    const at::Tensor mmd = meanDiscrepancy(z, noiseLike(z, s.noise), this->With, rows.patch);
     t.loss = t.loss + s.schedule * b.cells * this->MMDWeight * mmd;
     return t;
   }
