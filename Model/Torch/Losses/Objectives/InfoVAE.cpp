@@ -6,6 +6,7 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 // Objectives that compare the aggregated posterior with the prior by their maximum mean
@@ -66,13 +67,13 @@ constexpr double MostLambda = 10000;
 std::unique_ptr<Objective> makeInfoVAE(Parameters& p)
 {
   const double alpha = p["Alpha"], lambda = p["Lambda"], weight = alpha + lambda - 1;
-  if (weight < 0)
+  if (weight < -1e-12) // but for rounding
   {
     throw std::invalid_argument("Lambda is " + inWords(lambda) + "; with Alpha " + inWords(alpha) +
       " it must be in [" + inWords(1 - alpha) + ", " + inWords(MostLambda) +
       "], so that the weight of the maximum mean discrepancy, Alpha + Lambda - 1, is not negative");
   }
-  return std::make_unique<InfoVAE>(1 - alpha, weight, p["Kernel"], true);
+  return std::make_unique<InfoVAE>(1 - alpha, std::max(weight, 0.), p["Kernel"], true);
 }
 
 const RegisterObjective info({ "InfoVAE", true,

@@ -46,7 +46,7 @@ public:
     const at::Tensor commitment = (b.q.mean - b.z.detach()).square().sum() / batch;
     t.loss = t.reconstruction + this->Commitment * commitment;
     // From a uniform prior over the codes, for each latent vector (section 3.2): a constant.
-    t.kl = at::full({}, b.cells * std::log(this->Codes), b.likelihood.options());
+    t.kl = at::scalar_tensor(b.cells * std::log(this->Codes), b.likelihood.options());
     // What a latent vector takes where codes are as probable as they are used in this batch, and its
     // exp: how many are in use, in effect.
     const at::Tensor p = this->Used / this->Used.sum();
