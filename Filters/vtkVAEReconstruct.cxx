@@ -199,8 +199,8 @@ int vtkVAEReconstruct::RequestInformation(
   {
     std::vector<double> times(static_cast<std::size_t>(mine.Options.realizations));
     std::iota(times.begin(), times.end(), 0.);
-    out->Set(vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(),
-      mine.Options.realizations);
+    out->Set(
+      vtkStreamingDemandDrivenPipeline::TIME_STEPS(), times.data(), mine.Options.realizations);
     const double range[2] = { times.front(), times.back() };
     out->Set(vtkStreamingDemandDrivenPipeline::TIME_RANGE(), range, 2);
   }

@@ -97,8 +97,8 @@ struct LatentSample
 {
   Latent latent{};
   /// Log odds of the first phase, one for each channel of the data, at which it has the data's
-  /// fraction (Outputs::thresholds): a decoder that is unsure of a field that was drawn gives phases
-  /// other fractions. Empty: all are 0.
+  /// fraction (Outputs::thresholds): a decoder that is unsure of a field that was drawn gives
+  /// phases other fractions. Empty: all are 0.
   std::vector<double> thresholds{};
 };
 

@@ -97,7 +97,7 @@ struct NetworkOptions
 enum class BestBy
 {
   ValidationLoss = 0, ///< the objective's loss of held-out patches, EpochRecord::validationLoss
-  Statistics = 1 ///< the error of the variogram of rebuilt held-out patches
+  Statistics = 1      ///< the error of the variogram of rebuilt held-out patches
 };
 
 /// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps.

@@ -89,7 +89,8 @@ Latent lerp(const Latent& a, const Latent& b, double t)
 
 std::vector<double> lerp(const std::vector<double>& a, const std::vector<double>& b, double t)
 {
-  const auto at = [](const std::vector<double>& v, std::size_t i) { return i < v.size() ? v[i] : 0; };
+  const auto at = [](const std::vector<double>& v, std::size_t i)
+  { return i < v.size() ? v[i] : 0; };
   std::vector<double> out;
   for (std::size_t i = 0; i < std::max(a.size(), b.size()); ++i)
   {

@@ -65,10 +65,9 @@ template <>
 inline constexpr std::array EntriesOf<Execution>{ Entry{ Execution::Automatic, "Automatic" },
   Entry{ Execution::Live, "Live" }, Entry{ Execution::Blocking, "Blocking" } };
 template <>
-inline constexpr std::array EntriesOf<ReconstructFrom>{
-  Entry{ ReconstructFrom::PosteriorMean, "Posterior Mean" },
-  Entry{ ReconstructFrom::PosteriorSample, "Posterior Sample" }
-};
+inline constexpr std::array EntriesOf<ReconstructFrom>{ Entry{ ReconstructFrom::PosteriorMean,
+                                                          "Posterior Mean" },
+  Entry{ ReconstructFrom::PosteriorSample, "Posterior Sample" } };
 template <>
 inline constexpr std::array EntriesOf<AnomalyMeasure>{ Entry{ AnomalyMeasure::ReconstructionError,
                                                          "Reconstruction Error" },

@@ -245,7 +245,8 @@ TEST(ReconstructInput, TimeSteps)
 
 TEST(ReconstructOutputs, PosteriorSamplesAreTimeSteps)
 {
-  auto mean = Reconstructing(Rock()), samples = Reconstructing(Rock()), one = Reconstructing(Rock());
+  auto mean = Reconstructing(Rock()), samples = Reconstructing(Rock()),
+       one = Reconstructing(Rock());
   const auto steps = [&]
   {
     samples->UpdateInformation();

@@ -22,8 +22,8 @@ namespace
 
 at::Tensor normal(at::IntArrayRef sizes, std::uint64_t seed)
 {
-  return at::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed),
-    at::TensorOptions(at::kDouble));
+  return at::randn(
+    sizes, at::make_generator<at::CPUGeneratorImpl>(seed), at::TensorOptions(at::kDouble));
 }
 
 double value(const at::Tensor& t) { return t.item<double>(); }
@@ -145,8 +145,8 @@ TEST(LatentsOfPatches, HaveTheDiscrepancyOfTheirDistribution)
     return overBatches([&](std::uint64_t i)
     {
       const SomeRows rows = someRows({ patches(2, 3, 20, i) }, 512, anyNoise());
-      return value(meanDiscrepancy(rows.of[0], normal({ 40, 3 }, 5000 + i), Kernel::RBF,
-        apart ? rows.patch : at::Tensor()));
+      return value(meanDiscrepancy(
+        rows.of[0], normal({ 40, 3 }, 5000 + i), Kernel::RBF, apart ? rows.patch : at::Tensor()));
     });
   };
   const auto [mean, error] = discrepancy(true);

@@ -480,9 +480,10 @@ TEST(PriorTraining, EachArrayHasItsOwnFraction)
       {
         // The random field counts the likelier label, the learned prior draws.
         const auto n = static_cast<double>(labels[c].size());
-        found[c] += (prior == Prior::RandomField
-                        ? static_cast<double>(std::ranges::count(labels[c], 0)) / n
-                        : 1 - std::accumulate(probability[c].begin(), probability[c].end(), 0.) / n) /
+        found[c] +=
+          (prior == Prior::RandomField
+              ? static_cast<double>(std::ranges::count(labels[c], 0)) / n
+              : 1 - std::accumulate(probability[c].begin(), probability[c].end(), 0.) / n) /
           realizations;
       }
     }

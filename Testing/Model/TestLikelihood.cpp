@@ -86,8 +86,8 @@ TEST(Likelihood, LaplaceHasItsClosedForm)
 
 TEST(Likelihood, DrawnValuesHaveItsDistribution)
 {
-  // P(|x| > t) of a Laplace distribution of standard deviation s is exp(-sqrt(2) t / s), of a normal
-  // one erfc(t / (sqrt(2) s)).
+  // P(|x| > t) of a Laplace distribution of standard deviation s is exp(-sqrt(2) t / s), of a
+  // normal one erfc(t / (sqrt(2) s)).
   constexpr std::int64_t n = 200000;
   constexpr double s = 0.3;
   const at::Tensor noise = at::randn({ 1, 1, n }, at::make_generator<at::CPUGeneratorImpl>(4));

@@ -334,7 +334,8 @@ TEST(AugmentationSymmetry, WhatIsTiltedStaysTilted)
 namespace
 {
 
-/// A cube of n voxels along each axis; f(x, y, z) gives three components, which further ones repeat.
+/// A cube of n voxels along each axis; f(x, y, z) gives three components, which further ones
+/// repeat.
 template <typename F>
 Volume vectors(int n, F&& f, int components = 3)
 {
@@ -380,8 +381,7 @@ at::Tensor turned(const Volume& v, const ModelInfo& info, const Orientation& ori
 {
   const Frame frame(v.dims, v.spacing, info.network);
   at::Tensor x = emptyFolded(1, frame, frame.size, 3);
-  readFolded(
-    v, frame, info.channels, { {}, frame.size }, orientation, x.mutable_data_ptr<float>());
+  readFolded(v, frame, info.channels, { {}, frame.size }, orientation, x.mutable_data_ptr<float>());
   return x;
 }
 

@@ -156,8 +156,9 @@ std::string tensorReason(const std::vector<ChannelInfo>& channels)
   {
     if ((c.components == 6 || c.components == 9) && c.phases.empty() && hasSign(c.type))
     {
-      return std::format("'{}' has {} components, as a tensor has, which would not turn with a patch",
-        c.array, c.components);
+      return std::format(
+        "'{}' has {} components, as a tensor has, which would not turn with a patch", c.array,
+        c.components);
     }
   }
   return {};

@@ -103,8 +103,7 @@ std::vector<std::size_t> vectorsOf(const std::vector<ChannelInfo>& channels)
     {
       const ChannelInfo& info = channels[c + static_cast<std::size_t>(i)];
       vector = vector && info.array == channels[c].array && info.components == 3 &&
-        info.component == i && info.phases.empty() &&
-        hasSign(info.type);
+        info.component == i && info.phases.empty() && hasSign(info.type);
     }
     if (vector)
     {

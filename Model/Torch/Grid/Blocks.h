@@ -57,7 +57,8 @@ Orientation randomOrientation(const Frame& frame, const Index3& patch,
 bool hasSign(ScalarType type);
 
 /// The first channel of each vector: an array of three components that have a sign, which are those
-/// along x, y and z. Unsigned numbers (colours), phases and other numbers of components are scalars.
+/// along x, y and z. Unsigned numbers (colours), phases and other numbers of components are
+/// scalars.
 std::vector<std::size_t> vectorsOf(const std::vector<ChannelInfo>& channels);
 
 /// Of an oriented box: which channel of the volume gives a channel, and whether its sign changes.

@@ -98,9 +98,10 @@ std::vector<double> thresholdsFor(
   std::vector<LogOddsHistogram> counts(fractions.size());
   decoder.forEachTile(monitor, [&](const Box&, const at::Tensor& decoded)
   {
-    const std::vector<at::Tensor> odds =
-      decoder.inference().observation().logOdds(decoded, 0).chunk(
-        static_cast<std::int64_t>(counts.size()), 1);
+    const std::vector<at::Tensor> odds = decoder.inference()
+                                           .observation()
+                                           .logOdds(decoded, 0)
+                                           .chunk(static_cast<std::int64_t>(counts.size()), 1);
     // All channels or none: a tile that runs out of memory is added again in halves.
     std::vector<LogOddsHistogram> more = counts;
     for (std::size_t c = 0; c < odds.size(); ++c)

@@ -46,7 +46,8 @@ at::Tensor meanDiscrepancy(
     const at::Tensor apart = patch.unsqueeze(0).ne(patch.unsqueeze(1)).to(a.options());
     return (values(squaredDistances(a, a), c, kernel) * apart).sum() / apart.sum().clamp_min(1);
   };
-  return (patch.defined() ? between() : within(a)) + within(b) - 2 * values(squaredDistances(a, b), c, kernel).mean();
+  return (patch.defined() ? between() : within(a)) + within(b) -
+    2 * values(squaredDistances(a, b), c, kernel).mean();
 }
 
 } // namespace vae

@@ -117,8 +117,8 @@ struct SomeRows
 };
 SomeRows someRows(
   const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise);
-/// Covariance of latent vectors, [latent, latent], of latents [batch, latent, cells...]. Of one cell
-/// a patch it is that of the batch; of more that of pairs of different patches, without bias:
+/// Covariance of latent vectors, [latent, latent], of latents [batch, latent, cells...]. Of one
+/// cell a patch it is that of the batch; of more that of pairs of different patches, without bias:
 /// E[(a - b)(a - b)^T] / 2.
 at::Tensor covarianceOf(const at::Tensor& latent);
 /// Standard normal numbers of a tensor's shape, from a CPU generator, on its device.

@@ -27,7 +27,8 @@ public:
   /// \param width of the posterior of each channel, [channels]
   /// \param thresholds see LatentSample::thresholds
   void refineLatents(const at::Tensor& field, std::int64_t margin, const at::Tensor& width,
-    const std::vector<double>& thresholds, Network& network, const ComputeDevice& place, const Monitor& monitor) const;
+    const std::vector<double>& thresholds, Network& network, const ComputeDevice& place,
+    const Monitor& monitor) const;
 
 private:
   ///@{

@@ -45,8 +45,7 @@ private:
   at::Tensor drawPatches();
   /// Patches, whose posteriors are `q`, through the rest of the network. \param training lets a
   /// codebook and an analytic scale follow
-  Batch forward(
-    const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training);
+  Batch forward(const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training);
   /// Forward, backward, and the optimiser's update. \param record gets the losses
   Made optimise(double progress, StepRecord& record);
   void endEpoch(StepRecord& record, const Made& last);

@@ -5,15 +5,15 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
-// The Fisher autoencoder as published by Zheng, Yao, Zhang, Tsang and Wang 2019, which we take to be
-// the objective behind the information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
+// The Fisher autoencoder as published by Zheng, Yao, Zhang, Tsang and Wang 2019, which we take to
+// be the objective behind the information VAE of Zhang, Tu, Xia and Du 2022 for porous media:
 //   L = -ELBO + lambda_z |J_z - F_z| + lambda_x |J_x - F_x|
 // J_z is the Fisher information of a latent attribute's posterior about its mean, its average over
 // the attributes: 1/sigma^2 in closed form, or ((z - mu) / sigma^2)^2 of the sample that was drawn.
 // The authors' program cuts the latter at 88, so its expectation is smaller where sigma is small:
-// 36.8, not 54.6, at a log variance of -4. F_z = 1 is as informative as the prior; more keeps latents from
-// collapsing. J_x is the same of a voxel about what the decoder says of it. Shown with J_z are the
-// entropy power N = exp(2 h / d) / (2 pi e) and J N >= 1, the Fisher-Shannon index.
+// 36.8, not 54.6, at a log variance of -4. F_z = 1 is as informative as the prior; more keeps
+// latents from collapsing. J_x is the same of a voxel about what the decoder says of it. Shown with
+// J_z are the entropy power N = exp(2 h / d) / (2 pi e) and J N >= 1, the Fisher-Shannon index.
 namespace vae
 {
 namespace

@@ -9,9 +9,9 @@
 
 // Importance weighting (Burda, Grosse and Salakhutdinov 2016, Eq. 8):
 //   L = -log 1/k sum_s w_s,  log w = log p(x|z) + log p(z) - log q(z|x)
-// whose gradient is that of log w, weighted by softmax(log w). A weight is that of a whole patch: of
-// a field, with many latent vectors a patch, one sample has nearly all of it. There is no KL term
-// that Free Bits could be left out of.
+// whose gradient is that of log w, weighted by softmax(log w). A weight is that of a whole patch:
+// of a field, with many latent vectors a patch, one sample has nearly all of it. There is no KL
+// term that Free Bits could be left out of.
 namespace vae
 {
 namespace

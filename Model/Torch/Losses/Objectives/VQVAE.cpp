@@ -47,8 +47,8 @@ public:
     t.loss = t.reconstruction + this->Commitment * commitment;
     // From a uniform prior over the codes, for each latent vector (section 3.2): a constant.
     t.kl = at::scalar_tensor(b.cells * std::log(this->Codes), b.likelihood.options());
-    // What a latent vector takes where codes are as probable as they are used in this batch, and its
-    // exp: how many are in use, in effect.
+    // What a latent vector takes where codes are as probable as they are used in this batch, and
+    // its exp: how many are in use, in effect.
     const at::Tensor p = this->Used / this->Used.sum();
     const at::Tensor entropy = -at::xlogy(p, p).sum();
     t.measures["Code Entropy"] = entropy;
