@@ -70,6 +70,9 @@ struct Outputs
   /// the likeliest of the other phases.
   OutputChannel logOdds;
   int phase = 0;
+  /// Exactly this part of the voxels, those with the largest log odds of `phase`, have it in the
+  /// first channel; the others have the likeliest of the other phases. Not with `logOdds`.
+  std::optional<double> fraction;
   /// Values and log odds are drawn; probabilities stay. A model of a training that has not ended
   /// knows no texture, and gives the likeliest.
   std::optional<Texture> texture;

@@ -198,24 +198,24 @@ Generated Generator::generate(const GenerateRequest& request, const Outputs& out
   {
     wanted.texture = { o.seed, o.realization, o.periodic };
   }
-  std::optional<PhaseFraction> fraction;
-  if (mode != FractionMode::Off)
-  {
-    fraction.emplace(info, plan.phase, sample.dims);
-    fraction->ask(wanted);
-  }
-  const double decoded = mode == FractionMode::TrendMap ? 0.8 : 1;
-  this->Source.sampleAndDecode(sample, wanted, run, monitor.part(0, decoded));
+  std::optional<PhaseFraction> followed;
+  wanted.phase = plan.phase;
   if (mode == FractionMode::TrendMap)
   {
-    fraction->set([&](auto x, auto y, auto z, auto row) { request.trend->row(x, y, z, row); },
-      statistics::Work(run.threads, monitor.part(decoded, 1)));
+    followed.emplace(info, plan.phase, sample.dims);
+    followed->ask(wanted);
   }
-  else if (fraction)
+  else if (mode != FractionMode::Off)
   {
-    fraction->set(mode == FractionMode::TargetFraction ? request.fraction.targetFraction
-                                                       : trainingFraction(info, plan.phase),
-      statistics::Work(run.threads));
+    wanted.fraction = mode == FractionMode::TargetFraction ? request.fraction.targetFraction
+                                                           : trainingFraction(info, plan.phase);
+  }
+  const double decoded = followed ? 0.8 : 1;
+  this->Source.sampleAndDecode(sample, wanted, run, monitor.part(0, decoded));
+  if (followed)
+  {
+    followed->set([&](auto x, auto y, auto z, auto row) { request.trend->row(x, y, z, row); },
+      statistics::Work(run.threads, monitor.part(decoded, 1)));
   }
   Generated result;
   result.prior = o.prior;

@@ -47,3 +47,13 @@ gtest_discover_tests(TestCuda
   TEST_PREFIX cuda.
   PROPERTIES LABELS cuda TIMEOUT ${VAE_TEST_TIMEOUT} ENVIRONMENT OMP_WAIT_POLICY=passive
   DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+
+# A host that opens LibTorch at run time. The devices are there before it does.
+gtest_discover_tests(TestOpener
+  TEST_PREFIX cuda.
+  TEST_FILTER SessionTest.*
+  PROPERTIES LABELS cuda TIMEOUT ${VAE_TEST_TIMEOUT}
+             ENVIRONMENT "LD_PRELOAD=${CMAKE_BINARY_DIR}/pretended_cuda/libcuda.so.1"
+             ENVIRONMENT_MODIFICATION VAE_TEST_DEVICE=set:cuda
+  DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
+add_dependencies(TestOpener pretended_cuda)

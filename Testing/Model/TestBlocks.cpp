@@ -203,14 +203,27 @@ TEST(Blocks, WhatAGpuSendsIsWhatTheCpuWrites)
           dispatch(type,
             [&](auto zero) { out.data = reinterpret_cast<decltype(zero)*>(values.data()) + 1; });
         };
+        const auto expectSame = [&]
+        {
+          EXPECT_EQ(std::memcmp(expected.data(), found.data(), count * sizeof(double)), 0)
+            << "type " << static_cast<int>(type) << ", " << static_cast<int>(what) << ", "
+            << network.dimensions << "-D";
+          EXPECT_NE(found, std::vector<double>(count, 5));
+        };
         second(expected);
         writeFolded(t.const_data_ptr<float>(), box, box, frame, 2, channel, info, what, out);
         second(found);
         writeUnfolded(unfolded(t, frame, 2, channel, info, what, type), box, frame, out);
-        EXPECT_EQ(std::memcmp(expected.data(), found.data(), count * sizeof(double)), 0)
-          << "type " << static_cast<int>(type) << ", " << static_cast<int>(what) << ", "
-          << network.dimensions << "-D";
-        EXPECT_NE(found, std::vector<double>(count, 5));
+        expectSame();
+        const float shift = what == Decode::Phase ? 0 : 0.3F; // on the way, and before
+        const at::Tensor moved = t + shift;
+        second(expected);
+        writeFolded(moved.const_data_ptr<float>(), box, box, frame, 2, channel, info, what, out);
+        second(found);
+        writeFolded(t.const_data_ptr<float>(), box, box, frame, 2, channel, info, what, out, shift);
+        expectSame();
+        writeUnfolded(unfolded(t, frame, 2, channel, info, what, type, shift), box, frame, out);
+        expectSame();
       }
     }
   }

@@ -83,6 +83,43 @@ TEST(Correlation, RadialEqualsBruteForce)
   }
 }
 
+TEST(Correlation, DistancesAreThoseOfHypotToTheLastBit)
+{
+  Mask m;
+  m.dims = { 18, 15, 13 };
+  m.spacing = { 2, 3, 2.5 };
+  m.data.assign(static_cast<std::size_t>(m.count()), 1);
+  constexpr int Lags = 6;
+  std::array<double, Lags + 1> valid{}, distance{};
+  for (int z = 0; z <= 5; ++z)
+  {
+    std::array<double, Lags + 1> ofSlice{};
+    for (int y = -4; y <= 4; ++y)
+    {
+      for (int x = -6; x <= 6; ++x)
+      {
+        const double r = std::hypot(x * 2., y * 3., z * 2.5);
+        const double pairs =
+          (z == 0 ? 1. : 2.) * (18 - std::abs(x)) * (15 - std::abs(y)) * (13 - z);
+        if (const auto b = static_cast<std::size_t>(r / 2 + 0.5); b <= Lags)
+        {
+          valid[b] += pairs;
+          ofSlice[b] += pairs * r;
+        }
+      }
+    }
+    for (std::size_t b = 0; b <= Lags; ++b)
+    {
+      distance[b] += ofSlice[b];
+    }
+  }
+  const RadialS2 radial = radialS2(m, Lags, false, onDevice(), {});
+  for (std::size_t b = 0; b <= Lags; ++b)
+  {
+    EXPECT_EQ(radial.distance[b], distance[b] / valid[b]) << b;
+  }
+}
+
 TEST(Correlation, OverlappingSpheresAllRound)
 {
   const double R = 10;

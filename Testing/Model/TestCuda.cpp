@@ -5,12 +5,17 @@
 // memory that runs out.
 #include "PretendedCuda.h"
 #include "RandomModel.h"
+#include "Torch/Grid/Correlation.h"
+#include "Torch/Inference/AnomalyScale.h"
+#include "Torch/Priors/LatentField.h"
 #include "Torch/Runtime/Room.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 using namespace vae;
@@ -65,11 +70,13 @@ struct Decoding
     .mean = test::noise(3 * 4096),
     .logVariance = {} };
 
-  std::vector<std::uint8_t> operator()(const std::string& device, double budget = 0) const
+  std::vector<std::uint8_t> operator()(
+    const std::string& device, double budget = 0, std::optional<double> fraction = {}) const
   {
     std::vector<std::uint8_t> values(static_cast<std::size_t>(voxels(this->dims)));
     Outputs outputs;
     outputs.values = { test::output(values) };
+    outputs.fraction = fraction;
     RunOptions run;
     run.device = device;
     run.precision = Precision::Float32;
@@ -146,6 +153,108 @@ TEST(Cuda, OnlyWhatIsAskedForIsCopiedToTheHost)
     EXPECT_EQ(c.pageable, 0);
     EXPECT_EQ(c.races, 0);
   }
+}
+
+TEST(Cuda, LogOddsAreRankedWhereTheyAre)
+{
+  const Decoding decode;
+  constexpr double fraction = 0.3;
+  const std::vector<std::uint8_t> expected = decode("cpu", 0, fraction);
+  EXPECT_EQ(std::ranges::count(expected, decode.model->info().channels[0].phases[0]),
+    std::llround(fraction * static_cast<double>(expected.size())));
+  for (const double budget : { 1e6, 2. })
+  {
+    pretended_cuda::resetCounts();
+    EXPECT_EQ(decode("cuda", budget, fraction), expected);
+    print("decoding with an exact fraction", 1);
+    // Labels, and what each of 32 looks at the log odds has counted.
+    EXPECT_LE(pretended_cuda::counts().bytesToHost, voxels(decode.dims) + 34 * 8);
+    EXPECT_EQ(pretended_cuda::counts().races, 0);
+  }
+  // Where there is no room for them the host does it.
+  pretended_cuda::limitMemory(0, pretended_cuda::memoryInUse(0) + (std::size_t(64) << 20));
+  pretended_cuda::resetCounts();
+  EXPECT_EQ(decode("cuda", 2, fraction), expected);
+  EXPECT_GE(pretended_cuda::counts().bytesToHost, 5 * voxels(decode.dims));
+  pretended_cuda::limitMemory(0, std::size_t(-1));
+}
+
+TEST(Cuda, AnomalyScoresAreSortedWhereTheyAre)
+{
+  const at::Tensor scores = at::arange(30000, at::kFloat).mul(0.7).sin(), cells = scores.cos();
+  const auto scaleOn = [&](const at::Device& device)
+  {
+    AnomalyScale scale;
+    for (const auto measure : { AnomalyMeasure::ReconstructionError, AnomalyMeasure::KLDivergence,
+           AnomalyMeasure::Product })
+    {
+      scale.add(measure, { scores.to(device), cells.to(device) });
+    }
+    scale.finish();
+    return scale.state().at("quantiles");
+  };
+  const at::Tensor expected = scaleOn(at::kCPU);
+  pretended_cuda::resetCounts();
+  EXPECT_TRUE(at::equal(scaleOn(at::Device(at::kCUDA, 0)), expected));
+  EXPECT_EQ(pretended_cuda::counts().bytesToHost, static_cast<std::int64_t>(expected.nbytes()));
+}
+
+TEST(Cuda, RadialS2IsSummedWhereItIs)
+{
+  statistics::Mask mask;
+  mask.dims = { 40, 36, 30 };
+  mask.spacing = { 1, 1.3, 2 };
+  for (std::int64_t i = 0; i < mask.count(); ++i)
+  {
+    mask.data.push_back((i * i / 7) % 5 < 2);
+  }
+  constexpr std::int64_t lags = 14;
+  const auto on = [&](const char* device)
+  {
+    RunOptions run;
+    run.device = device;
+    return radialS2(mask, lags, false, run, {});
+  };
+  const statistics::RadialS2 expected = on("cpu");
+  pretended_cuda::resetCounts();
+  const statistics::RadialS2 found = on("cuda");
+  EXPECT_EQ(found.note, "");
+  EXPECT_EQ(found.s2, expected.s2);
+  EXPECT_EQ(found.distance, expected.distance);
+  // Three sums for each slice of lags and each distance, one of them of what is too far.
+  EXPECT_EQ(pretended_cuda::counts().bytesToHost, (lags / 2 + 1) * 3 * (lags + 2) * 8);
+}
+
+TEST(Cuda, PartsOfCropsAreKnownByAFewNumbers)
+{
+  std::mt19937_64 here(1), there(1);
+  const std::array<std::int64_t, 4> size{ 64, 16, 12, 20 };
+  const KnownParts expected = knownParts(size, here);
+  pretended_cuda::resetCounts();
+  const KnownParts found = knownParts(size, there, at::Device(at::kCUDA, 0));
+  EXPECT_EQ(pretended_cuda::counts().toDevice, 1);
+  EXPECT_EQ(pretended_cuda::counts().bytesToDevice, 4 * 64 * (16 + 12 + 20 + 1));
+  EXPECT_EQ(pretended_cuda::counts().toHost, 0);
+  EXPECT_EQ(found.cells, expected.cells);
+  EXPECT_TRUE(at::equal(found.mask.cpu(), expected.mask));
+}
+
+TEST(Cuda, TheNoiseOfAFlowIsCompensatedOnItsDevice)
+{
+  const auto numbers = [](double step)
+  { return at::arange(2 * 4096, at::kFloat).mul(step).sin().view({ 2, 16, 16, 16 }); };
+  const LatentField field = LatentField::fit(numbers(0.9).narrow(0, 0, 1), {}, 4);
+  const auto compensated = [&](const at::Device& device)
+  {
+    LatentField there = field.on(device);
+    there.compensate({ numbers(0.3).to(device), numbers(0.17).to(device) });
+    return there;
+  };
+  const at::Tensor expected = compensated(at::kCPU).state().at("covariance");
+  pretended_cuda::resetCounts();
+  const LatentField there = compensated(at::Device(at::kCUDA, 0));
+  EXPECT_LE(pretended_cuda::counts().bytesToHost, 2 * 8) << "a number of waves for each pair";
+  EXPECT_TRUE(at::equal(there.on(at::kCPU).state().at("covariance"), expected));
 }
 
 TEST(Cuda, TilesAreHalvedWhateverLibraryRunsOutOfMemory)

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // What a GPU needs, as far as the CPU can show it.
+#include "Source/Quantile.h"
 #include "Torch/Grid/DeviceBlocks.h"
 #include "Torch/Grid/Noise.h"
+#include "Torch/Inference/RankedPhase.h"
 #include "Torch/Inference/Texture.h"
 #include "Torch/Inference/Tiles.h"
 #include "Torch/Networks/Network.h"
@@ -23,8 +25,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -233,6 +237,36 @@ TEST(Network, ACopyForTheGradientsOfItsInputWantsNoOthers)
     EXPECT_FALSE(weight.requires_grad() || weight.grad().defined());
   }
   EXPECT_TRUE(network->parameters().front().requires_grad());
+}
+
+TEST(RankedPhase, TheLargestAreThoseOfTopK)
+{
+  at::Tensor values = at::arange(3001, at::kFloat).mul(0.7).sin().mul(5);
+  const auto check = [&](std::int64_t count)
+  {
+    const float* data = values.const_data_ptr<float>();
+    TopK::Cut cut = TopK(std::span(data, 3001), count).all();
+    const at::Tensor expected = at::empty({ 3001 }, at::kBool);
+    bool* to = expected.mutable_data_ptr<bool>();
+    std::transform(data, data + 3001, to, [&](float v) { return cut(v); });
+    const at::Device device = chooseDevice(test::device(), Precision::Float32, 1).device;
+    const at::Tensor found = areLargest(values.view({ 1, 3001, 1 }).to(device), count);
+    EXPECT_EQ(found.dim(), 3);
+    EXPECT_TRUE(at::equal(found.flatten().cpu(), expected)) << count;
+  };
+  for (const std::int64_t count : { 0, 1, 600, 3000, 3001 })
+  {
+    check(count);
+  }
+  values = values.div(4).round(); // ties, and both zeros
+  values[5] = values[2000] = std::nanf("");
+  values[7] = std::numeric_limits<float>::infinity();
+  values[9] = -std::numeric_limits<float>::infinity();
+  values[11] = std::numeric_limits<float>::denorm_min();
+  for (const std::int64_t count : { 0, 1, 599, 1500, 2998, 2999, 3000, 3001 })
+  {
+    check(count);
+  }
 }
 
 TEST(Gpu, KeepsANetworkAndTellsANewThreadItsMemory)

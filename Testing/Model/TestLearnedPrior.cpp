@@ -563,7 +563,9 @@ TEST(PriorTraining, SmallVolumesAndOtherNetworksHaveNone)
 TEST(PriorTrainer, PartsAreKnownInSomeCrops)
 {
   std::mt19937_64 random(1);
-  const at::Tensor known = knownParts({ 1200, 12, 10, 8 }, random);
+  const KnownParts parts = knownParts({ 1200, 12, 10, 8 }, random);
+  const at::Tensor known = parts.mask;
+  EXPECT_EQ(known.sum(at::kDouble).item<double>(), static_cast<double>(parts.cells));
   ASSERT_EQ(known.sizes().vec(), (std::vector<std::int64_t>{ 1200, 1, 12, 10, 8 }));
   EXPECT_TRUE(known.eq(0).logical_or(known.eq(1)).all().item<bool>());
   const at::Tensor part = known.flatten(1).mean(1);

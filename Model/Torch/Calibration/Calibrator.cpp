@@ -324,19 +324,21 @@ void Calibrator::matchLearned(Closing::Turn& turn)
                               at::make_generator<at::CPUGeneratorImpl>(this->Random()), place,
                               monitor),
       {} };
-    const at::Tensor& in = request.trend;
+    const at::Tensor in = toDevice(request.trend, place.device);
     at::Tensor out = inference.decodeInTiles(field, { {}, request.size });
     if (phases)
     {
       const at::Tensor odds = oddsOf(inference.observation(), out, info)[0]; // the local mean's
       LogOddsHistogram count;
       count.add(odds);
-      out = (count.threshold(1 - in.mean().item<double>()) - odds).sigmoid();
+      out = (count.threshold(1 - request.trend.mean().item<double>()) - odds).sigmoid();
     }
-    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, this->Grid))[0].to(at::kCPU) }));
+    pairs.push_back(at::cat({ in, fromNetworkShape(cellMeans(out, this->Grid))[0] }));
   }
+  LatentField told = this->Found.learned->ConditioningMean.on(place.device);
+  told.compensate(pairs);
   auto matched = std::make_shared<LearnedPrior>(*this->Found.learned);
-  matched->ConditioningMean.compensate(pairs);
+  matched->ConditioningMean = told.on(at::kCPU);
   this->Found.learned = std::move(matched);
 }
 
@@ -354,8 +356,9 @@ void Calibrator::spread(Closing::Turn& turn)
   }
   const at::Tensor field = prior.sample(
     request, at::make_generator<at::CPUGeneratorImpl>(this->Random()), place, turn.monitor());
-  const at::Tensor variance = field.flatten(1).var(1).to(at::kCPU);
-  this->Found.priorSpread = (variance / prior.Scale.square()).mean().item<double>();
+  const at::Tensor variance = field.flatten(1).var(1);
+  this->Found.priorSpread =
+    (variance / toDevice(prior.Scale, place.device).square()).mean().item<double>();
 }
 
 void Calibrator::anomalies(Closing::Turn& turn)

@@ -370,7 +370,8 @@ void withConversion(Decode what, const ChannelInfo& info, F&& use)
 } // namespace
 
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
-  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out)
+  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out,
+  float shift)
 {
   const auto [fz, fy, foldX] = frame.fold;
   const std::int64_t r = frame.folded(), cellValues = r * channels;
@@ -405,14 +406,14 @@ void writeFolded(const float* folded, const Box& covered, const Box& box, const 
           {
             for (std::int64_t i = 0; i < fx; ++i)
             {
-              to[i * step] = converted(cell[i]);
+              to[i * step] = converted(cell[i] + shift);
             }
           }
           else
           {
             for (std::int64_t i = 0; i < some; ++i)
             {
-              to[i * step] = converted(cell[begun + i]);
+              to[i * step] = converted(cell[begun + i] + shift);
             }
           }
           to += some * step;

@@ -112,8 +112,10 @@ enum class Decode
 
 /// The reverse of readFolded for the part of `box` that lies in the volume. `folded` covers
 /// `covered`, which contains `box`.
+/// \param shift added to each value first; -0 leaves all as they are, zeros included
 void writeFolded(const float* folded, const Box& covered, const Box& box, const Frame& frame,
-  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out);
+  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& out,
+  float shift = -0.F);
 
 /// An uninitialised channels-last tensor [batch, channels * fold^3, cells...] for `size` voxels,
 /// 4-D or 5-D.

@@ -6,6 +6,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -84,6 +85,81 @@ void inParts(std::int64_t count, const ComputeDevice& place, const Monitor& moni
   }
 }
 
+/// Adds up correlations by the length of their lags, where they are. The order of the sums is that
+/// of the lags, and the length is that of std::hypot.
+class RadialSums
+{
+public:
+  /// \param reach, size lags along x, y, z, and periods of the transforms
+  RadialSums(const statistics::Mask& mask, const std::array<std::int64_t, 3>& reach,
+    const std::array<std::int64_t, 3>& size, std::int64_t maximumLag, bool periodic,
+    const at::Device& device)
+    : Count(maximumLag + 1)
+    , Bin(std::min({ mask.spacing[0], mask.spacing[1], mask.spacing[2] }))
+    , Spacing(mask.spacing[2])
+    , Layers(periodic ? 0 : mask.dims[2])
+    , Doubles(at::TensorOptions(device).dtype(at::kDouble))
+  {
+    for (std::size_t a = 0; a < 2; ++a)
+    {
+      const at::Tensor lag = at::arange(-reach[a], reach[a] + 1, this->Doubles.dtype(at::kLong));
+      this->Places[a] = lag.remainder(size[a]);
+      this->Apart[a] = lag.abs().to(at::kDouble).view({ a == 0 ? 1 : -1, a == 0 ? -1 : 1 });
+    }
+    const auto [nx, ny, nz] = mask.dims;
+    this->Valid = periodic
+      ? at::full({ this->Places[1].numel(), this->Places[0].numel() },
+          static_cast<double>(mask.count()), this->Doubles)
+      : (static_cast<double>(ny) - this->Apart[1]) * (static_cast<double>(nx) - this->Apart[0]);
+    for (std::size_t a = 0; a < 2; ++a)
+    {
+      this->Apart[a] = this->Apart[a] * mask.spacing[a];
+    }
+    this->Longest = at::maximum(this->Apart[0], this->Apart[1]);
+  }
+
+  /// Pairs, pairs that could be, and those times their distance, for each of some slices. The last
+  /// bin is for lags that are too long.
+  at::Tensor none(std::int64_t slices) const
+  {
+    return at::zeros({ slices, 3, this->Count + 1 }, this->Doubles);
+  }
+
+  /// A slice of correlations, [y, x], at a lag of z layers.
+  void add(const at::Tensor& slice, std::int64_t z, const at::Tensor& to) const
+  {
+    const double both = z == 0 ? 1 : 2; // the lags with -z are the same pairs taken back
+    const at::Tensor along = at::full({ 1 }, static_cast<double>(z) * this->Spacing, this->Doubles);
+    at::Tensor longest = at::maximum(this->Longest, along);
+    longest = at::where(longest.gt(0), longest, 1.);
+    const auto part = [&](const at::Tensor& apart)
+    {
+      const at::Tensor p = apart / longest;
+      return p * p;
+    };
+    const at::Tensor length =
+      longest * (part(this->Apart[0]) + part(this->Apart[1]) + part(along)).sqrt();
+    const at::Tensor bin =
+      (length / this->Bin + 0.5).to(at::kLong).clamp_max(this->Count).flatten();
+    const at::Tensor valid =
+      this->Valid * (both * static_cast<double>(this->Layers > 0 ? this->Layers - z : 1));
+    const at::Tensor pairs =
+      slice.index_select(0, this->Places[1]).index_select(1, this->Places[0]).to(at::kDouble) *
+      both;
+    to[0].index_add_(0, bin, pairs.flatten());
+    to[1].index_add_(0, bin, valid.flatten());
+    to[2].index_add_(0, bin, (valid * length).flatten());
+  }
+
+private:
+  std::int64_t Count;
+  double Bin, Spacing;
+  std::int64_t Layers; ///< 0 where all pairs are inside
+  at::TensorOptions Doubles;
+  std::array<at::Tensor, 2> Places, Apart; ///< of the lags along x, y: in a slice, and lengths
+  at::Tensor Valid, Longest;               ///< [y, x]
+};
+
 statistics::RadialS2 radialS2On(const ComputeDevice& place, const statistics::Mask& mask,
   std::int64_t maximumLag, bool periodic, const Monitor& monitor)
 {
@@ -124,55 +200,30 @@ statistics::RadialS2 radialS2On(const ComputeDevice& place, const statistics::Ma
       .copy_(at::fft_ihfft(power, std::nullopt, 0).slice(0, 0, kept));
   });
   // Back along y and x, and into bins.
-  struct Sums
-  {
-    std::vector<double> pairs, valid, distance;
-  };
-  const auto bins = static_cast<std::size_t>(maximumLag) + 1;
-  const auto zeros = std::vector<double>(bins, 0);
-  std::vector<Sums> slices(static_cast<std::size_t>(kept), Sums{ zeros, zeros, zeros });
+  const RadialSums radial(mask, reach, size, maximumLag, periodic, place.device);
+  const at::Tensor sums = radial.none(kept);
   inParts(kept, place, monitor, 0.75, 1, [&](std::int64_t begin, std::int64_t end)
   {
     const at::Tensor values = at::fft_irfft2(
-      spectrum.slice(0, begin, end), at::IntArrayRef{ size[1], size[0] }, at::IntArrayRef{ 1, 2 })
-                                .to(at::kCPU)
-                                .contiguous();
+      spectrum.slice(0, begin, end), at::IntArrayRef{ size[1], size[0] }, at::IntArrayRef{ 1, 2 });
     for (std::int64_t z = begin; z < end; ++z)
     {
-      Sums& sum = slices[static_cast<std::size_t>(z)];
-      const float* plane = values.const_data_ptr<float>() + (z - begin) * size[1] * size[0];
-      const double both = z == 0 ? 1 : 2; // the lags with -z are the same pairs taken back
-      for (std::int64_t y = -reach[1]; y <= reach[1]; ++y)
-      {
-        const float* row = plane + (y < 0 ? y + size[1] : y) * size[0];
-        for (std::int64_t x = -reach[0]; x <= reach[0]; ++x)
-        {
-          const double length = std::hypot(static_cast<double>(x) * h[0],
-            static_cast<double>(y) * h[1], static_cast<double>(z) * h[2]);
-          const auto i = static_cast<std::size_t>(length / bin + 0.5);
-          if (i >= bins)
-          {
-            continue;
-          }
-          const double valid = both *
-            (periodic ? static_cast<double>(mask.count())
-                      : static_cast<double>((nx - std::abs(x)) * (ny - std::abs(y)) * (nz - z)));
-          sum.valid[i] += valid;
-          sum.distance[i] += valid * length;
-          sum.pairs[i] += both * static_cast<double>(row[x < 0 ? x + size[0] : x]);
-        }
-      }
+      radial.add(values[z - begin], z, sums[z]);
     }
   });
+  const at::Tensor found = sums.to(at::kCPU);
+  const double* sum = found.const_data_ptr<double>(); // [slice][pairs, valid, distance][bin]
+  const std::int64_t bins = maximumLag + 1, each = bins + 1;
   statistics::RadialS2 result;
-  for (std::size_t i = 0; i < bins; ++i)
+  for (std::int64_t i = 0; i < bins; ++i)
   {
     double pairs = 0, valid = 0, distance = 0;
-    for (const Sums& s : slices)
+    for (std::int64_t z = 0; z < kept; ++z)
     {
-      pairs += s.pairs[i];
-      valid += s.valid[i];
-      distance += s.distance[i];
+      const double* slice = sum + 3 * z * each + i;
+      pairs += slice[0];
+      valid += slice[each];
+      distance += slice[2 * each];
     }
     const double none = std::numeric_limits<double>::quiet_NaN();
     result.distance.push_back(valid > 0 ? distance / valid : none);

@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "DeviceBlocks.h"
 
-#include "Torch/Runtime/Device.h"
-
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
@@ -227,8 +225,14 @@ at::Tensor converted(
 
 } // namespace
 
+at::Tensor labelsOf(const ChannelInfo& info, ScalarType type, const at::Device& device)
+{
+  return dispatch(type, [&](auto t)
+  { return toDevice(toCarrier<decltype(t)>(at::tensor(info.phases, at::kDouble)), device); });
+}
+
 at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
-  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type)
+  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type, float shift)
 {
   const std::int64_t r = folded.size(1) / channels;
   const at::Tensor v = toGrid(folded.narrow(1, channel * r, r), frame)[0][0];
@@ -236,11 +240,15 @@ at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t c
   {
     using T = decltype(t);
     const at::Tensor labels = what == Decode::Phase || what == Decode::Likelier
-      ? toDevice(toCarrier<T>(at::tensor(info.phases, at::kDouble)), v.device())
+      ? labelsOf(info, type, v.device())
       : at::Tensor();
     const at::Tensor all = at::empty(v.sizes(), v.options().dtype(Carrier<T>));
     inSlabs(v, 1, [&](std::int64_t z, std::int64_t planes)
-    { all.narrow(0, z, planes).copy_(converted<T>(v.narrow(0, z, planes), info, what, labels)); });
+    {
+      const at::Tensor some = v.narrow(0, z, planes);
+      all.narrow(0, z, planes)
+        .copy_(converted<T>(shift != 0 ? some + shift : some, info, what, labels));
+    });
     return all;
   });
 }
@@ -285,6 +293,33 @@ void writeUnfolded(
     using From = std::conditional_t<std::is_integral_v<T> && sizeof(T) == 8, double, T>;
     write(static_cast<T*>(out.data), static_cast<const From*>(values.const_data_ptr()));
   });
+}
+
+void FoldedWrites::write(const at::Tensor& folded, const Box& voxels, const Frame& frame,
+  int channels, int channel, const ChannelInfo& info, Decode what, const OutputChannel& to,
+  float shift)
+{
+  if (!folded.is_cpu())
+  {
+    this->All.push_back(
+      { HostCopy(unfolded(folded, frame, channels, channel, info, what, to.type, shift)), voxels,
+        frame, to });
+    return;
+  }
+  const auto format =
+    folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
+  const at::Tensor values = folded.to(at::kFloat).contiguous(format);
+  writeFolded(values.const_data_ptr<float>(), voxels, voxels, frame, channels, channel, info, what,
+    to, shift);
+}
+
+void FoldedWrites::flush()
+{
+  for (Pending& one : this->All)
+  {
+    writeUnfolded(one.values.wait(), one.voxels, one.frame, one.to);
+  }
+  this->All.clear();
 }
 
 } // namespace vae

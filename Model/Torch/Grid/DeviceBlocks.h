@@ -4,7 +4,7 @@
 
 #include "Blocks.h"
 
-#include <c10/core/Device.h>
+#include "Torch/Runtime/Device.h"
 
 // What Blocks does, for a network on a device: voxels travel in the array's own type, by way of
 // memory that the system does not move, and are converted there. LibTorch keeps that memory, and
@@ -28,15 +28,40 @@ at::Tensor foldedOf(const std::vector<at::Tensor>& gathered, const std::vector<C
   const Frame& frame, const std::vector<ChannelInfo>& channels);
 ///@}
 
+/// Labels of a channel's phases as arrays of a type hold them, see unfolded().
+at::Tensor labelsOf(const ChannelInfo& info, ScalarType type, const at::Device& device);
+
 ///@{
 /// writeFolded() in two halves, the first where the tensor is, so that a GPU is quick to send what
 /// it made: one of `channels` values of each voxel, [z, y, x], as the array holds it (bits of
-/// unsigned integers as above); of 64-bit integers as float64.
+/// unsigned integers as above); of 64-bit integers as float64. For `shift` see writeFolded().
 at::Tensor unfolded(const at::Tensor& folded, const Frame& frame, std::int64_t channels,
-  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type);
+  std::int64_t channel, const ChannelInfo& info, Decode what, ScalarType type, float shift = -0.F);
 /// What that has made, on the CPU, into an array. `box` is in voxels.
 void writeUnfolded(
   const at::Tensor& values, const Box& box, const Frame& frame, const OutputChannel& out);
 ///@}
+
+/// Folded tensors on their way into arrays, which must live until they are there.
+class FoldedWrites
+{
+public:
+  /// One of `channels` values of each voxel of a box: from the CPU it is written at once, from a
+  /// GPU when it has arrived and flush() is called, so that nothing waits for it.
+  /// \param shift see writeFolded()
+  void write(const at::Tensor& folded, const Box& voxels, const Frame& frame, int channels,
+    int channel, const ChannelInfo& info, Decode what, const OutputChannel& to, float shift);
+  void flush();
+
+private:
+  struct Pending
+  {
+    HostCopy values;
+    Box voxels;
+    Frame frame;
+    OutputChannel to;
+  };
+  std::vector<Pending> All;
+};
 
 } // namespace vae

@@ -38,7 +38,8 @@ const at::Tensor& levels()
 at::Tensor quantilesOf(const std::vector<at::Tensor>& parts)
 {
   const at::Tensor sorted = std::get<0>(at::cat(parts).sort());
-  const at::Tensor place = levels().to(at::kDouble) * static_cast<double>(sorted.numel() - 1);
+  const at::Tensor place =
+    toDevice(levels(), sorted.device()).to(at::kDouble) * static_cast<double>(sorted.numel() - 1);
   const at::Tensor below = place.floor().to(at::kLong), above = place.ceil().to(at::kLong);
   const at::Tensor low = sorted.index_select(0, below), high = sorted.index_select(0, above);
   return low + (high - low) * (place - place.floor()).to(at::kFloat);
@@ -66,8 +67,8 @@ at::Tensor percentile(const at::Tensor& quantiles, const at::Tensor& scores)
 void AnomalyScale::add(AnomalyMeasure measure, const AnomalyScores& scores)
 {
   auto& parts = this->Parts[static_cast<std::size_t>(measure)];
-  parts[0].push_back(scores.voxels.flatten().to(at::kCPU));
-  parts[1].push_back(scores.cells.flatten().to(at::kCPU));
+  parts[0].push_back(scores.voxels.flatten());
+  parts[1].push_back(scores.cells.flatten());
 }
 
 void AnomalyScale::finish()
@@ -78,7 +79,7 @@ void AnomalyScale::finish()
     all.push_back(at::stack({ quantilesOf(measure[0]), quantilesOf(measure[1]) }));
     measure = {};
   }
-  this->Quantiles = at::stack(all);
+  this->Quantiles = at::stack(all).to(at::kCPU);
 }
 
 AnomalyScores AnomalyScale::percentiles(AnomalyMeasure measure, const AnomalyScores& scores) const

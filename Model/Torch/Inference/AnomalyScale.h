@@ -19,9 +19,10 @@ struct AnomalyScores
 class AnomalyScale
 {
 public:
-  /// Add the scores of a part of the training volume, one measure after the other.
+  /// Add the scores of a part of the training volume, one measure after the other. They stay on
+  /// their device, the same for all.
   void add(AnomalyMeasure measure, const AnomalyScores& scores);
-  /// Sort what was added.
+  /// Sort what was added, where it is.
   void finish();
 
   /// Percentile, 0 to 100, of each score.
@@ -31,7 +32,7 @@ public:
   static AnomalyScale fromState(const TensorReader& state); ///< \throws std::runtime_error
 
 private:
-  at::Tensor Quantiles; ///< [measure][voxels, cells][level]
+  at::Tensor Quantiles; ///< [measure][voxels, cells][level], on the CPU
   std::array<std::array<std::vector<at::Tensor>, 2>, 3> Parts;
 };
 

@@ -4,7 +4,6 @@
 
 #include "Source/Memory.h"
 #include "Texture.h"
-#include "Torch/Grid/DeviceBlocks.h"
 
 #include <ATen/Functions.h>
 #include <ATen/core/Tensor.h>
@@ -58,13 +57,11 @@ TileSize Inference::decodeTile(const Index3& cells, double more) const
 
 void Inference::reserveFor(const Box& wide) const
 {
-  if (this->Where.device.is_cpu())
-  {
-    const Box voxels = toVoxels(wide, this->Grid.cell);
-    reserve(RoomForKernels +
+  const Box voxels = toVoxels(wide, this->Grid.cell);
+  reserveOn(this->Where,
+    RoomForKernels +
       static_cast<double>(voxels.size[0] * voxels.size[1] * voxels.size[2]) *
         bytesPerVoxel(this->Info.network, this->Where));
-  }
 }
 
 at::Tensor Inference::read(const Volume& volume, const Box& box) const
@@ -164,45 +161,36 @@ at::Tensor Inference::decodeInTiles(const LatentGrid& field, const Box& box)
 }
 
 void Inference::write(const Box& box, const at::Tensor& folded, std::size_t channels,
-  std::size_t channel, Decode what, const OutputChannel& to)
+  std::size_t channel, Decode what, const OutputChannel& to, float shift)
 {
   if (!to.data)
   {
     return;
   }
-  const Box voxels = toVoxels(box, this->Grid.cell);
-  const ChannelInfo& info = this->Info.channels[std::min(channel, this->Info.channels.size() - 1)];
-  if (!this->Where.device.is_cpu())
-  {
-    this->Pending.push_back(
-      { HostCopy(unfolded(folded, this->Grid, static_cast<std::int64_t>(channels),
-          static_cast<std::int64_t>(channel), info, what, to.type)),
-        voxels, to });
-    return;
-  }
-  const auto format =
-    folded.dim() == 5 ? at::MemoryFormat::ChannelsLast3d : at::MemoryFormat::ChannelsLast;
-  const at::Tensor values = folded.to(at::kFloat).contiguous(format);
-  writeFolded(values.const_data_ptr<float>(), voxels, voxels, this->Grid,
-    static_cast<int>(channels), static_cast<int>(channel), info, what, to);
+  this->Writes.write(folded, toVoxels(box, this->Grid.cell), this->Grid, static_cast<int>(channels),
+    static_cast<int>(channel),
+    this->Info.channels[std::min(channel, this->Info.channels.size() - 1)], what, to, shift);
 }
 
-void Inference::flush()
+void Inference::write(
+  const Box& box, const at::Tensor& seen, const Outputs& outputs, RankedPhase* ranked)
 {
-  for (PendingWrite& a : this->Pending)
-  {
-    writeUnfolded(a.values.wait(), a.voxels, this->Grid, a.to);
-  }
-  this->Pending.clear();
-}
-
-void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& outputs)
-{
-  const at::Tensor decoded = this->Observation->withThresholds(seen, outputs.thresholds);
   const std::size_t channels = this->Info.channels.size();
   const bool two = this->Info.likelihood == Likelihood::Bernoulli; // straight from the logits
+  const bool draws = outputs.texture && this->Info.textureWidth > 0;
+  const bool onePhase = outputs.logOdds.data || ranked;
+  // Where logits are only written, thresholds are added on the way, which spares a copy of all.
+  const bool later = two && !draws && !onePhase;
+  const std::vector<double>& thresholds = outputs.thresholds; // one for all channels, or one each
+  const auto shift = [&](std::size_t c)
+  {
+    const std::size_t at = thresholds.size() == 1 ? 0 : c;
+    return later && at < thresholds.size() ? static_cast<float>(thresholds[at]) : -0.F;
+  };
+  const at::Tensor decoded =
+    later ? seen : this->Observation->withThresholds(seen, outputs.thresholds);
   at::Tensor drawn = decoded;
-  if (outputs.texture && this->Info.textureWidth > 0)
+  if (draws)
   {
     const std::int64_t values = decoded.size(1) / this->Grid.folded();
     drawn = this->Observation->drawn(decoded,
@@ -213,23 +201,29 @@ void Inference::write(const Box& box, const at::Tensor& seen, const Outputs& out
   const Decode what = two    ? Decode::Likelier
     : this->Info.hasPhases() ? Decode::Phase
                              : Decode::Value;
-  const bool onePhase = outputs.logOdds.data;
   for (std::size_t c = onePhase ? 1 : 0; c < outputs.values.size(); ++c)
   {
-    this->write(box, value, channels, c, what, outputs.values[c]);
+    this->write(box, value, channels, c, what, outputs.values[c], shift(c));
   }
   if (onePhase)
   {
-    this->write(box, this->Observation->others(drawn, outputs.phase), channels, 0, Decode::Phase,
-      outputs.values[0]);
-    this->write(box, this->Observation->logOdds(drawn, outputs.phase), channels, 0, Decode::Plain,
-      outputs.logOdds);
+    const at::Tensor others = this->Observation->others(drawn, outputs.phase),
+                     odds = this->Observation->logOdds(drawn, outputs.phase);
+    if (ranked)
+    {
+      ranked->add(box, others, odds);
+    }
+    else
+    {
+      this->write(box, others, channels, 0, Decode::Phase, outputs.values[0]);
+      this->write(box, odds, channels, 0, Decode::Plain, outputs.logOdds);
+    }
   }
   if (two)
   {
     for (std::size_t c = 0; c < outputs.probability.size(); ++c)
     {
-      this->write(box, decoded, channels, c, Decode::Sigmoid, outputs.probability[c]);
+      this->write(box, decoded, channels, c, Decode::Sigmoid, outputs.probability[c], shift(c));
     }
   }
   else if (this->Info.hasPhases() && !outputs.probability.empty())

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "RankedPhase.h"
 #include "Tiles.h"
+#include "Torch/Grid/DeviceBlocks.h"
 #include "Torch/Losses/Likelihood.h"
 #include "Torch/Networks/Network.h"
 
@@ -59,10 +61,13 @@ public:
   /// Write what was decoded as values and probabilities; or one of `channels` values a voxel, which
   /// are folded alike. From a GPU it is written when it has arrived: while the GPU decodes what
   /// comes next, or when flush() is called.
-  void write(const Box& box, const at::Tensor& decoded, const Outputs& outputs);
+  /// \param ranked if not null: gets the first channel's phases, which are not written
+  void write(const Box& box, const at::Tensor& decoded, const Outputs& outputs,
+    RankedPhase* ranked = nullptr);
+  /// \param shift see writeFolded()
   void write(const Box& box, const at::Tensor& folded, std::size_t channels, std::size_t channel,
-    Decode what, const OutputChannel& to);
-  void flush();
+    Decode what, const OutputChannel& to, float shift = -0.F);
+  void flush() { this->Writes.flush(); }
   ///@}
 
   /// Bytes of the memory budget that decoding the whole volume, in tiles, leaves.
@@ -93,14 +98,7 @@ private:
   c10::InferenceMode Mode;
   NetworkPtr Net;
   std::unique_ptr<ObservationModel> Observation;
-
-  struct PendingWrite
-  {
-    HostCopy values;
-    Box voxels;
-    OutputChannel to;
-  };
-  std::vector<PendingWrite> Pending;
+  FoldedWrites Writes;
 };
 
 } // namespace vae

@@ -19,7 +19,7 @@ Budget budgetOf(const RunOptions& run, const ComputeDevice& place)
 {
   constexpr double mebibyte = 1048576, gibibyte = 1024 * mebibyte;
   check(run);
-  const bool gpu = place.device.is_cuda();
+  const bool gpu = !place.onCpu();
   // What is staged for a larger tile takes gigabytes of memory that the system cannot move, and
   // cuDNN has been wrong on tensors of more than 2^31 elements.
   const double voxels = gpu ? 1 << 27 : std::numeric_limits<double>::infinity();
@@ -54,7 +54,7 @@ double bytesPerVoxel(const NetworkOptions& n, const ComputeDevice& place)
 double outputBytesPerVoxel(
   const ModelInfo& info, const Outputs& outputs, const ComputeDevice& place)
 {
-  if (place.device.is_cpu())
+  if (place.onCpu())
   {
     return 0;
   }
@@ -62,7 +62,7 @@ double outputBytesPerVoxel(
   const double values = info.likelihood == Likelihood::Categorical
     ? channels * static_cast<double>(info.channels[0].phases.size())
     : channels;
-  double arrays = outputs.logOdds.data ? 1 : 0;
+  double arrays = outputs.logOdds.data || outputs.fraction ? 1 : 0;
   for (const auto* list : { &outputs.values, &outputs.probability })
   {
     arrays += static_cast<double>(

@@ -3,6 +3,7 @@
 #include "TorchModel.h"
 
 #include "FieldDecoder.h"
+#include "PhaseFraction.h"
 #include "Reconstruction.h"
 #include "TimePlan.h"
 
@@ -53,8 +54,48 @@ void TorchModel::decode(const Latent& latent, const Dims& dims, int margin, cons
   }
   FieldDecoder decoder(this->Info, this->Net, latent, dims, margin, run);
   decoder.willWrite(outputs);
-  decoder.forEachTile(monitor, [&](const Box& box, const at::Tensor& decoded)
-  { decoder.inference().write(box, decoded, outputs); });
+  this->write(decoder, outputs, run, monitor);
+}
+
+void TorchModel::write(FieldDecoder& decoder, const Outputs& outputs, const RunOptions& run,
+  const Monitor& monitor) const
+{
+  const auto writeTiles = [&](const Outputs& wanted, RankedPhase* ranked)
+  {
+    decoder.forEachTile(monitor, [&](const Box& box, const at::Tensor& decoded)
+    { decoder.inference().write(box, decoded, wanted, ranked); });
+  };
+  if (!outputs.fraction)
+  {
+    writeTiles(outputs, nullptr);
+    return;
+  }
+  const auto phases = static_cast<int>(this->Info.channels[0].phases.size());
+  if (outputs.phase < 0 || outputs.phase >= phases)
+  {
+    throw std::invalid_argument("A fraction is wanted of phase number " +
+      std::to_string(outputs.phase) + "; this model has " + std::to_string(phases));
+  }
+  const Frame& frame = decoder.inference().frame();
+  if (std::optional<RankedPhase> ranked = RankedPhase::on(
+        decoder.inference().device(), this->Info, frame, outputs.phase, outputs.values.at(0)))
+  {
+    writeTiles(outputs, &*ranked);
+    ranked->write(*outputs.fraction);
+    return;
+  }
+  Dims dims;
+  for (int a = 0; a < 3; ++a)
+  {
+    dims[frame.axis[a]] = frame.size[a];
+  }
+  PhaseFraction onHost(this->Info, outputs.phase, dims);
+  Outputs wanted = outputs;
+  onHost.ask(wanted);
+  writeTiles(wanted, nullptr);
+  Monitor quiet; // soon done
+  quiet.stop = monitor.stop;
+  onHost.set(*outputs.fraction, statistics::Work(run.threads, quiet));
 }
 
 void TorchModel::reconstruct(const Volume& volume, const ReconstructOptions& options,

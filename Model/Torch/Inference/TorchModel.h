@@ -12,6 +12,8 @@
 namespace vae
 {
 
+class FieldDecoder;
+
 /// What a training needs, beside its history, to go on exactly where it stopped.
 struct TrainingState
 {
@@ -75,6 +77,9 @@ private:
     Box inside; ///< those of its cells that are the volume's, not its margin's
   };
   Draw plan(const SampleRequest& request) const;
+  /// All that a field decodes to, with an exact fraction of a phase if that is wanted.
+  void write(FieldDecoder& decoder, const Outputs& outputs, const RunOptions& run,
+    const Monitor& monitor) const;
   /// \param local see LearnedPrior::sample
   at::Tensor fieldOf(const Draw& draw, const GenerateOptions& options, const RunOptions& run,
     const Monitor& monitor, at::Tensor* local = nullptr) const;

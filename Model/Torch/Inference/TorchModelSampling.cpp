@@ -181,8 +181,7 @@ void TorchModel::sampleAndDecode(const SampleRequest& request, const Outputs& ou
     wanted.thresholds = thresholdsFor(decoder, drawn.fractions, decoding.part(0, 0.5));
     decoding = decoding.part(0.5, 1);
   }
-  decoder.forEachTile(decoding, [&](const Box& box, const at::Tensor& decoded)
-  { decoder.inference().write(box, decoded, wanted); });
+  this->write(decoder, wanted, run, decoding);
 }
 
 TorchModel::Drawn TorchModel::draw(
@@ -266,9 +265,7 @@ TorchModel::Drawn TorchModel::drawAround(
       static_cast<float>(channel.posteriorStddev > 0 ? channel.posteriorStddev : channel.stddev));
   }
   const ComputeDevice place = chooseDevice(run.device, run.precision, run.threads);
-  const NetworkPtr network = place.device.is_cpu()
-    ? frozenCopyOf(*this->Net, this->Info.network)
-    : onDevice(this->Net, this->Info.network, place.device);
+  const NetworkPtr network = frozenOn(this->Net, this->Info.network, place.device);
 
   if (draw.prior == Prior::RandomField)
   {

@@ -168,6 +168,12 @@ NetworkPtr onDevice(
   return copy;
 }
 
+NetworkPtr frozenOn(
+  const NetworkPtr& network, const NetworkOptions& options, const at::Device& device)
+{
+  return device.is_cpu() ? frozenCopyOf(*network, options) : onDevice(network, options, device);
+}
+
 NetworkPtr networkFromState(
   const NetworkOptions& options, const TensorReader& state, bool allowTorchScript)
 {

@@ -110,6 +110,10 @@ NetworkPtr frozenCopyOf(const Network& network, const NetworkOptions& options);
 NetworkPtr onDevice(
   const NetworkPtr& network, const NetworkOptions& options, const at::Device& device);
 
+/// The same, but on the CPU a frozen copy, too: for gradients of its input.
+NetworkPtr frozenOn(
+  const NetworkPtr& network, const NetworkOptions& options, const at::Device& device);
+
 /// \param allowTorchScript whether a network that is a program may be made
 /// \throws std::runtime_error naming what is missing or wrong, before memory is asked for
 NetworkPtr networkFromState(

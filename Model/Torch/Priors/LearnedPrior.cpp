@@ -182,7 +182,7 @@ at::Tensor LearnedPrior::sample(const FieldRequest& request, at::Generator gener
   at::Tensor x = shaped(drawn() * request.temperature);
   // A copy of a module would share its tensors, and take the model's own along.
   const std::shared_ptr<VelocityUNet> net =
-    place.device.is_cpu() ? this->Net : this->copy(place.device)->Net;
+    place.onCpu() ? this->Net : this->copy(place.device)->Net;
   at::Tensor known = at::zeros_like(x), where = at::zeros_like(shaped(trend));
   if (request.known.defined())
   {

@@ -229,6 +229,14 @@ ComputeDevice chooseDevice(const std::string& device, Precision precision, int t
   return place;
 }
 
+void reserveOn(const ComputeDevice& place, double bytes)
+{
+  if (place.onCpu())
+  {
+    reserve(bytes);
+  }
+}
+
 at::Tensor toDevice(const at::Tensor& t, const at::Device& device)
 {
   return device.is_cpu() || !t.is_cpu()

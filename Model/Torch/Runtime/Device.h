@@ -25,6 +25,8 @@ struct ComputeDevice
   int threads = 1;
   bool open = false; ///< Threads is 0: the number is the most
   std::string reason;
+
+  bool onCpu() const { return this->device.is_cpu(); }
 };
 
 /// `auto` and `cuda` are the first GPU; in an MPI job the GPU of this process's rank on its
@@ -46,6 +48,11 @@ using Convolution = std::function<at::Tensor(const at::Tensor& x, const at::Tens
 /// \param convolve default: LibTorch's own
 std::string bfloat16Refusal(const at::Device& device, const Convolution& convolve = {},
   const Stopwatch::Now& now = Stopwatch::steady);
+
+/// Before a network runs on a place: reserve() on the CPU; a GPU's allocator says itself when there
+/// is no memory, and nothing below it breaks.
+/// \throws std::bad_alloc if there is not
+void reserveOn(const ComputeDevice& place, double bytes);
 
 /// A tensor of the CPU, or of the device, on the device. To a GPU it goes by way of memory that the
 /// system does not move, and nothing waits for it.

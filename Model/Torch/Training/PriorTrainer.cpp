@@ -53,32 +53,47 @@ at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& fra
   return out.unsqueeze(0).contiguous();
 }
 
-at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random)
+KnownParts knownParts(
+  const std::array<std::int64_t, 4>& size, std::mt19937_64& random, const at::Device& device)
 {
   const auto below = [&](std::int64_t n)
   { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(n)); };
-  at::Tensor known = at::zeros({ size[0], 1, size[1], size[2], size[3] });
+  const std::int64_t cells = size[1] * size[2] * size[3], row = size[1] + size[2] + size[3] + 1;
+  // Of each crop the layers along each axis that its box is in, and what is outside of it: a device
+  // makes the crop of those. Inside it is known + sign.
+  const at::Tensor layers = at::zeros({ size[0], row });
+  KnownParts parts;
   for (std::int64_t b = 0; b < size[0]; ++b)
   {
     if (random() % KnownOneIn != 0)
     {
       continue;
     }
-    at::Tensor crop = known[b], box = crop;
-    for (std::int64_t a = 1; a < 4; ++a)
+    float* const crop = layers.mutable_data_ptr<float>() + b * row;
+    std::array<std::int64_t, 3> first{}, count{ size[1], size[2], size[3] };
+    for (std::size_t a = 0; a < 3; ++a)
     {
-      const std::int64_t n = crop.size(a);
       if (below(3) != 0) // else all along this axis
       {
-        const std::int64_t one = below(n), other = below(n);
-        box = box.narrow(a, std::min(one, other), std::abs(one - other) + 1);
+        const std::int64_t n = count[a], one = below(n), other = below(n);
+        first[a] = std::min(one, other);
+        count[a] = std::abs(one - other) + 1;
       }
     }
     const bool outside = below(2) == 0;
-    crop.fill_(outside ? 1 : 0);
-    box.fill_(outside ? 0 : 1);
+    const std::int64_t inside = count[0] * count[1] * count[2];
+    parts.cells += outside ? cells - inside : inside;
+    std::fill_n(crop + first[0], count[0], outside ? -1.F : 1.F);
+    std::fill_n(crop + size[1] + first[1], count[1], 1.F);
+    std::fill_n(crop + size[1] + size[2] + first[2], count[2], 1.F);
+    crop[row - 1] = outside ? 1 : 0;
   }
-  return known;
+  const at::Tensor there = toDevice(layers, device);
+  const auto part = [&](std::int64_t begin, std::int64_t z, std::int64_t y, std::int64_t x)
+  { return there.narrow(1, begin, z * y * x).view({ size[0], 1, z, y, x }); };
+  parts.mask = at::addcmul(part(row - 1, 1, 1, 1),
+    part(0, size[1], 1, 1) * part(size[1], 1, size[2], 1), part(size[1] + size[2], 1, 1, size[3]));
+  return parts;
 }
 
 bool PriorTrainer::suits(const TrainingSet& data, const NetworkOptions& network)
@@ -298,15 +313,17 @@ double PriorTrainer::step(double progress, const ComputeDevice& place)
   const at::Tensor at = at::lerp(noise, data, time.view({ -1, 1, 1, 1, 1 }));
   const auto shaped = [&](const at::Tensor& t) { return toNetworkShape(t, this->Dimensions); };
   const auto cast = [&](const at::Tensor& t) { return shaped(t).to(place.compute); };
-  const at::Tensor known =
-    toDevice(knownParts({ batch, size[0], size[1], size[2] }, this->Random), place.device);
+  const KnownParts known =
+    knownParts({ batch, size[0], size[1], size[2] }, this->Random, place.device);
   this->Optimiser->begin();
   const at::Tensor velocity = this->Learning->forward(
-    cast(at), VelocityUNet::given(cast(at::stack(trends)), cast(data), cast(known)), time, {});
-  const at::Tensor unknown = 1 - shaped(known);
+    cast(at), VelocityUNet::given(cast(at::stack(trends)), cast(data), cast(known.mask)), time, {});
+  const at::Tensor unknown = 1 - shaped(known.mask);
+  const double counted =
+    std::max(1., cells * static_cast<double>(batch) - static_cast<double>(known.cells));
   const at::Tensor loss =
     ((velocity.to(at::kFloat) - shaped(data - noise)).square() * unknown).sum() /
-    (unknown.sum().clamp_min(1) * static_cast<double>(data.size(1)));
+    (counted * static_cast<double>(data.size(1)));
   loss.backward();
   const double warm = std::min(1., static_cast<double>(this->Count + 1) / WarmUpSteps);
   const double rate =

@@ -26,9 +26,14 @@ at::Tensor atPatch(const at::Tensor& field, const Patch& patch, const Frame& fra
 /// Random masks of known cells for training crops: in most crops none, so that whole fields can be
 /// drawn; in the others all but a random box (a hole, a half), or only a random box (a borehole, a
 /// slice, a partial scan).
+struct KnownParts
+{
+  at::Tensor mask;        ///< [batch, 1, z, y, x], float32, on the device: 1 where known, else 0
+  std::int64_t cells = 0; ///< that are known
+};
 /// \param size [batch, z, y, x]
-/// \return [batch, 1, z, y, x], 1 where known
-at::Tensor knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random);
+KnownParts knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random,
+  const at::Device& device = at::kCPU);
 
 /// Trains a LearnedPrior on the latent fields of the training volumes. It encodes large patches
 /// once, in the symmetries of the grid, and draws crops of their latent fields at each step.

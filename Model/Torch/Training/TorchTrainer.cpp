@@ -38,7 +38,7 @@ ComputeDevice deviceFor(const ModelInfo& info)
 {
   const TrainOptions& o = info.options;
   const ComputeDevice place = chooseDevice(o.device, o.precision, o.threads);
-  if (place.device.is_cpu()) // else LibTorch says so itself, and nothing below it breaks
+  if (place.onCpu()) // else LibTorch says so itself, and nothing below it breaks
   {
     const Plan plan = planOf(o, place.compute == at::kBFloat16 ? 2 : 4);
     checkFree("this training (the model " + mebibytes(plan.modelMemory) + ", a batch " +
@@ -144,10 +144,7 @@ StepRecord TorchTrainer::step()
   TrainingPhase& current = this->phase();
   try
   {
-    if (this->Where.device.is_cpu())
-    {
-      reserve(RoomForKernels); // the rest of a step is of memory that says so where it ends
-    }
+    reserveOn(this->Where, RoomForKernels); // the rest is of memory that says so where it ends
     StepRecord record = current.step();
     this->tell(record);
     return record;
