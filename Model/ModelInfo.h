@@ -100,7 +100,7 @@ struct ModelInfo
   std::array<double, 3> spacing{ 1, 1, 1 };
   Dims trainingDims{ 0, 0, 0 };
   bool cellData = false;
-  TrainOptions options;    ///< as asked for
+  TrainOptions options;    ///< as asked for; what was left open, as chosen for the device
   std::string fingerprint; ///< of data, options, parent; equal: training again gives the same
   Lineage lineage;
   std::string device;   ///< where it was trained, and why there
@@ -108,6 +108,8 @@ struct ModelInfo
   std::int64_t parameters = 0;
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
+  int priorWidth = 64;         ///< channels of the learned prior's network
+  int priorCells = 7000;       ///< latent cells of a step of its training, in all crops
   std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
   double priorSpread = 1;      ///< variance of its latent fields over that of what it learned from
   double textureWidth = 0;     ///< of Texture's noise, voxels; 0: not known, or not needed

@@ -100,7 +100,9 @@ enum class BestBy
   Statistics = 1      ///< the error of the variogram of rebuilt held-out patches
 };
 
-/// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps.
+/// What VAE Train does. "Epoch" is a row of the history: stepsPerEpoch optimiser steps. Defaults
+/// are a processor's; a GPU may get a larger width, patches and batches
+/// (Torch/Training/StepScale.h).
 struct TrainOptions
 {
   NetworkOptions network;

@@ -118,6 +118,8 @@ static void visit(auto& v, Is<ModelInfo> auto& o)
   v("parameters", o.parameters, LongCount);
   v("sigma", o.sigma, Allowed{ 1e-38, 1e38 });
   v("history", o.history, Allowed{ .most = 100000 });
+  v.later("prior_width", o.priorWidth, Allowed{ 1, 4096 });
+  v.later("prior_cells", o.priorCells, Allowed{ 1, 1 << 24 });
   v("prior_steps", o.priorSteps, LongCount);
   v.later("prior_spread", o.priorSpread, Allowed{ .low = 0, .unknown = true });
   v("texture_width", o.textureWidth, Allowed{ 0, 16 });

@@ -19,10 +19,8 @@ namespace vae
 namespace
 {
 
-constexpr int Width = 64;
 constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
 constexpr double LargestDecay = 0.999;           // of the moving average of the weights
-constexpr double CellsAStep = 7000;              // in all crops of a step
 constexpr std::int64_t MostCrops = 64;           // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
@@ -127,13 +125,15 @@ void PriorTrainer::tryStep(const ModelInfo& info, const ComputeDevice& place)
   const int dimensions = info.network.dimensions;
   constexpr std::int64_t edge = Edges[1];
   const std::int64_t depth = dimensions == 3 ? edge : 1;
-  const std::int64_t batch = std::lround(CellsAStep / static_cast<double>(depth * edge * edge));
+  const std::int64_t batch = std::max<std::int64_t>(
+    1, std::lround(info.priorCells / static_cast<double>(depth * edge * edge)));
   const auto zeros = [&](std::int64_t channels)
   {
     return toNetworkShape(at::zeros({ batch, channels, depth, edge, edge }), dimensions)
       .to(place.device, place.compute);
   };
-  const auto network = std::make_shared<VelocityUNet>(dimensions, info.latentChannels(), Width);
+  const auto network =
+    std::make_shared<VelocityUNet>(dimensions, info.latentChannels(), info.priorWidth);
   network->to(place.device);
   AdamW optimiser(network->parameters(), *network, WeightDecay, place.compute);
   optimiser.begin();
@@ -150,11 +150,13 @@ PriorTrainer::PriorTrainer(const TrainingSet& data, const ModelInfo& info, Netwo
   const ObservationModel& seen, const ComputeDevice& place,
   const std::function<bool(std::int64_t)>& more)
   : Dimensions(info.network.dimensions)
-  , Learning(std::make_shared<VelocityUNet>(info.network.dimensions, info.latentChannels(), Width))
-  , Average(info.network.dimensions, info.latentChannels(), Width)
+  , Learning(std::make_shared<VelocityUNet>(
+      info.network.dimensions, info.latentChannels(), info.priorWidth))
+  , Average(info.network.dimensions, info.latentChannels(), info.priorWidth)
   , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
   , Noise(at::make_generator<at::CPUGeneratorImpl>(
       static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
+  , CellsAStep(info.priorCells)
   , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
 {
   this->encode(data, info, network, seen, place, more);
@@ -288,7 +290,7 @@ double PriorTrainer::step(double progress, const ComputeDevice& place)
     cells *= static_cast<double>(size[a]);
   }
   const std::int64_t batch =
-    std::clamp<std::int64_t>(std::lround(CellsAStep / cells), 1, MostCrops);
+    std::clamp<std::int64_t>(std::lround(this->CellsAStep / cells), 1, MostCrops);
   std::vector<at::Tensor> fields, trends;
   for (std::int64_t b = 0; b < batch; ++b)
   {

@@ -87,7 +87,7 @@ private:
   std::mt19937_64 Random;
   at::Generator Noise;
   std::int64_t Count = 0;
-  double LastVoxels = 0, VoxelsACell = 1;
+  double CellsAStep, LastVoxels = 0, VoxelsACell = 1;
 };
 
 } // namespace vae

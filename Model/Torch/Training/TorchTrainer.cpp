@@ -25,9 +25,43 @@ TrainOptions completed(TrainOptions options)
   return options;
 }
 
-ModelInfo described(const TrainingStart& start)
+/// What is resumed stays as large as it is, wherever it goes on, and what starts from another's
+/// weights has its network.
+std::optional<StepScale> scaleFor(const TrainingStart& start)
 {
-  ModelInfo info = describeTraining(*start.data, start.options);
+  const bool open = leavesScaleOpen(start.options);
+  if (!start.initial)
+  {
+    return open ? measuredScale(start.options) : std::nullopt;
+  }
+  const auto scaleIn = [](const TrainOptions& o, const ModelInfo& info)
+  {
+    return StepScale{ o.network.width, o.patchSize, o.batchSize, o.stepsPerEpoch, info.priorWidth,
+      info.priorCells };
+  };
+  const ModelInfo& info = start.initial->info();
+  const StepScale theirs = scaleIn(info.options, info);
+  const auto& all = StepScale::all();
+  const bool keeps = start.lineage.kind == Beginning::Resumed ||
+    (open && std::ranges::find(all, theirs) != all.end() &&
+      hashOf(toText(info.options)) != info.lineage.options); // it was not asked for
+  return keeps && theirs != scaleIn(start.options, ModelInfo()) ? std::optional(theirs)
+                                                                : std::nullopt;
+}
+
+ModelInfo described(const TrainingStart& start, const std::optional<StepScale>& scale)
+{
+  TrainOptions options = start.options;
+  if (scale)
+  {
+    scale->applyTo(options);
+  }
+  ModelInfo info = describeTraining(*start.data, options);
+  if (scale)
+  {
+    info.priorWidth = scale->priorWidth;
+    info.priorCells = scale->priorCells;
+  }
   info.lineage = start.lineage;
   info.fingerprint = start.fingerprint;
   return info;
@@ -63,7 +97,8 @@ TorchTrainer::TorchTrainer(
 }
 
 TorchTrainer::TorchTrainer(const TrainingStart& start)
-  : Info(described(start))
+  : Scale(scaleFor(start))
+  , Info(described(start, this->Scale))
   , Where(deviceFor(this->Info))
   , Patches(start.data->volumes, this->Info, this->Info.options) // says what is wrong with a mask
   , Data(start.data, this->Info)
@@ -74,7 +109,7 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
     .clock = this->Clock,
     .threads = this->Choice }
 {
-  this->Info.device = this->Where.reason;
+  this->tellPlace();
   const RunScope scope(this->Where, true);
   this->Network = std::make_unique<NetworkPhase>(this->Shared, this->Patches);
   if (const auto initial = std::dynamic_pointer_cast<const TorchModel>(start.initial))
@@ -109,12 +144,18 @@ void TorchTrainer::limitThreads(int most)
   if (o.threads == 0)
   {
     this->Where = chooseDevice(o.device, o.precision, most);
-    this->Info.device = this->Where.reason;
-    if (this->Where.device.is_cpu())
+    this->tellPlace();
+    if (this->Where.onCpu())
     {
       this->Choice.emplace(this->Where.threads, freeCores);
     }
   }
+}
+
+void TorchTrainer::tellPlace()
+{
+  this->Info.device =
+    this->Where.reason + (this->Scale ? "; chosen for its speed: " + this->Scale->inWords() : "");
 }
 
 TrainingPhase& TorchTrainer::phase()

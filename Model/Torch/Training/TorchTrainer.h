@@ -3,6 +3,7 @@
 #pragma once
 
 #include "PriorPhase.h"
+#include "StepScale.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Runtime/KeptMemory.h"
 #include "Trainer.h"
@@ -35,6 +36,7 @@ private:
   /// \throws OutOfMemory
   [[noreturn]] void ranOutOfMemory(TrainingPhase& current);
   TrainingPhase& phase();
+  void tellPlace();              ///< where it trains, and what was chosen for that
   void tell(StepRecord& record); ///< where the training stands
   /// The first weights are another model's; where the training is resumed, all is.
   void startFrom(const TorchModel& initial);
@@ -43,6 +45,7 @@ private:
 
   CudaCacheReleaser Returned{ CudaCacheReleaser::Of::Training };
   KeptMemory Memory;
+  const std::optional<StepScale> Scale; ///< if the options leave it open
   ModelInfo Info;
   ComputeDevice Where;
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open
