@@ -39,3 +39,22 @@ else ()
 endif ()
 target_compile_options(vae_libtorch INTERFACE ${openmp_flags})
 target_link_libraries(vae_libtorch INTERFACE ${openmp_libraries})
+
+# Headers of CUDA, for CUDA graphs (Torch/Training/StepGraph.cpp): the toolkit's, or those that pip brings with torch,
+# where they are whole: of CUDA 13 the folder crt is missing.
+set(torch_cuda "")
+if (VAE_TORCH_WHEEL AND EXISTS "${VAE_TORCH_WHEEL}/lib/libtorch_cuda.so")
+  set(torch_cuda "${VAE_TORCH_WHEEL}/lib/libtorch_cuda.so" "${VAE_TORCH_WHEEL}/lib/libc10_cuda.so")
+elseif (TARGET torch_cuda AND TARGET c10_cuda)
+  set(torch_cuda torch_cuda c10_cuda)
+endif ()
+if (torch_cuda AND Torch_VERSION VERSION_GREATER_EQUAL 2.11)
+  file(GLOB pip "${VAE_TORCH_WHEEL}/../nvidia/*/include")
+  find_path(VAE_CUDA_HEADERS crt/host_defines.h HINTS ${pip} ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda
+    PATH_SUFFIXES include DOC "Folder with CUDA's cuda_runtime_api.h, for steps of a training as CUDA graphs")
+  if (VAE_CUDA_HEADERS)
+    target_link_libraries(vae_libtorch INTERFACE ${torch_cuda})
+  else ()
+    message(STATUS "CUDA's headers were not found: steps of a training cannot be CUDA graphs")
+  endif ()
+endif ()

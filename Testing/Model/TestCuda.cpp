@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <memory>
 
 using namespace vae;
 
@@ -110,6 +112,47 @@ TEST(Cuda, AStepIsFewLaunchesAndOneWait)
     EXPECT_EQ(c.synchronizations, steps);
     EXPECT_EQ(c.pageable, 0);
     EXPECT_EQ(c.races, 0);
+  }
+}
+
+// There is no CUDA graph here, but what one needs: all that changes lies in tensors that stay.
+TEST(Cuda, StepsThatAGraphCouldRepeatAreThoseWithoutOne)
+{
+  struct Wanted
+  {
+    Wanted() { ::setenv("VAE_CUDA_GRAPHS", "1", 1); }
+    ~Wanted() { ::unsetenv("VAE_CUDA_GRAPHS"); }
+  };
+  // Patches or their places go to the device in each step, and noise: InfoVAE also compares with
+  // it.
+  for (const auto& [objective, copies] : std::map<std::string, std::int64_t>{
+         { "VAE", 2 }, { "InfoVAE", 3 }, { "beta-TC-VAE", 2 }, { "capacity-VAE", 2 } })
+  {
+    TrainOptions o = byDefault(Precision::Float32);
+    o.objective = objective;
+    o.stepsPerEpoch = 4;
+    o.epochs = 2; // the weight of the KL term rises in the first 30 %
+    TorchTrainer plain({ test::rockVolume(64) }, o);
+    const std::unique_ptr<Wanted> wanted = std::make_unique<Wanted>();
+    TorchTrainer graph({ test::rockVolume(64) }, o);
+    for (int i = 0; i < 6; ++i)
+    {
+      const StepRecord a = plain.step(), b = graph.step();
+      // The weight and the learning rate are rounded to float32 there.
+      EXPECT_NEAR(b.loss / a.loss, 1, 1e-4) << objective << ", step " << i;
+      EXPECT_NEAR(b.kl / a.kl, 1, 1e-3) << objective << ", step " << i;
+    }
+    EXPECT_EQ(plain.info().device.find("graph"), std::string::npos);
+    EXPECT_NE(
+      graph.info().device.find("no CUDA graph of steps: it was built without"), std::string::npos)
+      << graph.info().device;
+    // What a graph repeats waits for nothing, and copies nothing from the host.
+    pretended_cuda::resetCounts();
+    graph.step();
+    EXPECT_EQ(pretended_cuda::counts().synchronizations, 1) << objective;
+    EXPECT_EQ(pretended_cuda::counts().toDevice, copies) << objective;
+    EXPECT_EQ(pretended_cuda::counts().pageable, 0) << objective;
+    EXPECT_EQ(pretended_cuda::counts().races, 0) << objective;
   }
 }
 

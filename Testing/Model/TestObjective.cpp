@@ -3,6 +3,7 @@
 #include "Torch/Losses/Objective.h"
 #include "Torch/Training/Schedule.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 
@@ -96,6 +97,48 @@ TEST(Objective, GradientsAgreeWithFiniteDifferences)
   const at::Tensor logSigma = at::tensor({ 0.2, -0.4 }, at::kDouble);
   expectGradient([&](const at::Tensor& m) { return gaussian(m, other, logSigma); }, at);
   expectGradient([&](const at::Tensor& s) { return gaussian(at, other, softClip(s)); }, logSigma);
+}
+
+TEST(Draws, KeptOnesAreThoseThatWouldBeDrawn)
+{
+  const auto made = [](std::uint64_t seed)
+  { return Draws(at::make_generator<at::CPUGeneratorImpl>(seed)); };
+  Draws plain = made(3), kept = made(3);
+  kept.keep();
+  const at::Tensor like = at::zeros({ 2, 3, 4, 4 }).contiguous(at::MemoryFormat::ChannelsLast);
+  const void* place = nullptr;
+  for (int step = 0; step < 3; ++step)
+  {
+    const auto all = [&](Draws& from)
+    {
+      from.rewind();
+      at::Tensor noise = noiseLike(like, from);
+      return std::vector<at::Tensor>{ noise,
+        someRows({ at::arange(30.).view({ 30, 1 }) }, 5, from)[0], noiseLike(noise[0], from) };
+    };
+    const std::vector<at::Tensor> a = all(plain);
+    if (step > 0)
+    {
+      kept.redraw();
+    }
+    const std::vector<at::Tensor> b = all(kept);
+    for (std::size_t i = 0; i < a.size(); ++i)
+    {
+      EXPECT_TRUE(at::equal(a[i], b[i])) << step << ' ' << i;
+      EXPECT_EQ(a[i].strides(), b[i].strides()) << i;
+    }
+    EXPECT_EQ(step == 0 ? b[0].const_data_ptr() : place, b[0].const_data_ptr());
+    place = b[0].const_data_ptr();
+  }
+}
+
+TEST(StepScalar, IsANumberOrATensor)
+{
+  const at::Tensor t = at::full({}, 3.f), there = at::full({}, 0.25f);
+  EXPECT_EQ((StepScalar(0.25) * 8 * t).item<double>(), 6);
+  EXPECT_EQ((StepScalar(there) * 8 * t).item<double>(), 6);
+  there.fill_(0.5);
+  EXPECT_EQ((StepScalar(there) * 8 * t).item<double>(), 12);
 }
 
 TEST(Schedule, KLTermRisesOnceOrInCycles)

@@ -3,7 +3,6 @@
 #include "Objective.h"
 
 #include "Check.h"
-#include "Torch/Runtime/Device.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -83,15 +82,17 @@ std::unique_ptr<Objective> makeObjective(const TrainOptions& options)
   return registry().at(complete.objective).make(complete.parameters);
 }
 
-at::Tensor Objective::draw(const Posterior& q, Network&, const at::Generator& noise)
+at::Tensor Objective::draw(const Posterior& q, Network&, const Draws& noise)
 {
   return q.mean + noiseLike(q.mean, noise) * (0.5 * q.logVariance).exp();
 }
 
-at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise)
+at::Tensor noiseLike(const at::Tensor& t, const Draws& noise)
 {
-  const at::Tensor drawn = at::randn(t.sizes(), noise).contiguous(t.suggest_memory_format());
-  return toDevice(drawn, t.device()).to(t.options());
+  const auto draw = [sizes = t.sizes().vec(), format = t.suggest_memory_format()](
+                      const at::Generator& from)
+  { return at::randn(sizes, from).contiguous(format); };
+  return noise(draw, t.device()).to(t.options());
 }
 
 at::Tensor klOfElements(const Posterior& q)
@@ -118,7 +119,7 @@ at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tens
 }
 
 SomeRows someRows(
-  const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise)
+  const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise)
 {
   SomeRows rows;
   at::Tensor chosen;
@@ -127,9 +128,9 @@ SomeRows someRows(
     at::Tensor all = rowsOf(t);
     if (all.size(0) > most)
     {
-      chosen = chosen.defined()
-        ? chosen
-        : toDevice(at::randperm(all.size(0), noise, at::kLong).slice(0, 0, most), all.device());
+      const auto draw = [n = all.size(0), most](const at::Generator& from)
+      { return at::randperm(n, from, at::kLong).slice(0, 0, most); };
+      chosen = chosen.defined() ? chosen : noise(draw, all.device());
       all = all.index_select(0, chosen);
     }
     rows.of.push_back(all);

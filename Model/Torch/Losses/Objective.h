@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include "Draws.h"
 #include "Likelihood.h"
 #include "Torch/Networks/Network.h"
+#include "Torch/Runtime/StepScalar.h"
 
 #include <functional>
 
@@ -30,10 +32,10 @@ struct Batch
 /// Where a training stands, and on what.
 struct LossContext
 {
-  double schedule = 1; ///< of the KL term, 0..1
-  double freeBits = 0; ///< TrainOptions::freeBits
-  double vectors = 1;  ///< latent vectors in the training data, the N of minibatch estimates
-  at::Generator noise; ///< every random number comes from here
+  StepScalar schedule = 1; ///< of the KL term, 0..1
+  double freeBits = 0;     ///< TrainOptions::freeBits
+  double vectors = 1;      ///< latent vectors in the training data, the N of minibatch estimates
+  Draws noise;             ///< every random number comes from here
 };
 
 /// What an objective made of a batch: scalars.
@@ -60,7 +62,7 @@ public:
   virtual int codes() const { return 0; }
 
   /// The decoder's input. Z = mu + sigma * eps (Kingma and Welling 2014, Eq. 4).
-  virtual at::Tensor draw(const Posterior& q, Network& network, const at::Generator& noise);
+  virtual at::Tensor draw(const Posterior& q, Network& network, const Draws& noise);
 
   virtual Terms terms(const Batch& batch, const ObservationModel& observation, Network& network,
     const LossContext& lossContext) = 0;
@@ -116,13 +118,13 @@ struct SomeRows
   at::Tensor patch;
 };
 SomeRows someRows(
-  const std::vector<at::Tensor>& latents, std::int64_t most, const at::Generator& noise);
+  const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise);
 /// Covariance of latent vectors, [latent, latent], of latents [batch, latent, cells...]. Of one
 /// cell a patch it is that of the batch; of more that of pairs of different patches, without bias:
 /// E[(a - b)(a - b)^T] / 2.
 at::Tensor covarianceOf(const at::Tensor& latent);
-/// Standard normal numbers of a tensor's shape, from a CPU generator, on its device.
-at::Tensor noiseLike(const at::Tensor& t, const at::Generator& noise);
+/// Standard normal numbers of a tensor's shape, on its device.
+at::Tensor noiseLike(const at::Tensor& t, const Draws& noise);
 ///@}
 
 } // namespace vae

@@ -17,7 +17,8 @@ struct Decomposition
 /// Logarithms of the weights [M, M] of posterior j in the sum that stands for q(z_i), by minibatch
 /// stratified sampling (Chen et al. 2018, appendix C.2): a sample's own posterior has the weight
 /// 1/N and the other M - 1 share the rest, so that the estimate of q(z_i) is unbiased.
-at::Tensor stratifiedWeights(std::int64_t m, double n);
+at::Tensor stratifiedWeights(
+  std::int64_t m, double n, const at::TensorOptions& options = at::kDouble);
 /// The same where a patch gives several posteriors, which are alike: those of a sample's own patch
 /// have the weight 1/N each, and those of the others, which are independent, share the rest.
 /// \param patch [M], SomeRows::patch

@@ -202,7 +202,7 @@ void AdamW::collectGradients()
   }
 }
 
-at::Tensor AdamW::step(double learningRate, double clip)
+at::Tensor AdamW::step(const StepScalar& learningRate, double clip)
 {
   const c10::NoGradGuard guard;
   this->collectGradients();
@@ -214,10 +214,14 @@ at::Tensor AdamW::step(double learningRate, double clip)
   for (const Group& group : this->Groups)
   {
     const auto part = [&](const at::Tensor& t) { return t.narrow(0, group.begin, group.count); };
-    at::_fused_adamw_({ part(this->All) }, { part(this->Gradient) }, { part(this->First) },
-      { part(this->Second) }, {}, { this->Steps }, group.rate * learningRate, /*beta1=*/0.9,
-      /*beta2=*/0.95, this->WeightDecay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false,
-      /*grad_scale=*/{}, /*found_inf=*/wrong);
+    (learningRate * group.rate)
+      .with([&](const auto& rate)
+    {
+      at::_fused_adamw_({ part(this->All) }, { part(this->Gradient) }, { part(this->First) },
+        { part(this->Second) }, {}, { this->Steps }, rate, /*beta1=*/0.9, /*beta2=*/0.95,
+        this->WeightDecay, /*eps=*/1e-8, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{},
+        /*found_inf=*/wrong);
+    });
   }
   return norm;
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
-#include <ATen/core/Tensor.h>
+#include "Torch/Runtime/StepScalar.h"
 
 #include <torch/nn/module.h>
 
@@ -30,7 +30,7 @@ public:
   /// One step from the gradients of the parameters or their copies, which are then cleared.
   /// \return the norm of the gradient before clipping, a scalar on the device; if it is not finite
   /// nothing is changed
-  at::Tensor step(double learningRate, double clip);
+  at::Tensor step(const StepScalar& learningRate, double clip);
 
   /// Everything a step depends on but the parameters: first moments in their order, second ones,
   /// the number of steps. Writing to these tensors changes the optimiser.

@@ -27,16 +27,14 @@ constexpr const char* DivergenceSign = "The loss diverged";
 constexpr const char* CollapseSign = "The posterior has collapsed";
 constexpr std::uint64_t ValidationSeed = 1;
 
-/// Numbers of one element each, as doubles: asked for together, because a GPU is waited for once.
-std::vector<double> numbersOf(std::vector<at::Tensor> scalars, const at::Device& device)
+/// Numbers of one element each, side by side: a GPU is waited for once for all of them.
+at::Tensor together(std::vector<at::Tensor> scalars, const at::Device& device)
 {
   for (at::Tensor& scalar : scalars)
   {
     scalar = scalar.detach().to(device).flatten();
   }
-  const at::Tensor numbers = at::cat(scalars).to(at::kCPU, at::kDouble);
-  const double* first = numbers.const_data_ptr<double>();
-  return { first, first + numbers.numel() };
+  return at::cat(scalars);
 }
 
 } // namespace
@@ -62,7 +60,7 @@ NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
     this->Patches.keepOn(device);
   }
   this->Net = makeNetwork(info.network);
-  this->Net->initialise(this->Noise);
+  this->Net->initialise(this->Noise.generator);
   this->Net->to(device);
   this->Goal = makeObjective(info.options);
   this->Observation = makeObservationModel(info, device);
@@ -76,6 +74,13 @@ NetworkPhase::NetworkPhase(TrainingContext& shared, PatchSampler& patches)
     scale.begin() + static_cast<std::ptrdiff_t>(this->Observation->parameters()));
   this->Optimiser =
     std::make_unique<AdamW>(learnt, *this->Net, info.options.weightDecay, shared.place.compute);
+  if (StepGraph::wanted())
+  {
+    this->Graph = std::make_unique<StepGraph>(device,
+      this->Goal->codes() > 0                                    ? "the CPU looks after the codes"
+        : info.network.architecture == Architecture::TorchScript ? "the network is a program"
+                                                                 : "");
+  }
 }
 
 void NetworkPhase::startFrom(const Network& other)
@@ -147,7 +152,7 @@ at::Tensor NetworkPhase::drawPatches()
 }
 
 Batch NetworkPhase::forward(
-  const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training)
+  const at::Tensor& x, const Posterior& q, const Draws& noise, bool training)
 {
   Batch batch;
   batch.x = x;
@@ -169,47 +174,86 @@ Batch NetworkPhase::forward(
 
 NetworkPhase::Made NetworkPhase::optimise(double progress, StepRecord& record)
 {
-  const ModelInfo& info = this->Shared.info;
+  ModelInfo& info = this->Shared.info;
   const TrainOptions& o = info.options;
-  const ComputeDevice& place = this->Shared.place;
   Made made;
   made.learningRate = this->Guard.rateFactor() * learningRateAt(o, this->Steps + 1, progress);
   made.klSchedule = klScheduleAt(o, progress);
-
   const at::Tensor x = this->drawPatches();
+  made.voxels = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
+  if (this->Graph)
+  {
+    this->learnByGraph(x, made);
+  }
+  else
+  {
+    this->learn({ x, made.learningRate, made.klSchedule });
+  }
+  const at::Tensor numbers = this->Last.numbers.to(at::kCPU, at::kDouble);
+  const double* number = numbers.const_data_ptr<double>();
+  const double aVoxel = static_cast<double>(o.batch()) / made.voxels;
+  made.gradientNorm = *number++;
+  record.loss = *number++;
+  record.reconstruction = *number++ * aVoxel;
+  record.kl = *number++ * aVoxel;
+  for (const std::string& name : this->Last.measures)
+  {
+    made.measures[name] = *number++;
+  }
+  return made;
+}
+
+void NetworkPhase::learnByGraph(const at::Tensor& x, const Made& made)
+{
+  if (!this->Kept.defined())
+  {
+    const at::TensorOptions scalar = x.options().dtype(at::kFloat);
+    this->Kept = at::empty_like(x);
+    this->KeptRate = at::empty({}, scalar);
+    this->KeptSchedule = at::empty({}, scalar);
+    this->Noise.keep();
+  }
+  this->Kept.copy_(x);
+  this->KeptRate.fill_(made.learningRate);
+  this->KeptSchedule.fill_(made.klSchedule);
+  this->Noise.redraw();
+  const Inputs in{ this->Kept, StepScalar(this->KeptRate), StepScalar(this->KeptSchedule) };
+  this->Graph->run([&] { this->learn(in); });
+  if (const std::string news = this->Graph->news(); !news.empty())
+  {
+    this->Shared.info.device += ", " + news;
+  }
+}
+
+void NetworkPhase::learn(const Inputs& in)
+{
+  const TrainOptions& o = this->Shared.info.options;
+  const ComputeDevice& place = this->Shared.place;
+  this->Noise.rewind();
   this->Optimiser->begin();
-  const Posterior q = this->Net->encode(this->Observation->input(x).to(place.compute));
-  const Batch batch = this->forward(x, q, this->Noise, true);
-  const LossContext lossContext{ .schedule = made.klSchedule,
-    .freeBits = o.freeBits,
-    .vectors = this->Vectors,
-    .noise = this->Noise };
+  const Posterior q = this->Net->encode(this->Observation->input(in.x).to(place.compute));
+  const Batch batch = this->forward(in.x, q, this->Noise, true);
+  const LossContext lossContext{
+    .schedule = in.schedule, .freeBits = o.freeBits, .vectors = this->Vectors, .noise = this->Noise
+  };
   const Terms terms = this->Goal->terms(batch, *this->Observation, *this->Net, lossContext);
   // Learning rates and the clip are those of a loss a voxel.
-  made.voxels = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
-  const double aVoxel = static_cast<double>(o.batch()) / made.voxels;
-  const at::Tensor loss = terms.loss * aVoxel;
+  const double voxels =
+    static_cast<double>(in.x.numel()) / static_cast<double>(this->Shared.info.channels.size());
+  const at::Tensor loss = terms.loss * (static_cast<double>(o.batch()) / voxels);
   loss.backward();
-  const at::Tensor norm = this->Optimiser->step(made.learningRate, o.gradientClip);
-  this->Last = { q.mean.detach(), q.logVariance.detach() };
+  const at::Tensor norm = this->Optimiser->step(in.learningRate, o.gradientClip);
 
+  this->Last.q = { q.mean.detach(), q.logVariance.detach() };
+  this->Last.measures.clear();
   std::vector<at::Tensor> scalars{ norm, loss, terms.reconstruction,
     terms.kl.defined() ? terms.kl : at::zeros_like(loss) };
   for (const auto& [name, value] : terms.measures)
   {
+    this->Last.measures.push_back(name);
     scalars.push_back(value);
   }
-  const std::vector<double> numbers = numbersOf(std::move(scalars), place.device);
-  made.gradientNorm = numbers[0];
-  record.loss = numbers[1];
-  record.reconstruction = numbers[2] * aVoxel;
-  record.kl = numbers[3] * aVoxel;
-  std::size_t next = 4;
-  for (const auto& [name, value] : terms.measures)
-  {
-    made.measures[name] = numbers[next++];
-  }
-  return made;
+  this->Last.numbers = together(std::move(scalars), place.device);
 }
 
 void NetworkPhase::endEpoch(StepRecord& record, const Made& last)
@@ -227,7 +271,7 @@ void NetworkPhase::endEpoch(StepRecord& record, const Made& last)
   {
     row.sigma += sigma / static_cast<double>(info.sigma.size());
   }
-  measureLatents(this->Last, this->Goal->stochastic(), row);
+  measureLatents(this->Last.q, this->Goal->stochastic(), row);
   this->validate(row);
   info.history.push_back(row);
   record.epochEnded = true;
@@ -373,6 +417,7 @@ void NetworkPhase::end(Ending how)
     return;
   }
   all.networkEnding = how;
+  this->Graph.reset(); // and its memory
   all.clock.endNetwork();
   if (all.clock.priorShare() > 0)
   {
@@ -390,7 +435,7 @@ void NetworkPhase::store(StateWriter& state) const
   state.store("best", this->Best.tensors());
   state.store("optimizer", this->Optimiser->state());
   state.store("random", this->Random);
-  state.store("noise", this->Noise);
+  state.store("noise", this->Noise.generator);
   state.json["step"] = this->Steps;
   state.json["best_loss"] = this->BestLoss;
   this->Guard.store(state);
@@ -413,7 +458,7 @@ void NetworkPhase::restore(const StateReader& state)
     info.bestEpoch = 0;
   }
   state.load("random", this->Random);
-  state.load("noise", this->Noise);
+  state.load("noise", this->Noise.generator);
   this->Steps = state.count("step");
   this->Shared.clock.setNetworkSteps(this->Steps);
   this->BestLoss = state.number("best_loss");

@@ -4,6 +4,7 @@
 
 #include "AdamW.h"
 #include "DivergenceGuard.h"
+#include "StepGraph.h"
 #include "Torch/Data/Patches.h"
 #include "Torch/Losses/Objective.h"
 #include "TrainingPhase.h"
@@ -42,12 +43,31 @@ private:
     double gradientNorm = 0, learningRate = 0, klSchedule = 0, voxels = 0;
   };
 
+  /// What changes from step to step.
+  struct Inputs
+  {
+    at::Tensor x; ///< folded patches
+    StepScalar learningRate = 0, schedule = 0;
+  };
+  /// What a step leaves, on the device.
+  struct Outputs
+  {
+    Posterior q;
+    at::Tensor numbers; ///< norm of the gradient, loss, reconstruction, KL divergence, measures
+    std::vector<std::string> measures; ///< their names
+  };
+
   at::Tensor drawPatches();
   /// Patches, whose posteriors are `q`, through the rest of the network. \param training lets a
   /// codebook and an analytic scale follow
-  Batch forward(const at::Tensor& x, const Posterior& q, const at::Generator& noise, bool training);
-  /// Forward, backward, and the optimiser's update. \param record gets the losses
+  Batch forward(const at::Tensor& x, const Posterior& q, const Draws& noise, bool training);
+  /// Patches, learn(), and its numbers. \param record gets the losses
   Made optimise(double progress, StepRecord& record);
+  /// Forward, backward, and the optimiser's update, to Last. All that a CUDA graph repeats: nothing
+  /// in here waits for a device, and on one nothing but Inputs and Noise changes from step to step.
+  void learn(const Inputs& in);
+  /// learn() by the graph, from tensors that stay where they are.
+  void learnByGraph(const at::Tensor& x, const Made& made);
   void endEpoch(StepRecord& record, const Made& last);
   /// What the held-out slab says: the objective's loss, and how good z = mu is.
   void validate(EpochRecord& row);
@@ -65,14 +85,16 @@ private:
 
   PatchSampler& Patches;
   std::mt19937_64 Random;
-  at::Generator Noise;
+  Draws Noise;
   double Vectors = 0; ///< latent vectors in the training data
   at::Tensor HeldOut; ///< folded patches of the held-out slab; undefined without one
   NetworkPtr Net;
   std::unique_ptr<Objective> Goal;
   std::unique_ptr<ObservationModel> Observation;
   std::unique_ptr<AdamW> Optimiser;
-  Posterior Last; ///< of the last step's batch
+  Outputs Last;                            ///< of the last step
+  std::unique_ptr<StepGraph> Graph;        ///< null: none is wanted
+  at::Tensor Kept, KeptRate, KeptSchedule; ///< what the graph reads
 
   std::int64_t Steps = 0;
   DivergenceGuard Guard;

@@ -14,7 +14,7 @@ class Autoencoder : public Objective
 public:
   bool stochastic() const override { return false; }
   double klWeight() const override { return 0; }
-  at::Tensor draw(const Posterior& q, Network&, const at::Generator&) override { return q.mean; }
+  at::Tensor draw(const Posterior& q, Network&, const Draws&) override { return q.mean; }
 
   Terms terms(const Batch& b, const ObservationModel&, Network&, const LossContext&) override
   {

@@ -23,9 +23,10 @@ public:
     t.reconstruction = b.likelihood.mean();
     t.kl = klDivergence(b.q);
     const at::Tensor cost = s.freeBits > 0 ? klDivergence(b.q, s.freeBits) : t.kl;
-    const double capacity = s.schedule * this->Capacity;
+    const at::Tensor capacity =
+      (s.schedule * at::scalar_tensor(this->Capacity, at::kDouble)).to(cost.scalar_type());
     t.loss = t.reconstruction + b.cells * this->Weight * (cost / b.cells - capacity).abs();
-    t.measures["Capacity"] = at::scalar_tensor(capacity);
+    t.measures["Capacity"] = capacity;
     return t;
   }
 

@@ -33,7 +33,7 @@ public:
   bool stochastic() const override { return this->Noisy; }
   double klWeight() const override { return this->KLWeight; }
 
-  at::Tensor draw(const Posterior& q, Network& network, const at::Generator& noise) override
+  at::Tensor draw(const Posterior& q, Network& network, const Draws& noise) override
   {
     return this->Noisy ? Objective::draw(q, network, noise) : q.mean;
   }

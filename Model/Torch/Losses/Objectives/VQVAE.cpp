@@ -30,10 +30,10 @@ public:
   double klWeight() const override { return 0; }
   int codes() const override { return this->Codes; }
 
-  at::Tensor draw(const Posterior& q, Network& network, const at::Generator& noise) override
+  at::Tensor draw(const Posterior& q, Network& network, const Draws& noise) override
   {
     const at::Tensor rows = rowsOf(q.mean);
-    this->follow(rows.detach(), network, noise);
+    this->follow(rows.detach(), network, noise.generator);
     const at::Tensor codes = network.quantise(q.mean.detach());
     return q.mean + (codes - q.mean).detach(); // straight through
   }
