@@ -72,7 +72,7 @@ void train(const Arguments& all)
   const auto each = static_cast<double>(o.batch()) * std::pow(o.patch(), 3);
   const Timing t = timed([&] { trainer.step(); }, 2 * patience());
   print({ { "voxels_a_second", std::round(each / t.median) }, { "first_step_ms", 1e3 * t.first },
-    { "step_ms", 1e3 * t.median } });
+    { "step_ms", 1e3 * t.median }, { "place", trainer.info().device } });
 }
 
 /// paced [EDGE [SECONDS [THREADS]]]: steps a second of a whole training, from its first step on.
@@ -289,7 +289,7 @@ int main(int argc, char** argv)
     std::fprintf(stderr,
       "vae_bench train|infer|layers [EDGE [SHAPE]], paced [EDGE [SECONDS [THREADS]]], file, "
       "roofline, describe,\n  stages EDGE learned|random MODEL, profile train|generate MODEL EDGE "
-      "[SHAPE],\n  check train|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE [STEPS]]\n");
+      "[SHAPE],\n  check train|graph|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE [STEPS]]\n");
     return 2;
   }
   try

@@ -8,11 +8,13 @@
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Priors/LogOddsHistogram.h"
 #include "Torch/Runtime/Device.h"
+#include "Torch/Training/TorchTrainer.h"
 
 #include <ATen/Functions.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <stdexcept>
@@ -127,6 +129,47 @@ Json checkTrain(const Case& c)
   line["seconds"] = now() - begin;
   line["mib"] = static_cast<double>(std::filesystem::file_size(c.file)) / 1048576;
   return line;
+}
+
+/// Loss of each of the first steps. \param graph whether the environment wants a graph of them
+std::vector<double> lossesOf(const Case& c, const TrainOptions& o, bool graph, std::string& place)
+{
+  const char* before = std::getenv("VAE_CUDA_GRAPHS");
+  const std::string kept = before ? before : "0";
+  ::setenv("VAE_CUDA_GRAPHS", graph ? "1" : "0", 1);
+  const std::vector<std::uint8_t> voxels = rockOf(c.edge);
+  TorchTrainer trainer({ volumeOf(voxels, c.edge) }, o);
+  ::setenv("VAE_CUDA_GRAPHS", kept.c_str(), 1);
+  std::vector<double> losses(static_cast<std::size_t>(c.steps));
+  for (double& loss : losses)
+  {
+    loss = trainer.step().loss;
+  }
+  place = trainer.info().device;
+  return losses;
+}
+
+/// Steps that a CUDA graph repeats have the losses of plain ones. The weights hardly move, so that
+/// a step shows its own patches, noise and weight of the KL term, and not what those before it did.
+Json checkGraph(const Case& c)
+{
+  TrainOptions o = options(c.shape);
+  o.precision = Precision::Float32;
+  o.learningRate = 1e-7; // the least
+  o.epochs = 1;
+  o.stepsPerEpoch = 2 * c.steps; // the weight of the KL term rises in the first 30 %
+  std::string place;
+  const std::vector<double> plain = lossesOf(c, o, false, place);
+  const std::vector<double> graph = lossesOf(c, o, true, place);
+  double most = 0, change = 0;
+  for (std::size_t i = 0; i < plain.size(); ++i)
+  {
+    most = std::max(most, std::abs(graph[i] / plain[i] - 1));
+    change += i == 0 ? 0 : std::abs(plain[i] / plain[i - 1] - 1);
+  }
+  change /= static_cast<double>(plain.size() - 1);
+  return { { "passed", most < 0.05 * change }, { "differ", most },
+    { "differ_from_step_to_step", change }, { "place", place } };
 }
 
 /// What was trained on the device rebuilds the same volume on the CPU.
@@ -251,12 +294,13 @@ Json checkCounts(const Case& c)
 bool check(const std::vector<std::string>& arguments)
 {
   const std::map<std::string, Json (*)(const Case&)> checks{ { "train", checkTrain },
-    { "cpu", checkCpu }, { "thread", checkThread }, { "tiles", checkTiles },
-    { "memory", checkMemory }, { "counts", checkCounts } };
+    { "graph", checkGraph }, { "cpu", checkCpu }, { "thread", checkThread },
+    { "tiles", checkTiles }, { "memory", checkMemory }, { "counts", checkCounts } };
   if (arguments.size() < 3 || !checks.contains(arguments[0]))
   {
-    throw std::invalid_argument("A check is train, cpu, thread, tiles, memory or counts, then "
-                                "MODEL EDGE [SHAPE [STEPS]]");
+    throw std::invalid_argument(
+      "A check is train, graph, cpu, thread, tiles, memory or counts, then "
+      "MODEL EDGE [SHAPE [STEPS]]");
   }
   Case given{ arguments[1], std::stol(arguments[2]) };
   if (arguments.size() > 3)

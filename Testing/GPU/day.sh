@@ -18,7 +18,7 @@ usage: day.sh [--programs FOLDER] [--device cuda] [--output FOLDER] [--seconds 5
   --output    where results.jsonl, results.md and logs go; default gpu-day
   --seconds   of all; a step for which none are left is skipped
   --tiny      all steps at sizes for a test on a CPU, without limits of their own
-  --preload   a library that is loaded before the programs' own
+  --preload   a library that is loaded before the programs' own: Testing/PretendedCuda's
   --python    a Python that has PyTorch; default python3
   --pack      copy this script and what it needs from a build folder to FOLDER, programs stripped
 HELP
@@ -111,7 +111,7 @@ export TORCHINDUCTOR_CACHE_DIR=$work/inductor TRITON_CACHE_DIR=$work/triton
 cores=$(nproc)
 model=$work/model.safetensors
 if [ -n "$tiny" ]; then
-  export VAE_BENCH_SECONDS=0.05 VAE_BENCH_PRECISION=float32 OMP_NUM_THREADS=1
+  export VAE_BENCH_SECONDS=0.05 VAE_BENCH_PRECISION=float32 OMP_NUM_THREADS=2
   volume=64 steps=20 edges="16 24 32" tile=64 memory=64 counts=16 shards=2
   shapes="8/16/1 8/16/2 16/16/2" trained=8/16/2 some='--gtest_filter=TileSize.*:ForEachTile.*:Blocks.*'
 else
@@ -152,6 +152,7 @@ tests
 step "tests" 20 "$python" "$here/results.py" tests "$output"/logs/tests-*.log
 
 bench "check train" 60 check train "$model" $volume $trained $steps
+bench "check graph" 40 check graph "$model" $volume $trained $steps
 bench "check cpu" 40 check cpu "$model" $volume
 bench "check thread" 30 check thread "$model" $volume
 bench "check counts" 30 check counts "$model" $counts
@@ -160,6 +161,7 @@ bench "check tiles" 50 check tiles "$model" $tile
 
 for shape in $shapes; do
   bench "train $shape" 25 train $volume "$shape"
+  VAE_CUDA_GRAPHS=1 bench "train $shape graph" 25 train $volume "$shape"
   for how in default tuned compiled; do
     peer "train $shape PyTorch $how" 40 train $how $volume "$shape"
   done

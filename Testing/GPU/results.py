@@ -107,13 +107,17 @@ def tables(path):
            for results in day.all("check ").values() for r in results])
     rows = []
     for step in day.all("train "):
-        if "PyTorch" not in step:
+        if "PyTorch" not in step and not step.endswith(" graph"):
             rate = day.value(step, "voxels_a_second")
             peers = [day.value(f"{step} PyTorch {how}", "voxels_a_second") for how in ("default", "tuned", "compiled")]
+            graph = day.value(f"{step} graph", "voxels_a_second")
             rows.append((step.removeprefix("train "), rate and rate / 1e6, day.value(step, "step_ms"), day.value(step, "first_step_ms"),
+                         graph and graph / 1e6, ratio(graph, rate),
                          *[cell for peer in peers for cell in (peer and peer / 1e6, ratio(rate, peer))]))
-    table("Training", ("width/patch/batch", "Mvoxel/s", "step ms", "first step ms", "PyTorch", "this over it", "tuned", "this over it",
-                       "compiled", "this over it"), rows)
+    table("Training", ("width/patch/batch", "Mvoxel/s", "step ms", "first step ms", "as a graph", "over plain", "PyTorch", "this over it",
+                       "tuned", "this over it", "compiled", "this over it"), rows)
+    table("Steps as a CUDA graph", ("width/patch/batch", "what was said"),
+          [(step.removeprefix("train ").removesuffix(" graph"), day.value(step, "place")) for step in day.all("train ") if step.endswith(" graph")])
     table("Generation", ("edge", "prior", "stage", "seconds", "first", "Mvoxel/s"),
           [(*step.split()[1:], r["stage"], r["seconds"], r["first_seconds"], r["voxels_a_second"] / 1e6)
            for step, results in day.all("generate ").items() for r in results if "seconds" in r])
@@ -125,7 +129,7 @@ def tables(path):
     table("Kernels", ("of", "kernel", "calls", "ms"), [(r["profile"], f"`{r['kernel']}`", r["calls"], r["ms"]) for r in profiles if "kernel" in r])
     table("Steps", ("step", "status", "seconds", "why"), [(s, e["status"], e["seconds"], e["why"]) for s, e in day.ends.items()])
     problems = list(day.problems())
-    for kind, least in (("machine", 1), ("library", 1), ("tests", 1), ("check ", 6), ("train ", 12), ("generate ", 6), ("profile ", 2)):
+    for kind, least in (("machine", 1), ("library", 1), ("tests", 1), ("check ", 7), ("train ", 15), ("generate ", 6), ("profile ", 2)):
         if len(day.all(kind)) < least:
             problems.append(f"'{kind.strip()}': {len(day.all(kind))} step(s) of {least}")
     print("\n".join(problems), file=sys.stderr)

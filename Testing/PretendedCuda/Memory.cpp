@@ -20,8 +20,10 @@ namespace pretended_cuda
 namespace
 {
 
-constexpr std::size_t ArenaBytes = std::size_t(1) << 36; // of addresses; pages come with use
-constexpr std::size_t SmallestBlock = 512;               // as LibTorch's allocator
+constexpr std::size_t MemoryBytes = std::size_t(1) << 36; // of a device, unless it is limited
+constexpr std::size_t ArenaBytes =
+  4 * MemoryBytes; // of addresses, which rounding wastes; pages come with use
+constexpr std::size_t SmallestBlock = 512; // as LibTorch's allocator
 
 struct Block
 {
@@ -87,7 +89,7 @@ public:
   }
 
   char *Device = nullptr, *Host = nullptr;
-  std::size_t InUse = 0, Most = 0, Limit = ArenaBytes;
+  std::size_t InUse = 0, Most = 0, Limit = MemoryBytes;
 
 private:
   std::size_t Top = 0;
@@ -222,7 +224,7 @@ std::size_t mostMemoryInUse(int device)
 void limitMemory(int device, std::size_t bytes)
 {
   const Lock lock = locked();
-  arena(device).Limit = std::min(bytes, ArenaBytes);
+  arena(device).Limit = std::min(bytes, MemoryBytes);
   arena(device).Most = arena(device).InUse;
 }
 
