@@ -98,13 +98,15 @@ class TruncatedGaussian:
         return numpy.asarray(self.phases, self.type)[numpy.searchsorted(self.thresholds, field)]
 
 
-def direct_sampling(training, shape, phases, seed, neighbours=24, threshold=0.05, most=2048):
+def direct_sampling(training, shape, phases, seed, neighbours=24, tolerance=0.05, most=1024):
     """A volume by multiple-point statistics (Mariethoz, Renard and Straubhaar 2010, Water Resources Research 46,
     W11536): each voxel takes the value of a place of the training volume whose surroundings are like its own.
 
     Voxels come in a random order on grids that become finer. The surroundings are the `neighbours` nearest known
-    voxels; places are tried at random until one differs in at most the fraction `threshold` of them (grey values: the
-    mean absolute difference over the range), or the best of `most` is taken."""
+    voxels. Places are tried at random until one has the same phases there, or grey values whose mean absolute difference
+    is at most `tolerance` of the range. Where none of `most` has, the best is taken: of phases the one that agrees with
+    the most of the nearest before it first differs. That leaves out far neighbours, as SNESIM does. To count all that
+    differ would prefer places with little of the rarer phase."""
     random = numpy.random.default_rng(seed)
     levels = [s for s in (16, 8, 4, 2, 1) if s <= max(shape) // 2] or [1]
     reach = 4  # of the surroundings, in steps of the grid
@@ -135,10 +137,11 @@ def direct_sampling(training, shape, phases, seed, neighbours=24, threshold=0.05
                 return at[0]
             there = source[at[:, None] + around]
             if phases is not None:
-                distance = (there != wanted).mean(axis=1)
+                differs = there != wanted
+                distance = numpy.where(differs.any(axis=1), 1 - differs.argmax(axis=1) / len(around), 0)
             else:
                 distance = numpy.abs(there.astype(numpy.float32) - wanted).mean(axis=1) / scale
-            good = numpy.flatnonzero(distance <= threshold)
+            good = numpy.flatnonzero(distance <= (tolerance if phases is None else 0))
             if len(good):
                 return at[good[0]]
             nearest = int(distance.argmin())

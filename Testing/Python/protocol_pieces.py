@@ -109,9 +109,9 @@ def gaussian_fields():
 def sampled_directly():
     # A training volume of planes with period 2 has one continuation only.
     training = numpy.broadcast_to((numpy.arange(32) % 2)[:, None, None], (32, 32, 32)).astype(numpy.uint8)
-    volume = direct_sampling(training, (12, 12, 12), [0, 1], 3, threshold=0)
+    volume = direct_sampling(training, (12, 12, 12), [0, 1], 3)
     assert (volume == volume[:, :1, :1]).all() and (volume[1:] != volume[:-1]).all()
-    assert (volume == direct_sampling(training, (12, 12, 12), [0, 1], 3, threshold=0)).all()
+    assert (volume == direct_sampling(training, (12, 12, 12), [0, 1], 3)).all()
     grey = direct_sampling(blobs((24, 24, 24), 12) * 50. + 1, (8, 8, 8), None, 0)
     assert set(numpy.unique(grey)) <= {1., 51.}
 
