@@ -79,6 +79,7 @@ BASELINES = (
 # the property the group is left out, and the page says so.
 ABLATION = (
     Group("learned, no texture", {"Prior": "Learned", "Texture": 0}, marks=FIELD),
+    Group("learned, tens with the data's mean", {"Prior": "Learned", "ReduceVariance": 1}, marks={**DRAWN, **TEXTURED}),
     Group("learned, no correction of long waves", {"Prior": "Learned", "CorrectLongWaves": 0},
           marks={**DRAWN, **TEXTURED}),
     Group("learned, no threshold of its own", {"Prior": "Learned", "CorrectFraction": 0}, marks={**FIELD, **TEXTURED}),
