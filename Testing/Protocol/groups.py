@@ -51,8 +51,12 @@ class Group:
     marks: dict = field(default_factory=dict)
     kinds: tuple = ("phases", "grey")
 
-    def mark(self, column):
-        return self.marks.get(column, FREE)
+    def mark(self, column, kind="phases"):
+        """Grey values are cut nowhere, and their texture is fitted to how rough they are, not to Euler numbers."""
+        mark = self.marks.get(column, FREE)
+        if kind == "grey":
+            return FREE if column == "Euler Density" else FITTED if mark == FORCED else mark
+        return mark
 
 
 REAL = "real, unseen part"

@@ -88,7 +88,7 @@ def main_table(records):
         row = [group]
         for key, _ in present:
             cell = text_of(over_seeds(records, group, key), key in PERCENT)
-            mark = of.mark(key) if of and cell else FREE
+            mark = of.mark(key, records.settings["kind"]) if of and cell else FREE
             row.append(cell if mark == FREE else f"{cell} *{mark}*")
         rows.append(row)
     return table(rows)

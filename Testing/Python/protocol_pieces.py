@@ -132,6 +132,8 @@ def marks():
     assert of("N(0, I)", "Porosity") == FREE
     assert of("truncated Gaussian field", "S2 Error") == FITTED
     assert of("direct sampling", "Porosity") == FREE
+    assert marks_of("learned").mark("Porosity", "grey") == FITTED
+    assert marks_of("learned").mark("Euler Density", "grey") == FREE
     assert marks_of("another program's") is None
 
 
