@@ -60,6 +60,8 @@ void vtkVAEGenerate::PrintSelf(ostream& os, vtkIndent indent)
   os << indent << "Periodic: " << this->GetPeriodicX() << " " << this->GetPeriodicY() << " "
      << this->GetPeriodicZ() << "\n";
   os << indent << "Texture: " << this->GetTexture() << "\n";
+  os << indent << "CorrectLongWaves: " << this->GetCorrectLongWaves() << "\n";
+  os << indent << "CorrectFraction: " << this->GetCorrectFraction() << "\n";
   os << indent << "FractionMode: " << this->GetFractionMode() << "\n";
   os << indent << "TargetFraction: " << this->GetTargetFraction() << "\n";
   os << indent << "Phase: " << this->GetPhase() << "\n";
@@ -77,6 +79,8 @@ vtkVAEOptionMacro(vtkVAEGenerate, PeriodicX, bool, options.periodic[0]);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicY, bool, options.periodic[1]);
 vtkVAEOptionMacro(vtkVAEGenerate, PeriodicZ, bool, options.periodic[2]);
 vtkVAEOptionMacro(vtkVAEGenerate, Texture, bool, options.texture);
+vtkVAEOptionMacro(vtkVAEGenerate, CorrectLongWaves, bool, options.correctLongWaves);
+vtkVAEOptionMacro(vtkVAEGenerate, CorrectFraction, bool, options.correctFraction);
 vtkVAEOptionMacro(vtkVAEGenerate, FractionMode, int, fraction.fractionMode);
 vtkVAEOptionMacro(vtkVAEGenerate, TargetFraction, double, fraction.targetFraction);
 vtkVAEOptionMacro(vtkVAEGenerate, Phase, std::string, fraction.phase);

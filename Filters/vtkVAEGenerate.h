@@ -128,6 +128,18 @@ public:
 
   ///@{
   /**
+   * Corrections of a learned prior, measured at the end of a training: long waves that the prior
+   * adds by itself are taken from the local mean that it is told; phases are cut where a volume has
+   * the fraction that its local mean asks for. Default on.
+   */
+  void SetCorrectLongWaves(bool correct);
+  bool GetCorrectLongWaves();
+  void SetCorrectFraction(bool correct);
+  bool GetCorrectFraction();
+  ///@}
+
+  ///@{
+  /**
    * vae::FractionMode, and the fraction in [0, 1] where it is the mode. Default off and 0.2.
    */
   void SetFractionMode(int mode);

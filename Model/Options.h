@@ -243,6 +243,12 @@ struct GenerateOptions
   /// Along x, y, z: the volume's end fits its beginning. Its size is then a multiple of stride().
   std::array<bool, 3> periodic{ false, false, false };
   bool texture = true; ///< values are drawn from p(x|z), not its likeliest
+  ///@{
+  /// Of the learned prior. The local mean that it is told lacks the part of long waves that it adds
+  /// by itself; phases are cut where a volume has the fraction that its local mean asks for.
+  bool correctLongWaves = true;
+  bool correctFraction = true;
+  ///@}
 };
 
 /// Which fraction of one phase VAE Generate makes exact: not the likelier phase is written, but as

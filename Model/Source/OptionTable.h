@@ -353,6 +353,8 @@ void visitOptions(auto& v, Is<GenerateOptions> auto& o)
   v(o.periodic[1], { .label = "Periodic Y" });
   v(o.periodic[2], { .label = "Periodic Z" });
   v(o.texture, { .label = "Texture" });
+  v(o.correctLongWaves, { .label = "Correct Long Waves" });
+  v(o.correctFraction, { .label = "Correct Fraction" });
 }
 
 void visitOptions(auto& v, Is<FractionOptions> auto& o)

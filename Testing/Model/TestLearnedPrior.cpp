@@ -212,6 +212,9 @@ TEST(LearnedPrior, TellsTheNetworkAnotherLocalMeanThanTheVolumesOwn)
   const at::Tensor b = prior->sample(request, generator(1), onDevice(), {}, &same);
   EXPECT_TRUE(at::equal(local, same));
   EXPECT_FALSE(at::equal(a, b));
+  request.corrected = false; // told the volume's own
+  EXPECT_TRUE(at::equal(a, prior->sample(request, generator(1), onDevice(), {})));
+  request.corrected = true;
   const State state = prior->state();
   EXPECT_TRUE(at::equal(b,
     LearnedPrior::fromState(TensorReader(state), 3, 3)
@@ -432,6 +435,11 @@ TEST(PriorTraining, SamplesHaveTheDatasFractions)
     const LatentSample drawn = model->sample({ dims, model->decodeHalo(), options });
     sum += mean(drawn.latent, drawn.thresholds);
     uncorrected += mean(drawn.latent, {});
+    GenerateOptions off = options;
+    off.correctFraction = false;
+    const LatentSample uncut = model->sample({ dims, model->decodeHalo(), off });
+    EXPECT_EQ(uncut.latent.mean, drawn.latent.mean);
+    EXPECT_TRUE(uncut.thresholds.empty());
   }
   const double wanted = model->info().channels[0].fractions.back();
   EXPECT_NEAR(sum / realizations, wanted, 0.002);

@@ -80,6 +80,7 @@ TorchModel::Draw TorchModel::plan(const SampleRequest& wanted) const
   const Index3 cells = voxels.cells();
   FieldRequest& request = draw.field;
   request.temperature = options.temperature;
+  request.corrected = options.correctLongWaves;
   for (std::size_t a = 0; a < 3; ++a)
   {
     const bool used = voxels.used(static_cast<int>(a));
@@ -220,7 +221,8 @@ TorchModel::Drawn TorchModel::drawFreely(
   {
     drawn.thresholds = this->Calibrated.field->thresholds();
   }
-  else if (draw.prior == Prior::Learned && this->Info.hasPhases())
+  else if (draw.prior == Prior::Learned && this->Info.hasPhases() &&
+    request.options.correctFraction)
   {
     // A flow that learned for minutes misses the fraction that it was asked for by a little. The
     // local mean is of the first channel; the others have the data's fractions.

@@ -132,7 +132,9 @@ at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& ce
     *local = slice(drawn(this->LocalMean, generator.clone()), margin, request.size);
   }
   return slice(
-    smooth(drawn(this->ConditioningMean, generator), request.periodic), margin, cells.even)
+    smooth(drawn(request.corrected ? this->ConditioningMean : this->LocalMean, generator),
+      request.periodic),
+    margin, cells.even)
     .contiguous();
 }
 

@@ -17,7 +17,8 @@ struct FieldRequest
   std::array<std::int64_t, 3> size{}; ///< cells
   double temperature = 1;             ///< factor on the noise
   std::array<bool, 3> periodic{};
-  at::Tensor trend; ///< [1, size...] in normalised data, or undefined
+  bool corrected = true; ///< a local mean that is drawn is ConditioningMean, not LocalMean
+  at::Tensor trend;      ///< [1, size...] in normalised data, or undefined
   /// Without a trend: the group from which the local mean is drawn, with a box of this field.
   /// Empty: the local mean is drawn by itself.
   std::optional<LatentField::Group> local;
