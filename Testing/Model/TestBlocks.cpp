@@ -222,6 +222,9 @@ TEST(Blocks, WhatAGpuSendsIsWhatTheCpuWrites)
         second(found);
         writeFolded(t.const_data_ptr<float>(), box, box, frame, 2, channel, info, what, out, shift);
         expectSame();
+        second(expected);
+        writeUnfolded(unfolded(moved, frame, 2, channel, info, what, type), box, frame, out);
+        second(found);
         writeUnfolded(unfolded(t, frame, 2, channel, info, what, type, shift), box, frame, out);
         expectSame();
       }
