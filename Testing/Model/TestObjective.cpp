@@ -114,7 +114,7 @@ TEST(Draws, KeptOnesAreThoseThatWouldBeDrawn)
       from.rewind();
       at::Tensor noise = noiseLike(like, from);
       return std::vector<at::Tensor>{ noise,
-        someRows({ at::arange(30.).view({ 30, 1 }) }, 5, from)[0], noiseLike(noise[0], from) };
+        someRows({ at::arange(30.).view({ 30, 1 }) }, 5, from).of[0], noiseLike(noise[0], from) };
     };
     const std::vector<at::Tensor> a = all(plain);
     if (step > 0)
