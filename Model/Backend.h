@@ -4,6 +4,7 @@
 
 #include "Lineage.h"
 #include "Trainer.h"
+#include "TwoSampleTest.h"
 
 namespace vae
 {
@@ -47,6 +48,13 @@ public:
   /// \param maximumLag voxels of the smallest spacing, less than the smallest side
   virtual statistics::RadialS2 radialS2(const statistics::Mask& mask, std::int64_t maximumLag,
     bool periodic, const RunOptions& run, const Monitor& monitor) = 0;
+
+  /// Train a classifier to tell the real input's blocks from the candidate's on one part of each,
+  /// and test it on another; the same with two halves of the real input as the control. Float32, a
+  /// fixed number of steps: on any machine the same but for rounding.
+  /// \throws std::invalid_argument naming what does not fit or is too small, Stopped
+  virtual TwoSampleResult twoSampleTest(const TwoSampleInput& input,
+    const TwoSampleOptions& options, const RunOptions& run, const Monitor& monitor = {}) = 0;
 
   /// Several lines: version, devices, precision that Automatic stands for, threads.
   virtual std::string describe() = 0;

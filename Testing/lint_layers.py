@@ -16,8 +16,8 @@ VTK = re.compile(r"^(vtk|pq)[A-Z]")
 QT = re.compile(r"^(Q[A-Z]|Qt|pq[A-Z])")
 SOURCES = {".h", ".cpp", ".cxx", ".py", ".xml", ".cmake"}
 # Of Model/Torch: a folder uses those that stand after it. Backend.cpp, which is in none, uses all.
-TORCH_FOLDERS = ["Training", "Calibration", "Inference", "Priors", "Data", "Losses", "Networks",
-                 "Grid", "Runtime"]
+TORCH_FOLDERS = ["Comparison", "Training", "Calibration", "Inference", "Priors", "Data", "Losses",
+                 "Networks", "Grid", "Runtime"]
 
 
 def model_folder(path):

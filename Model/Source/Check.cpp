@@ -191,6 +191,7 @@ void check(const RealizationOptions& o) { checkEach(o); }
 void check(const WalkOptions& o) { checkEach(o); }
 void check(const ExplorerOptions& o) { checkEach(o); }
 void check(const FeatureOptions& o) { checkEach(o); }
+void check(const TwoSampleOptions& o) { checkEach(o); }
 void check(const StatisticsOptions& o) { checkEach(o); }
 void check(const PermeabilityOptions& o) { checkEach(o); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Check.h"
+#include "TwoSampleTest.h"
 
 #include <algorithm>
 #include <array>
@@ -86,6 +87,11 @@ template <>
 inline constexpr std::array EntriesOf<RealizationsAs>{
   Entry{ RealizationsAs::TimeSteps, "Time Steps" }, Entry{ RealizationsAs::Blocks, "Blocks" }
 };
+template <>
+inline constexpr std::array EntriesOf<BlockEdge>{ Entry{ BlockEdge::Automatic, "Automatic" },
+  Entry{ BlockEdge::Voxels16, "16" }, Entry{ BlockEdge::Voxels32, "32" },
+  Entry{ BlockEdge::Voxels48, "48" }, Entry{ BlockEdge::Voxels64, "64" },
+  Entry{ BlockEdge::Voxels96, "96" }, Entry{ BlockEdge::Voxels128, "128" } };
 template <>
 inline constexpr std::array EntriesOf<LatentSource>{ Entry{ LatentSource::Sample, "Sample" },
   Entry{ LatentSource::Mean, "Mean" }, Entry{ LatentSource::Volume, "Volume" } };
@@ -399,6 +405,17 @@ void visitOptions(auto& v, Is<ExplorerOptions> auto& o)
 void visitOptions(auto& v, Is<FeatureOptions> auto& o)
 {
   v(o.blockSize, { .label = "Block Size", .values = typed(1, MostVoxels) });
+}
+
+void visitOptions(auto& v, Is<TwoSampleOptions> auto& o)
+{
+  v(o.blockSize, { .label = "Block Size" });
+  v(o.steps, { .label = "Steps", .values = typed(1, 100000) });
+  v(o.control, { .label = "Control" });
+  v(o.distances, { .label = "Distances" });
+  v(o.surestBlocks, { .label = "Surest Blocks", .values = slider(0, 64) });
+  v(o.symmetry, { .label = "Symmetry" });
+  v(o.seed, { .label = "Seed" });
 }
 
 void visitOptions(auto& v, Is<StatisticsOptions> auto& o)

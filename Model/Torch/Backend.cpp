@@ -4,6 +4,7 @@
 
 #include "Check.h"
 #include "Interface.h"
+#include "Torch/Comparison/TwoSample.h"
 #include "Torch/Data/TrainingData.h"
 #include "Torch/Grid/Correlation.h"
 #include "Torch/Inference/TorchModel.h"
@@ -44,6 +45,11 @@ public:
     bool periodic, const RunOptions& run, const Monitor& monitor) override
   {
     return vae::radialS2(mask, maximumLag, periodic, run, monitor);
+  }
+  TwoSampleResult twoSampleTest(const TwoSampleInput& input, const TwoSampleOptions& options,
+    const RunOptions& run, const Monitor& monitor) override
+  {
+    return vae::twoSampleTest(input, options, run, monitor);
   }
   std::string describe() override
   {

@@ -111,6 +111,7 @@ int main()
     { "WalkOptions", table<WalkOptions>() },
     { "ExplorerOptions", table<ExplorerOptions>() },
     { "FeatureOptions", table<FeatureOptions>() },
+    { "TwoSampleOptions", table<TwoSampleOptions>() },
     { "StatisticsOptions", table<StatisticsOptions>() },
     { "PermeabilityOptions", table<PermeabilityOptions>() },
   };

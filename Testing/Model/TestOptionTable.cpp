@@ -78,7 +78,7 @@ class OptionTable : public testing::Test
 };
 using All = testing::Types<NetworkOptions, TrainOptions, SessionOptions, LoadOptions, RunOptions,
   ReconstructOptions, GenerateOptions, FractionOptions, RealizationOptions, WalkOptions,
-  ExplorerOptions, FeatureOptions, StatisticsOptions, PermeabilityOptions>;
+  ExplorerOptions, FeatureOptions, TwoSampleOptions, StatisticsOptions, PermeabilityOptions>;
 TYPED_TEST_SUITE(OptionTable, All);
 
 TYPED_TEST(OptionTable, HasARowForEachMember)
