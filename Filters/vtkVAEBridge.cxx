@@ -279,7 +279,8 @@ void RequireOneComponent(vtkDataArray* array, const std::string& property)
 }
 
 //----------------------------------------------------------------------------
-vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData)
+vtkDataArray* ArrayLike(
+  vtkImageData* image, vtkDataArray* array, bool& cellData, const std::string& input)
 {
   for (const bool cells : { cellData, !cellData })
   {
@@ -299,7 +300,7 @@ vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData
     }
   }
   throw std::invalid_argument(
-    std::string("The reference has no array '") + NameOf(array) + "' and not just one array");
+    "The " + input + " has no array '" + NameOf(array) + "' and not just one array");
 }
 
 //----------------------------------------------------------------------------

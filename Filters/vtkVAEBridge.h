@@ -56,7 +56,9 @@ vtkDataArray* ScalarsOf(vtkAlgorithm* algorithm, vtkDataArray* chosen, vtkImageD
 void RequireOneComponent(vtkDataArray* array, const std::string& property);
 
 /// The array of another image that corresponds to `array`: of the same name, or else the only one.
-vtkDataArray* ArrayLike(vtkImageData* image, vtkDataArray* array, bool& cellData);
+/// \param input what the other image is, for messages
+vtkDataArray* ArrayLike(
+  vtkImageData* image, vtkDataArray* array, bool& cellData, const std::string& input = "reference");
 
 /// For each array of a model, in order: its name and how many components it has.
 struct ArrayLayout

@@ -28,11 +28,12 @@ STRUCTS = {
     "VAELatentExplorer": ["RunOptions", "ExplorerOptions"],
     "MicrostructureStatistics": ["RunOptions", "StatisticsOptions"],
     "MicrostructurePermeability": ["PermeabilityOptions"],
+    "TwoSampleTest": ["RunOptions", "TwoSampleOptions"],
 }
-# Options that a proxy does not offer: filters that run a network use all cores, and the statistics
-# only compute Fourier transforms on Device.
+# Options that a proxy does not offer: filters that run a network use all cores, the statistics only
+# compute Fourier transforms on Device, and the test's recipe is float32.
 NOT_OFFERED = {name: {"Threads"} for name, structs in STRUCTS.items() if "RunOptions" in structs}
-NOT_OFFERED["MicrostructureStatistics"] = {"Precision", "Memory Budget"}
+NOT_OFFERED["MicrostructureStatistics"] = NOT_OFFERED["TwoSampleTest"] = {"Precision", "Memory Budget"}
 # Properties that are no options of Model: outputs that a filter adds, sizes, files, time steps.
 # (Inputs, arrays, buttons and what is only shown are known by their kind.)
 NO_OPTIONS = {
@@ -144,7 +145,7 @@ for path in sorted((root / "Plugin").glob("*.xml")):
         documentation = proxy.find("Documentation")
         if documentation is None or not documentation.get("short_help"):
             complain("no documentation with short_help")
-        if name != proxy.get("label").replace(" ", ""):
+        if name != proxy.get("label").replace(" ", "").replace("-", ""):  # as in Python
             complain(f"label '{proxy.get('label')}' is not the name in words")
         labels = set()
         grouped = {p.get("name") for g in proxy.findall("PropertyGroup") for p in g}

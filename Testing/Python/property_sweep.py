@@ -91,16 +91,16 @@ def cases_of(folder, name):
 
 # ---------------------------------------------------------------- one process for a proxy
 
-def inputs():
-    """A volume of two phases with a second array, and a model of it."""
+def inputs(edge=16):
+    """A volume of two phases with a second array."""
     import numpy
     from paraview.simple import TrivialProducer
     from vtkmodules.util.numpy_support import numpy_to_vtk
     from vtkmodules.vtkCommonDataModel import vtkImageData
 
-    z, y, x = numpy.mgrid[:16, :16, :16]
+    z, y, x = numpy.mgrid[:edge, :edge, :edge]
     image = vtkImageData()
-    image.SetDimensions(16, 16, 16)
+    image.SetDimensions(edge, edge, edge)
     for name, values in (("rock", (x // 4 + y // 4 + z // 8) % 2), ("half", 0 * x + 0.5)):
         array = numpy_to_vtk(values.astype("u1" if name == "rock" else "f4").ravel(), deep=1)
         array.SetName(name)
@@ -133,7 +133,7 @@ class Sweep:
         import paraview.simple as simple
         vae_test.load(globals())
         self.name, self.folder, self.simple = name, folder, simple
-        self.volume = inputs()
+        self.volume, self.larger = inputs(), inputs(32)
         self.model_file = os.path.join(folder, "model.safetensors")
         self.model = VAEModelReader(FileName=self.model_file)
         self.latent = VAEEncode(Input=self.volume, Model=self.model, Device="cpu")
@@ -153,7 +153,10 @@ class Sweep:
             "VAEEncode": both, "VAEFeatures": both,
             "VAEDecode": {**both, "Input": self.latent},
             "MicrostructureStatistics": {"Input": volume},
-            "MicrostructurePermeability": {"Input": volume}}[self.name]
+            "MicrostructurePermeability": {"Input": volume},
+            "TwoSampleTest": {"Real": self.larger, "Candidate": self.larger, "BlockSize": 16, "Steps": 1,
+                              "Control": 0, "Distances": 0, "SurestBlocks": 1, "Device": "cpu",
+                              "Threads": 1}}[self.name]
         if self.name == "VAEModelWriter":
             from paraview import servermanager
             proxy = servermanager.writers.VAEModelWriter(**arguments)
