@@ -118,8 +118,7 @@ at::Tensor logNormal(const at::Tensor& z, const at::Tensor& mean, const at::Tens
     ((z - mean).square() * (-logVariance).exp() + logVariance + std::log(2 * std::numbers::pi));
 }
 
-SomeRows someRows(
-  const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise)
+SomeRows someRows(const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise)
 {
   SomeRows rows;
   at::Tensor chosen;

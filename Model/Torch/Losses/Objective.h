@@ -117,8 +117,7 @@ struct SomeRows
   /// have one cell, or there is one patch: rows then count as independent.
   at::Tensor patch;
 };
-SomeRows someRows(
-  const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise);
+SomeRows someRows(const std::vector<at::Tensor>& latents, std::int64_t most, const Draws& noise);
 /// Covariance of latent vectors, [latent, latent], of latents [batch, latent, cells...]. Of one
 /// cell a patch it is that of the batch; of more that of pairs of different patches, without bias:
 /// E[(a - b)(a - b)^T] / 2.

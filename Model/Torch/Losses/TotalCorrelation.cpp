@@ -34,9 +34,8 @@ Decomposition decomposeKL(const at::Tensor& z, const at::Tensor& mean,
   const double n = std::max(vectors, static_cast<double>(z.size(0)));
   // [i, j, latent]: log q(z_i | x_j)
   const at::Tensor each = logNormal(z.unsqueeze(1), mean.unsqueeze(0), logVariance.unsqueeze(0));
-  const at::Tensor weights = patch.defined()
-    ? stratifiedWeights(patch, n).to(z.options())
-    : stratifiedWeights(z.size(0), n, z.options());
+  const at::Tensor weights = patch.defined() ? stratifiedWeights(patch, n).to(z.options())
+                                             : stratifiedWeights(z.size(0), n, z.options());
   const at::Tensor joint = each.sum(2);
   const at::Tensor own = joint.diagonal();                         // log q(z|x)
   const at::Tensor aggregated = at::logsumexp(joint + weights, 1); // log q(z)
