@@ -131,6 +131,17 @@ TEST(RunScope, ManyThreadsOpenAndCloseThemAtRandom)
   EXPECT_EQ(Settings(), here);
 }
 
+// A thread's first loop of this library, and of LibTorch, must leave it the scope's number.
+TEST(RunScope, AThreadsFirstLoopLeavesItsThreads)
+{
+  std::thread([]
+  {
+    const RunScope scope(placeOf(1), false);
+    at::parallel_for(0, 4, 1, [](std::int64_t, std::int64_t) {});
+    EXPECT_EQ(at::get_num_threads(), 1);
+  }).join();
+}
+
 TEST(RunScope, CuDnnTriesItsAlgorithmsAsLongAsOneWantsGradients)
 {
   const bool before = at::globalContext().benchmarkCuDNN();

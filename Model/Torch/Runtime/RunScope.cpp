@@ -121,10 +121,19 @@ void setThreadsHere(int threads)
 #endif
 }
 
+/// Of this thread. A thread gets LibTorch's default number in its first loop. Whether it has them is
+/// known to an inline function, of which this library has a copy of its own: without the call below
+/// its first loop would undo what a scope has set.
+int threadsHere()
+{
+  at::internal::lazy_init_num_threads();
+  return at::get_num_threads();
+}
+
 } // namespace
 
 RunScope::RunScope(const ComputeDevice& place, bool gradients, bool shapesReturn)
-  : Threads(at::get_num_threads()) // and the thread has them, where it had not asked yet
+  : Threads(threadsHere())
   , Most(place.open && place.device.is_cpu() ? place.threads : 0)
   , OnCpu(place.device.is_cpu())
   , Tries(gradients && shapesReturn)
