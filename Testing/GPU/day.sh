@@ -112,7 +112,7 @@ cores=$(nproc)
 model=$work/model.safetensors
 if [ -n "$tiny" ]; then
   export VAE_BENCH_SECONDS=0.05 VAE_BENCH_PRECISION=float32 OMP_NUM_THREADS=2
-  volume=64 steps=20 edges="16 24 32" tile=64 memory=64 counts=16 shards=2
+  volume=64 steps=20 edges="16 24 32" tile=64 memory=128 counts=16 shards=2
   shapes="8/16/1 8/16/2 16/16/2" trained=8/16/2 some='--gtest_filter=TileSize.*:ForEachTile.*:Blocks.*'
 else
   export VAE_BENCH_SECONDS=2
