@@ -198,7 +198,11 @@ TEST(Conditioning, ABoreholeIsMetByMovingLatents)
       const Overwritten found = overwrite(known.volume, outputs.values);
       return static_cast<double>(found.equal) / static_cast<double>(found.known) / rocks;
     };
-    free += met(model->sample({ known.volume.dims, margin, randomField(0) }));
+    constexpr std::int64_t fields = 10; // one of them may have no pore there, as most rocks
+    for (std::int64_t seed = 0; seed < fields; ++seed)
+    {
+      free += met(model->sample({ known.volume.dims, margin, randomField(seed) })) / fields;
+    }
     given += met(model->sample({ {}, margin, randomField(0), {}, &known.volume }));
   }
   std::printf("borehole met: %.3f free, %.3f given\n", free, given);

@@ -470,6 +470,7 @@ TEST(PriorTraining, EachArrayHasItsOwnFraction)
   {
     GenerateOptions options;
     options.prior = prior;
+    options.reduceVariance = true;
     std::array<std::vector<std::uint8_t>, 2> labels;
     std::array<std::vector<float>, 2> probability; // of the larger label
     Outputs outputs;
