@@ -30,6 +30,9 @@ void checkNetwork(const ModelInfo& info)
   check(n.architecture != Architecture::Vector || n.blockSize % 4 == 0,
     "network.block_size is " + std::to_string(n.blockSize) + "; it must be a multiple of 4");
   check(!info.channels.empty(), "channels is empty");
+  check(info.likelihood != Likelihood::Categorical || info.channels.size() == 1,
+    "channels has " + std::to_string(info.channels.size()) +
+      " entries; the likelihood categorical is of one array");
   const std::size_t channels = info.likelihood == Likelihood::Categorical
     ? info.channels[0].phases.size()
     : info.channels.size();

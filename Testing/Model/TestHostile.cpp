@@ -282,6 +282,26 @@ TEST_F(HostileModels, CannotBeGoneOnFromWithoutTheirHistory)
   EXPECT_THROW(TorchTrainer({ volume }, o, TorchModel::load(this->Path)), std::invalid_argument);
 }
 
+/// Two arrays of several phases, each whole by itself: there are too few values a voxel for both.
+TEST_F(HostileModels, OfSeveralPhasesHaveOneArray)
+{
+  const std::vector<Good> good = this->goodModels();
+  const auto phases =
+    std::ranges::find_if(good, [](const Good& g) { return g.path.ends_with("phases"); });
+  ASSERT_NE(phases, good.end());
+  HostileFile file(phases->path);
+  const std::string channel =
+    R"({"array": "v", "component": 0, "components": 1, "fractions": [0.3359375, 0.3359375, 0.328125],
+      "maximum": 2, "mean": 0.9921875, "minimum": 0, "offset": 0, "phases": [0, 1, 2], "residual": 0,
+      "scale": 2, "type": "uint8"})";
+  file.set("/channels", "[" + channel + ", " + channel + "]");
+  this->write(file.bytes());
+  EXPECT_THROW(TorchModel::load(this->Path), std::runtime_error);
+  file.set("/channels", "[" + channel + "]");
+  this->write(file.bytes());
+  EXPECT_NO_THROW(TorchModel::load(this->Path));
+}
+
 /// Bytes changed at random, of good models: what CI can afford of a fuzzer.
 TEST_F(HostileModels, SurviveChangedBytes)
 {
