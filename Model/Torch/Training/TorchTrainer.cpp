@@ -231,6 +231,12 @@ void TorchTrainer::tell(StepRecord& record)
 std::shared_ptr<const Model> TorchTrainer::model(
   const ModelRequest& request, const Monitor& monitor) const
 {
+  if (this->Info.ending != Ending::None || request.stopped)
+  {
+    // There are no more steps. Where memory is short, what is copied needs theirs.
+    const KeptMemory::Use use(this->Memory);
+    KeptMemory::giveBack();
+  }
   ModelInfo info = this->Info;
   NetworkPtr network;
   const auto prior = this->Prior ? this->Prior->prior() : nullptr;
