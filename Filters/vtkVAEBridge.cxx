@@ -6,6 +6,7 @@
 #include "vtkAlgorithm.h"
 #include "vtkCellData.h"
 #include "vtkDataArray.h"
+#include "vtkDoubleArray.h"
 #include "vtkFieldData.h"
 #include "vtkImageData.h"
 #include "vtkInformation.h"
@@ -119,6 +120,14 @@ vtkDataSetAttributes* AttributesOf(vtkImageData* image, bool cellData)
 std::string InWords(const vae::statistics::PhaseChoice& choice)
 {
   return choice.text + (choice.why.empty() ? "" : ", " + choice.why);
+}
+
+void AddField(vtkFieldData* data, const std::string& name, double value)
+{
+  vtkNew<vtkDoubleArray> array;
+  array->SetName(name.c_str());
+  array->InsertNextValue(value);
+  data->AddArray(array);
 }
 
 void AddPhase(vtkFieldData* data, const std::string& phase)

@@ -169,14 +169,6 @@ void AddColumn(vtkTable* table, const std::string& name, const std::vector<doubl
   table->AddColumn(column);
 }
 
-void AddField(vtkFieldData* data, const std::string& name, double value)
-{
-  vtkNew<vtkDoubleArray> array;
-  array->SetName(name.c_str());
-  array->InsertNextValue(value);
-  data->AddArray(array);
-}
-
 /// One row a number, then one a curve; with a reference the comparison beside each.
 void FillMeasures(vtkTable* table, const ComparisonReport& measured, bool compared)
 {
@@ -267,18 +259,18 @@ void AddFields(vtkFieldData* data, const Source& source, const ComparisonReport&
   vtkVAEBridge::AddPhase(data, source.Choice.text);
   for (const vae::statistics::Scalar& s : measured.report.scalars)
   {
-    AddField(data, s.name, s.value);
+    vtkVAEBridge::AddField(data, s.name, s.value);
   }
 }
 
 void AddScores(vtkFieldData* data, const ComparisonReport& measured)
 {
-  AddField(data, "Score", measured.score);
-  AddField(data, "Score Low", measured.scoreInterval.low);
-  AddField(data, "Score High", measured.scoreInterval.high);
+  vtkVAEBridge::AddField(data, "Score", measured.score);
+  vtkVAEBridge::AddField(data, "Score Low", measured.scoreInterval.low);
+  vtkVAEBridge::AddField(data, "Score High", measured.scoreInterval.high);
   for (const MeasureComparison& c : measured.comparisons)
   {
-    AddField(data, "Score of " + c.name, c.score);
+    vtkVAEBridge::AddField(data, "Score of " + c.name, c.score);
   }
 }
 
@@ -411,7 +403,7 @@ int vtkVAEMicrostructureStatistics::RequestData(
         for (const auto& [value, fraction] :
           vae::statistics::phaseFractions(source.Volume, vae::statistics::Work(options.threads)))
         {
-          AddField(
+          vtkVAEBridge::AddField(
             output->GetFieldData(), std::format("Phase Fraction of {:.10g}", value), fraction);
         }
       }

@@ -215,14 +215,6 @@ int vtkVAETwoSampleTest::RequestUpdateExtent(
 namespace
 {
 
-void AddField(vtkFieldData* data, const char* name, double value)
-{
-  vtkNew<vtkDoubleArray> array;
-  array->SetName(name);
-  array->InsertNextValue(value);
-  data->AddArray(array);
-}
-
 /// A column of a value of each row.
 template <typename Rows, typename F>
 void AddColumn(vtkTable* table, const char* name, const Rows& rows, F&& value)
@@ -329,9 +321,9 @@ vtkSmartPointer<vtkImageData> ImageOf(const vae::SureBlock& block, const vae::Di
   data->AddArray(saliency);
 
   vtkFieldData* field = image->GetFieldData();
-  AddField(field, "Probability Of Candidate", block.probability());
-  AddField(field, "Candidate", block.candidate ? 1 : 0);
-  AddField(field, "Volume", static_cast<double>(block.volume));
+  vtkVAEBridge::AddField(field, "Probability Of Candidate", block.probability());
+  vtkVAEBridge::AddField(field, "Candidate", block.candidate ? 1 : 0);
+  vtkVAEBridge::AddField(field, "Volume", static_cast<double>(block.volume));
   vtkNew<vtkDoubleArray> origin;
   origin->SetName("Origin In Volume");
   origin->SetNumberOfComponents(3);
@@ -433,15 +425,15 @@ int vtkVAETwoSampleTest::RequestData(
     for (int port = 0; port < Ports; ++port)
     {
       vtkFieldData* field = vtkDataObject::GetData(outputVector, port)->GetFieldData();
-      AddField(field, "Accuracy", result.accuracy.value);
-      AddField(field, "Standard Error", result.accuracy.standardError);
-      AddField(field, "Control Accuracy", result.control.value);
-      AddField(field, "Control Standard Error", result.control.standardError);
+      vtkVAEBridge::AddField(field, "Accuracy", result.accuracy.value);
+      vtkVAEBridge::AddField(field, "Standard Error", result.accuracy.standardError);
+      vtkVAEBridge::AddField(field, "Control Accuracy", result.control.value);
+      vtkVAEBridge::AddField(field, "Control Standard Error", result.control.standardError);
       for (const vae::statistics::Distance& d : distances)
       {
-        AddField(field, d.name.c_str(), d.value);
+        vtkVAEBridge::AddField(field, d.name, d.value);
       }
-      AddField(field, "Block Size",
+      vtkVAEBridge::AddField(field, "Block Size",
         static_cast<double>(std::max(result.blockDims[0], result.blockDims[1])));
     }
     this->Summary = InWords(result);

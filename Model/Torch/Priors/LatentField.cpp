@@ -89,9 +89,8 @@ at::Tensor taper(const Shape3& radius, const at::Device& device)
   return of(0) * of(1) * of(2);
 }
 
-/// Of fields [fields, channels, z, y, x] of mean 0, at lags up to a radius, [channels, channels, 2
-/// R
-/// + 1 ...]. Pairs are counted exactly, without periodic wrap.
+/// Of fields [fields, channels, z, y, x] of mean 0, at lags up to a radius:
+/// [channels, channels, 2 R + 1 ...]. Pairs are counted exactly, without periodic wrap.
 at::Tensor covarianceOf(const at::Tensor& fields, const Shape3& radius)
 {
   std::vector<std::int64_t> sizes;
