@@ -7,10 +7,12 @@
 #include "Source/Memory.h"
 #include "Torch/Calibration/Calibrator.h"
 #include "Torch/Inference/Inference.h"
+#include "Torch/Priors/Spectrum.h"
 #include "Torch/Runtime/Room.h"
 #include "Torch/Training/TorchTrainer.h"
 #include "Training.h"
 
+#include <ATen/Parallel.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 
@@ -327,6 +329,23 @@ TEST(OutOfMemory, NoRoomForThreadsIsSaid)
 {
   withRoom(150e6, [] { EXPECT_THROW(prepareThreads(64), OutOfMemory); });
   prepareThreads(2);
+}
+
+// OpenBLAS tries without end to map a buffer of 128 MiB for a second thread that calls it.
+TEST(OutOfMemory, ASpectrumIsFactorisedWhereOpenBlasHasRoomForOneThread)
+{
+  at::set_num_threads(2);
+  prepareThreads(2);
+  const at::Tensor covariance = at::zeros({ 4, 4, 3, 3, 3 });
+  covariance.slice(2, 1, 2).slice(3, 1, 2).slice(4, 1, 2).copy_(
+    at::eye(4).reshape({ 4, 4, 1, 1, 1 }) * 4);
+  const Spectrum::Sizes grid{ 32, 32, 32 };
+  withRoom(130e6, [&]
+  {
+    const Spectrum spectrum(covariance, grid);
+    const at::Tensor values = at::ones({ 4, 32, 32, 32 });
+    EXPECT_TRUE(at::allclose(spectrum.times(values), values * 4, 1e-3)); // a jitter of 1e-3
+  });
 }
 
 TEST(OutOfMemory, ThePlanIsWhatAStepTakes)

@@ -5,6 +5,7 @@
 #include "Torch/Grid/Boxes.h"
 #include "Torch/Grid/Noise.h"
 #include "Torch/Runtime/Device.h"
+#include "Torch/Runtime/Room.h"
 
 #include <ATen/Functions.h>
 #include <ATen/Parallel.h>
@@ -60,7 +61,8 @@ void factorise(const at::Tensor& matrices)
   const std::int64_t pieces = (count + each - 1) / each;
   if (matrices.is_cpu())
   {
-    at::parallel_for(0, pieces, 1, work);
+    const std::int64_t callers = blasCallers(at::get_num_threads());
+    at::parallel_for(0, pieces, (pieces + callers - 1) / callers, work);
   }
   else
   {

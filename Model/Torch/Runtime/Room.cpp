@@ -7,6 +7,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <new>
@@ -168,6 +169,11 @@ void prepareThreads(int threads)
     throw OutOfMemory("There is not enough memory for OpenBLAS, which takes 128 MiB for each "
                       "thread that calls it; free some, or raise the limit (ulimit -v)");
   }
+}
+
+int blasCallers(int wanted)
+{
+  return BlasBuffers::instance().prepare(std::max<int>(1, Caller::All) * wanted) ? wanted : 1;
 }
 
 } // namespace vae

@@ -31,4 +31,8 @@ constexpr double RoomForKernels = 64e6;
 /// \throws OutOfMemory where there is no room for them
 void prepareThreads(int threads);
 
+/// How many threads of a loop may call OpenBLAS at a time: those that are wanted, or one where there
+/// is no room for a buffer of each.
+int blasCallers(int wanted);
+
 } // namespace vae
