@@ -144,6 +144,7 @@ struct Inspection
 {
   int device = -1;
   bool waits = false, bFloat16 = false;
+  at::MemoryFormat format = at::MemoryFormat::Contiguous; ///< channels last if one argument is
   Blocks blocks{};
 };
 
@@ -165,6 +166,11 @@ Inspection inspect(const c10::OperatorHandle& op, const Operator& o, const c10::
         result.device = result.device < 0 ? t.get_device() : result.device;
         result.blocks[t.storage().data()] |= o.writes[k];
         result.bFloat16 |= t.scalar_type() == at::kBFloat16;
+        if (const at::MemoryFormat format = t.suggest_memory_format();
+          format != at::MemoryFormat::Contiguous)
+        {
+          result.format = format;
+        }
       }
       else if (t.defined() && t.is_cpu() && (t.dim() > 0 || o.writes[k]) && !index)
       {
@@ -187,6 +193,16 @@ Inspection inspect(const c10::OperatorHandle& op, const Operator& o, const c10::
   }
   result.device = result.device < 0 ? currentDevice() : result.device;
   return result;
+}
+
+/// What a convolution gives lies in memory as its arguments do, gradients of weights as well
+/// (cudnn_conv_suggest_memory_format). On a CPU that depends on its instructions.
+at::Tensor laidOut(const at::Tensor& result, at::MemoryFormat format)
+{
+  const std::int64_t dimensions = format == at::MemoryFormat::ChannelsLast ? 4
+    : format == at::MemoryFormat::ChannelsLast3d                           ? 5
+                                                                           : 0;
+  return result.defined() && result.dim() == dimensions ? result.contiguous(format) : result;
 }
 
 void failWherePlanned(const Operator& o, bool bFloat16)
@@ -284,10 +300,12 @@ void runOnCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack)
     op.callBoxed(stack);
   }
   call.finish();
+  const bool convolves = o.library == Library::CuDnn;
   const std::size_t results = op.schema().returns().size();
   for (std::size_t k = stack->size() - results; k < stack->size(); ++k)
   {
-    (*stack)[k] = withTensors((*stack)[k], [&](const at::Tensor& t) { return call.toDevice(t); });
+    (*stack)[k] = withTensors((*stack)[k],
+      [&](const at::Tensor& t) { return call.toDevice(convolves ? laidOut(t, found.format) : t); });
   }
   if (found.waits)
   {
