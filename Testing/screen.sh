@@ -8,7 +8,8 @@
 #
 # VAE_SCREEN is its size and depth. Xvfb itself looks for a free display number. xvfb-run only looks
 # for lock files, so it takes the number of a server that is just ending, or of one in another
-# container of the same host.
+# container of the same host. Without -noreset a server starts anew when its last client leaves, and
+# refuses the next one while it does; ParaView opens and closes a connection before its window's.
 set -euo pipefail
 [ $# -gt 0 ] || { echo "usage: screen.sh COMMAND..." >&2; exit 2; }
 folder=$(mktemp -d)
@@ -23,7 +24,8 @@ trap 'exit 1' HUP INT TERM
 
 mkfifo "$folder/display"
 exec 7<>"$folder/display"
-Xvfb -displayfd 7 -screen 0 "${VAE_SCREEN:-1920x1200x24}" -nolisten tcp >"$folder/Xvfb.log" 2>&1 &
+Xvfb -displayfd 7 -screen 0 "${VAE_SCREEN:-1920x1200x24}" -nolisten tcp -noreset \
+  >"$folder/Xvfb.log" 2>&1 &
 server=$!
 number=
 read -r -t 60 -u 7 number || true
