@@ -177,9 +177,11 @@ std::string HostileFile::changeJson(std::mt19937& random, const std::string& key
     json[at] = value;
     // What is said twice is changed in both places, now and then.
     const std::string path = at.to_string();
-    if (random() % 2 && path.starts_with("/network/") && json.contains("options"))
+    const Json::json_pointer again("/options/network"); // which may be a lie by now
+    if (random() % 2 && path.starts_with("/network/") && json.contains(again) &&
+      json[again].is_object())
     {
-      json["options"]["network"][path.substr(9)] = value;
+      json[again][path.substr(9)] = value;
     }
   }
   this->Metadata[key] = json.dump();
