@@ -252,9 +252,11 @@ void Calibrator::matchField(Closing::Turn& turn)
   const at::Device device = this->place().device;
   LatentField field = this->Found.field->on(device);
   const at::Tensor wanted = toDevice(this->Set.measuredMean(), device);
-  constexpr double most = 8000; // cells
+  // A look scatters no more than what it is compared with, and those of all rounds count.
+  constexpr double least = 216, most = 8000; // cells
   const int dimensions = this->Grid.dimensions;
-  const double edge = std::pow(most, 1. / dimensions);
+  const double cells = std::clamp(static_cast<double>(wanted.numel()), least, most),
+               edge = std::pow(cells, 1. / dimensions);
   std::array<std::int64_t, 3> size = this->sizeOfLook(edge);
   int rounds = LatentField::MatchRounds;
   if (turn.limited())
