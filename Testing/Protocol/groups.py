@@ -42,12 +42,14 @@ class Group:
 
     \\param generate properties of VAE Generate; None: not made by a model
     \\param train properties of VAE Train beside those of the command
+    \\param model numbers that are changed in the model's file
     \\param marks of columns that are not free
     \\param kinds "phases", "grey"
     """
     name: str
     generate: dict | None = None
     train: dict = field(default_factory=dict)
+    model: dict = field(default_factory=dict)
     marks: dict = field(default_factory=dict)
     kinds: tuple = ("phases", "grey")
 
@@ -79,10 +81,14 @@ BASELINES = (
     Group("direct sampling"),
 )
 
-# Corrections around the flow that can be switched off, each with the property that does it. Where a build does not have
-# the property the group is left out, and the page says so.
+# Corrections around the flow, each switched off by itself, by a property or by a number in the model's file. Tens with
+# the data's mean, which are mirrored pairs that are shifted together, are off by default, so they are switched on. Where
+# there is nothing to switch off the group is left out, and the page says so: textures have a white part only after
+# 3000 steps of the prior.
 ABLATION = (
     Group("learned, no texture", {"Prior": "Learned", "Texture": 0}, marks=FIELD),
+    Group("learned, texture without its white part", {"Prior": "Learned"}, model={"texture_white": 0},
+          marks={**DRAWN, **TEXTURED}),
     Group("learned, tens with the data's mean", {"Prior": "Learned", "ReduceVariance": 1}, marks={**DRAWN, **TEXTURED}),
     Group("learned, no correction of long waves", {"Prior": "Learned", "CorrectLongWaves": 0},
           marks={**DRAWN, **TEXTURED}),

@@ -7,13 +7,14 @@ import time
 
 import numpy
 from paraview import servermanager
-from paraview.simple import Delete, VAEGenerate, VAEReconstruct, VAETrain
+from paraview.simple import Delete, VAEGenerate, VAEModelReader, VAEReconstruct, VAETrain
 from scipy import ndimage
 from scipy.special import ndtri
 
 from measuring import array_of, say, source_of
 
 ARRAY = "values"
+RUN = ("Device", "Precision", "MemoryBudget")  # properties that generating and reconstructing have as well
 
 
 def number_or_text(text):
@@ -31,6 +32,7 @@ class Trainer:
         self.output, self.training = args.output, training
         self.settings = {**({"TimeBudget": 0, "Epochs": args.epochs} if args.epochs else {"TimeBudget": args.seconds}),
                          **{k: number_or_text(v) for k, v in args.train}}
+        self.run = {k: v for k, v in self.settings.items() if k in RUN}
         self.models, self.source = {}, None
 
     def name(self, train):
@@ -45,7 +47,7 @@ class Trainer:
         key = (seed, *sorted(train.items()))
         if key not in self.models:
             self.source = self.source or source_of({ARRAY: self.training})
-            began = time.time()
+            began, processor = time.time(), time.process_time()
             proxy = VAETrain(Input=self.source, Seed=seed, ModelFile=self.file(seed, train),
                              **{**self.settings, **train})
             proxy.UpdatePipeline()
@@ -53,9 +55,30 @@ class Trainer:
             if not rows:
                 raise ValueError("VAE Train gave no model; its error is above")
             seconds = time.time() - began
-            say(f"model {self.name(train)}, seed {seed}: {seconds:.0f} s, {rows} epochs")
-            self.models[key] = proxy, {"seconds": seconds, "epochs": rows, "settings": {**self.settings, **train}}
+            info = information(self.file(seed, train))
+            prior = info["prior_steps"]
+            steps = info["history"][-1]["step"] - prior
+            say(f"model {self.name(train)}, seed {seed}: {seconds:.0f} s, {steps} steps of the network, {prior} of the prior")
+            self.models[key] = proxy, {
+                "seconds": seconds, "processor": time.process_time() - processor, "epochs": rows, "steps": [steps, prior],
+                "settings": {**self.settings, **train}, "validation": info["history"][-1]["validation_quality"],
+                "spread": info.get("prior_spread"), "texture": [info["texture_width"], info.get("texture_white", 0)]}
         return self.models[key]
+
+    def changed(self, seed, train, numbers):
+        """A model whose file has other numbers (keys of its ModelInfo). \\throws RuntimeError if it has them already"""
+        file = self.file(seed, train)
+        header, tensors = read_model(file)
+        info = json.loads(header["__metadata__"]["model"])
+        if all(info.get(k, 0) == v for k, v in numbers.items()):
+            raise RuntimeError("its models have " + ", ".join(f"{k} {v:g}" for k, v in numbers.items()) + " by themselves")
+        header["__metadata__"]["model"] = json.dumps({**info, **numbers})
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        copy = file.replace(".safetensors", "-changed.safetensors")
+        with open(copy, "wb") as f:
+            f.write(len(text).to_bytes(8, "little") + text + tensors)
+        return VAEModelReader(FileName=copy)
 
 
 def generate(model, dims, seed, numbers, properties, realizations):
@@ -75,18 +98,23 @@ def generate(model, dims, seed, numbers, properties, realizations):
         Delete(new)
 
 
-def information(file):
-    """What a model file says of itself (safetensors: 8 bytes of length, then JSON)."""
+def read_model(file):
+    """(header, bytes of the tensors) of a model file: safetensors, 8 bytes of length, then JSON."""
     with open(file, "rb") as f:
         length = int.from_bytes(f.read(8), "little")
-        return json.loads(json.loads(f.read(length))["__metadata__"]["model"])
+        return json.loads(f.read(length)), f.read()
 
 
-def rebuilt(model, file, training, phases, texture):
+def information(file):
+    """What a model file says of itself."""
+    return json.loads(read_model(file)[0]["__metadata__"]["model"])
+
+
+def rebuilt(model, file, training, phases, texture, run):
     """The training volume, encoded and decoded; with texture: drawn from the decoder's distribution as VAE Generate
     draws, by Gaussian noise of the fitted width."""
     source = source_of({ARRAY: training})
-    made = VAEReconstruct(Input=source, Model=model, ComputeProbability=int(texture and phases is not None))
+    made = VAEReconstruct(Input=source, Model=model, ComputeProbability=int(texture and phases is not None), **run)
     made.UpdatePipeline()
     # The names that VAE Reconstruct gives: X_reconstructed, and the probabilities of what is not the first phase.
     arrays = [a.GetName() for a in made.PointData]

@@ -161,15 +161,32 @@ def pictures(records):
     return "\n\n".join(parts)
 
 
+def trainings(records):
+    """In words."""
+    models = records.all("model")
+    if not models:
+        return ""
+    seeds = len({r.get("seed") for r in models})
+    text = f"{seeds} trainings, {numpy.mean([r['seconds'] for r in models]):.0f} s each"
+    if all("processor" in r for r in models):
+        text += f" ({numpy.mean([r['processor'] for r in models]):.0f} s of processor time)"
+    if all("steps" in r for r in models):
+        text += ", of {:.0f} steps of the autoencoder and {:.0f} of the learned prior".format(
+            *numpy.mean([r["steps"] for r in models], axis=0))
+    quality = [r.get("validation") for r in models]
+    if all(q is not None for q in quality):
+        mean = numpy.mean(quality)
+        text += (f". Of the slab that they held out they rebuild {100 * mean:.1f} % of the voxels rightly"
+                 if records.settings["kind"] == "phases" else f". On the slab that they held out the PSNR is {mean:.1f} dB")
+    return text + "."
+
+
 def notes(records):
     s = records.settings
-    models = records.all("model")
-    trained = numpy.mean([r["seconds"] for r in models]) if models else 0
-    seeds = len({r.get("seed") for r in models})
     lines = [
         f"The volume was parted along {s['axis']}: {s['training']} voxels to train on, {s['unseen']} that nothing has seen "
         f"before it judges, {s['gap']} between them. Fits, fractions and textures are of the training part.",
-        f"{seeds} trainings, {trained:.0f} s each." if models else "",
+        trainings(records),
         f"Volumes of {s['size']}^3 voxels; lengths in voxels, faces a voxel, permeability in voxel^2. Pores: "
         + (f"values below {s['level']:.4g}." if s["kind"] == "grey" else f"label {s['level']:g}."),
         "± is a standard error: over the trainings where there are several, else over the volumes. S2 and lineal path: of "

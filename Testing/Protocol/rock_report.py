@@ -5,15 +5,16 @@
     ./dev run pvpython Testing/Protocol/rock_report.py VOLUME [--output DIR] [--seconds 900 | --epochs N]
         [--seeds 0,1,2] [--size 128] [--realizations 20] [--permeability 6] [--patches 200] [--asked 3] [--scored 3]
         [--groups NAME;NAME] [--two-sample NAME;NAME] [--ablation] [--other NAME=FOLDER ...] [--no-training]
-        [--share 0.6] [--gap 8] [--pore LABEL] [--train Name=Value ...]
+        [--share 0.6] [--gap 8] [--crop X Y Z] [--pore LABEL] [--train Name=Value ...]
 
 Writes report.md with pictures into DIR, and results.jsonl, one line a result. A run that is begun again with the same
 settings goes on where it ended. VOLUME: phases or grey values, any image that ParaView opens, or a .npy file.
 
 Groups (groups.py): the learned prior with and without its corrections, the random field, N(0, I), a truncated Gaussian field,
 direct sampling. --other judges the volumes of another generator, a folder of .npy, .vti or .mhd files; with
---no-training nothing else is made. --ablation adds the learned prior with each correction switched off by itself.
-Lengths are in voxels.
+--no-training nothing else is made. --ablation adds the learned prior with each correction switched off by itself;
+summary.py puts the ablations of several materials side by side. Device, Precision and Memory Budget of --train are
+also those of what is generated. Lengths are in voxels.
 """
 import argparse
 import hashlib
@@ -36,7 +37,7 @@ from nearest import Nearest, patches_of, sampled  # noqa: E402
 from volumes import Material, block_at_porosity, blocks_of, porosities, read, read_folder  # noqa: E402
 
 MOST_LAGS = 50  # of the errors of curves
-SEARCHED = ("learned", "learned, uncorrected", "random field", *(g.name for g in BASELINES))
+SEARCHED = ("learned", "random field", "direct sampling")
 PICTURED = ("learned", "random field", "N(0, I)", *(g.name for g in BASELINES))
 
 
@@ -44,6 +45,8 @@ class Protocol:
     def __init__(self, args):
         self.args = args
         data = read(args.volume)
+        if args.crop:
+            data = numpy.ascontiguousarray(data[tuple(slice(0, n) for n in args.crop[::-1])])
         self.material = material = Material(data, args.share, args.gap, args.pore)
         sides = [n for n in material.unseen.shape if n > 1]
         self.size = args.size or min(128, min(sides) // 8 * 8)
@@ -71,16 +74,19 @@ class Protocol:
         return [numpy.load(self.path(group, seed, n))["values"] for n in numbers]
 
     def made(self, group, seed, volumes):
-        """Measures volumes, an iterable, and keeps them. Those that are in the journal are not asked for."""
-        began, many = time.time(), 0
+        """Measures volumes, an iterable, and keeps them. Those that are in the journal are not asked for. The processor's
+        seconds that it takes to make one go into the journal."""
+        began, many, before = time.time(), 0, time.process_time()
         for number, values in volumes:
+            seconds = time.process_time() - before
             numpy.savez_compressed(self.path(group, seed, number), values=values)
             numbers, curves = measure(self.material.pores(values))
             if self.material.kind == "grey":
                 numbers |= {"Mean": float(values.mean()), "Standard Deviation": float(values.std())}
             self.journal.add({"what": "volume", "group": group, "seed": seed, "number": number, "numbers": numbers,
+                              "seconds": round(seconds, 3),
                               "curves": {k: [round(float(v), 7) for v in c[: self.size // 2]] for k, c in curves.items()}})
-            many += 1
+            many, before = many + 1, time.process_time()
         if many:
             say(f"{group}, seed {seed}: {many} volumes in {time.time() - began:.0f} s")
 
@@ -108,7 +114,10 @@ class Protocol:
         model, record = self.trainer.model(seed, group.train)
         self.journal.once({"what": "model", "group": self.trainer.name(group.train), "seed": seed}, lambda: record)
         try:
-            self.made(group.name, seed, generate(model, self.dims, seed, wanted, group.generate, self.args.realizations))
+            if group.model:
+                model = self.trainer.changed(seed, group.train, group.model)
+            properties = {**self.trainer.run, **group.generate}
+            self.made(group.name, seed, generate(model, self.dims, seed, wanted, properties, self.args.realizations))
         except RuntimeError as error:
             say(f"left out: {group.name}: {error}")
             self.journal.add({"what": "left out", "group": group.name, "seed": seed, "why": str(error)})
@@ -175,18 +184,19 @@ class Protocol:
                 name = "rebuilt training patches" + (", with texture" if texture else "")
                 jobs.append((name, seed, lambda seed=seed, texture=texture: [
                     rebuilt(self.trainer.model(seed, {})[0], self.trainer.file(seed, {}), m.training, m.phases,
-                            texture)[inside]]))
+                            texture, self.trainer.run)[inside]]))
         for group in self.groups():
             if group in SEARCHED or group in dict(args.other):
                 jobs += [(group, seed, lambda group=group, seed=seed: self.volumes(group, seed))
                          for seed in self.seeds_of(group)]
         search = None
         for group, seed, volumes in jobs:
-            key = {"group": group, "seed": seed, "number": args.patches}
+            number = args.patches if seed is None else -(-args.patches // len(args.seeds))
+            key = {"group": group, "seed": seed, "number": number}
             if not self.journal.all("nearest", **key):
                 search = search or Nearest(searched, edge, m.phases)
                 began = time.time()
-                distances = search.distances(patches_of(volumes(), edge, args.patches))
+                distances = search.distances(patches_of(volumes(), edge, number))
                 self.journal.add({"what": "nearest", **key, "edge": edge, "distances": distances})
                 say(f"nearest patch: {group}, seed {seed}: 5th percentile {numpy.percentile(distances, 5):.4f} "
                     f"({time.time() - began:.0f} s)")
@@ -212,22 +222,26 @@ class Protocol:
         for wanted in numpy.percentile(porosities(pore, self.size), [5, 25, 50, 75, 95]):
             wanted = round(float(wanted), 4)
             key = {"what": "asked", "group": "learned", "seed": seed, "asked": wanted}
-            self.journal.once(key, lambda: self.compared(seed, wanted, block_at_porosity(pore, self.size, wanted)))
+            self.journal.once(key, lambda: self.compared(
+                seed, wanted, lambda: block_at_porosity(pore, self.size, wanted)))
+
+    def means(self, volumes):
+        found = [measure(v) for v in volumes]
+        return {"porosity": float(numpy.mean([n["Porosity"] for n, _ in found])),
+                "chord": float(numpy.mean([n["Mean Chord"] for n, _ in found])),
+                "curves": {k: numpy.mean([c[k] for _, c in found], axis=0) for k in ("S2", "Lineal Path")},
+                **({"K": float(numpy.nanmean([permeability(v) for v in volumes[: self.args.permeability]]))}
+                   if self.args.permeability else {})}
 
     def compared(self, seed, wanted, real):
         m, args = self.material, self.args
-        properties = {"Prior": "Learned", "FractionMode": "Target Fraction", "TargetFraction": wanted,
+        properties = {**self.trainer.run, "Prior": "Learned", "FractionMode": "Target Fraction", "TargetFraction": wanted,
                       "Phase": f"{m.level:g}"}
         model = self.trainer.model(seed, {})[0]
         new = [m.pores(v) for _, v in generate(model, self.dims, 1000 + seed, range(args.asked), properties, args.asked)]
-        of = {}
-        for name, volumes in (("new", new), ("real", real)):
-            found = [measure(v) for v in volumes]
-            of[name] = {"porosity": float(numpy.mean([n["Porosity"] for n, _ in found])),
-                        "chord": float(numpy.mean([n["Mean Chord"] for n, _ in found])),
-                        "curves": {k: numpy.mean([c[k] for _, c in found], axis=0) for k in ("S2", "Lineal Path")}}
-            if args.permeability:
-                of[name]["K"] = float(numpy.nanmean([permeability(v) for v in volumes[: args.permeability]]))
+        if wanted not in self.kept:
+            self.kept[wanted] = self.means(real())
+        of = {"new": self.means(new), "real": self.kept[wanted]}
         say(f"asked for {wanted}, seed {seed}")
         return {"porosity": of["new"]["porosity"], "porosity real": of["real"]["porosity"],
                 "S2 error": curve_errors(of["new"]["curves"], of["real"]["curves"],
@@ -300,7 +314,7 @@ def parsed(words):
     parser.add_argument("--sampled", type=int, default=4, help="volumes by direct sampling, which takes minutes each")
     parser.add_argument("--permeability", type=int, default=6, help="volumes of each group and seed")
     parser.add_argument("--scored", type=int, default=3, help="volumes of each group and seed")
-    parser.add_argument("--patches", type=int, default=200, help="whose nearest place is looked for")
+    parser.add_argument("--patches", type=int, default=200, help="of each group, whose nearest place is looked for")
     parser.add_argument("--asked", type=int, default=3, help="volumes at each porosity that is asked for")
     parser.add_argument("--groups", type=names, default=[])
     parser.add_argument("--two-sample", type=names, default=[TRAINED, *PICTURED])
@@ -309,6 +323,7 @@ def parsed(words):
     parser.add_argument("--no-training", action="store_true")
     parser.add_argument("--share", type=float, default=0.6, help="of the volume, to train on")
     parser.add_argument("--gap", type=int, default=8, help="voxels between the parts")
+    parser.add_argument("--crop", type=int, nargs=3, metavar=("X", "Y", "Z"), help="only the first voxels of each axis")
     parser.add_argument("--pore", type=float)
     parser.add_argument("--train", nargs="*", type=pair, default=[], metavar="Name=Value")
     args = parser.parse_args(words)

@@ -31,7 +31,7 @@ def report(output, *words):
 output = os.path.join(folder, "report")
 words = [rock, "--epochs", "4", "--seeds", "0,1", "--size", "16", "--realizations", "2", "--sampled", "1",
          "--permeability", "1", "--patches", "2", "--asked", "1", "--scored", "1", "--two-sample", "none",
-         "--ablation", "--train", *QUICK, "PriorShare=0.5"]
+         "--ablation", "--crop", "72", "64", "72", "--train", *QUICK, "PriorShare=0.5"]
 records, page = report(output, *words)
 groups = {r["group"] for r in records if r["what"] == "volume"}
 assert {"real, unseen part", "learned", "random field", "N(0, I)", "truncated Gaussian field",
@@ -40,6 +40,10 @@ for what in ("model", "curves", "permeability", "score", "nearest", "asked", "pi
     assert any(r["what"] == what for r in records), what
 assert "*forced*" in page and "*fitted*" in page and "The answer" in page and "rebuilt training patches" in page
 assert os.path.exists(os.path.join(output, "slices-learned.png"))
+assert records[0]["settings"]["training"].startswith("72 x 64 x "), records[0]["settings"]
+assert {"learned, no texture", "learned, tens with the data's mean"} <= groups, groups
+# A prior of so few steps has a texture without a white part.
+assert any(r["what"] == "left out" and "texture_white 0" in r["why"] for r in records)
 flow = next(r for r in records if r["what"] == "permeability")
 assert len(flow["value"]) == 3
 again, same = report(output, *words)

@@ -188,7 +188,8 @@ def the_page(folder):
                                 "value": [0., 1. + number, float("nan")]})
             records.append({"what": "curves", "group": group, "seed": seed, "number": 2,
                             "errors": {"S2 Error": 0.05, "Lineal Path Error": 0.01}})
-    records += [{"what": "model", "group": "as it is", "seed": s, "seconds": 60.} for s in (0, 1)]
+    records += [{"what": "model", "group": "as it is", "seed": s, "seconds": 60., "steps": [400, 700 + s * 2],
+                 "validation": 0.975} for s in (0, 1)]
     records.append({"what": "nearest", "group": REAL, "seed": None, "edge": 16, "distances": [0.1, 0.2]})
     records.append({"what": "asked", "group": "learned", "seed": 0, "asked": 0.25, "porosity": 0.25,
                     "porosity real": 0.24, "S2 error": 0.1, "chord": 8., "chord real": 9.})
@@ -209,7 +210,8 @@ def the_page(folder):
     assert "*" not in row("| my program |")
     assert text.index("slices-learned.png") < text.index("The answer") < text.index("2, 3")
     assert "0.1050" in row(f"| {REAL} | 2 |")  # the 5th percentile
-    assert "0.2500 *forced*" in text and "Mosser" in text and "2 trainings, 60 s each" in text
+    assert "0.2500 *forced*" in text and "Mosser" in text and "2 trainings, 60 s each, of 400 steps" in text
+    assert "and 701 of the learned prior" in text and "97.5 % of the voxels" in text
 
 
 planted_copies()
