@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of Testing/Protocol that need numpy and SciPy only: the search for copies, generators without a network,
-marks of columns, the journal, and the page of given records."""
+marks of columns, the journal, the page of given records, and the summary of several."""
 import itertools
 import os
 import sys
@@ -12,6 +12,7 @@ from scipy import ndimage
 
 sys.path.insert(0, sys.argv[1])
 import page  # noqa: E402
+import summary  # noqa: E402
 from baselines import TruncatedGaussian, autocovariance, direct_sampling, gaussian_correlation  # noqa: E402
 from groups import ABLATION, BASELINES, COLUMNS, FITTED, FORCED, FREE, GROUPS, REAL, marks_of  # noqa: E402
 from journal import Journal, read  # noqa: E402
@@ -214,6 +215,37 @@ def the_page(folder):
     assert "and 701 of the learned prior" in text and "97.5 % of the voxels" in text
 
 
+def the_summary():
+    """Two materials; of the second the correction helps one training and hurts the other."""
+    materials = []
+    tens = "learned, tens with the data's mean"
+    for name, without in (("sand.mhd", (1.5, 1.6)), ("foam.mhd", (1.5, 1.1))):
+        records = [{"what": "settings", "settings": {"name": name, "kind": "phases"}}]
+        for group, seeds, faces, scores, error in (
+                (REAL, (None,), 0.1, (1.,), 0.01), ("learned", (0, 1), 0.11, (1.2, 1.3), 0.05),
+                ("learned, no texture", (0, 1), 0.09, without, 0.06), (tens, (0, 1), 0.11, (1.2, 1.3), 0.04)):
+            for seed, score in zip(seeds, scores):
+                records.append({"what": "volume", "group": group, "seed": seed, "number": 0, "seconds": 2.,
+                                "numbers": {"Specific Surface": faces}})
+                records.append({"what": "score", "group": group, "seed": seed, "number": 0, "scores": {"Score": score}})
+                records.append({"what": "curves", "group": group, "seed": seed, "number": 1,
+                                "errors": {"S2 Error": error, "Lineal Path Error": 0.01}})
+        records.append({"what": "nearest", "group": REAL, "seed": None, "edge": 16, "distances": [0.1, 0.1]})
+        records.append({"what": "nearest", "group": "learned", "seed": 0, "edge": 16, "distances": [0.05, 0.05]})
+        records.append({"what": "two-sample", "group": "learned", "seed": 0, "result": {"Accuracy": 0.75}})
+        materials.append(page.Records(records))
+    text = summary.overview(materials)
+    row = next(line for line in text.split("\n") if line.startswith("| sand | learned |"))
+    assert "| +10.0 % ± 0.0 % *fitted* |" in row and row.endswith("| 1.25 ± 0.05 | 0.75 | 0.50 |"), row
+    text = summary.ablation(materials)
+    row = lambda start: next(line for line in text.split("\n") if line.startswith(start))
+    assert "| +10.0 % → -10.0 % |" in row("| learned, no texture | sand |")
+    assert row("| learned, no texture | sand |").endswith("| +0.30, +0.30 | pays | 2.0 → 2.0 |")
+    assert row("| learned, no texture | foam |").endswith("| +0.30, -0.20 | no difference shown | 2.0 → 2.0 |")
+    assert row("| learned, no texture |") == "| learned, no texture | 1 | 1 | 0 | 0 |"
+    assert row(f"| {tens} | sand |").endswith("| +1.0 %, +1.0 % | pays | 2.0 → 2.0 |")  # they are off by default
+
+
 planted_copies()
 beside_brute_force()
 the_held_out_slab_is_not_searched()
@@ -224,4 +256,5 @@ parts_do_not_touch()
 with tempfile.TemporaryDirectory() as scratch:
     journals(scratch)
     the_page(scratch)
+the_summary()
 print("protocol_pieces: every check passed")
