@@ -78,7 +78,7 @@ def step(*_):
 work = rounds()
 simple.LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=vars(simple))
 if server:
-    simple.Connect("127.0.0.1", server)
+    simple.Connect("127.0.0.1", int(server))
     simple.GetActiveViewOrCreate("RenderView")
     while True:
         step()
