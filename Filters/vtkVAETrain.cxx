@@ -139,7 +139,32 @@ vtkVAEStringOptionMacro(ModelFile, Driving.modelFile)
   // clang-format on
 
   //----------------------------------------------------------------------------
-  void vtkVAETrain::SetObjectiveParameter(const char* name, double value)
+  void vtkVAETrain::SetQuality(int quality)
+{
+  this->Internal->Chosen.quality = static_cast<vae::Quality>(quality);
+  vae::apply({ this->Internal->Chosen.quality, vae::Purpose::Custom }, this->Internal->Options);
+  this->Modified();
+}
+
+int vtkVAETrain::GetQuality()
+{
+  return static_cast<int>(vae::presetsOf(this->Internal->Options).quality);
+}
+
+void vtkVAETrain::SetPurpose(int purpose)
+{
+  this->Internal->Chosen.purpose = static_cast<vae::Purpose>(purpose);
+  vae::apply({ vae::Quality::Custom, this->Internal->Chosen.purpose }, this->Internal->Options);
+  this->Modified();
+}
+
+int vtkVAETrain::GetPurpose()
+{
+  return static_cast<int>(vae::presetsOf(this->Internal->Options).purpose);
+}
+
+//----------------------------------------------------------------------------
+void vtkVAETrain::SetObjectiveParameter(const char* name, double value)
 {
   auto& all = this->Internal->Options.parameters;
   const auto found = all.find(name);
@@ -241,6 +266,7 @@ vtkTypeBool vtkVAETrain::ProcessRequest(
   const auto check = [&in]
   {
     vae::check(in.Options);
+    vae::check(in.Chosen);
     vae::check(in.Driving);
   };
   return vtkVAEBridge::Refused(this, request, outputVector, check, in.Told)

@@ -62,6 +62,18 @@ public:
 
   ///@{
   /**
+   * Set several of the options below at once, see vae::presets(): the time budget, and what a model
+   * for some purpose needs. Custom sets nothing. What is set last counts; Get says which one the
+   * options have.
+   */
+  void SetQuality(int quality); ///< vae::Quality
+  int GetQuality();
+  void SetPurpose(int purpose); ///< vae::Purpose
+  int GetPurpose();
+  ///@}
+
+  ///@{
+  /**
    * See vae::TrainOptions and vae::SessionOptions, the only copy of each default.
    */
   void SetTimeBudget(double seconds);

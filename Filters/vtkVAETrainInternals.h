@@ -11,6 +11,7 @@
 #include "vtkVAEBridge.h"
 #include "vtkVAETrainingInput.h"
 
+#include "Presets.h"
 #include "Session.h"
 
 #include <algorithm>
@@ -26,7 +27,8 @@ struct vtkVAETrain::Internals
 {
   vae::TrainOptions Options;
   vae::SessionOptions Driving;
-  vtkMTimeType Told = 0; // of the last refusal of these
+  vae::PresetOptions Chosen; // the last that were set: only to refuse what is none
+  vtkMTimeType Told = 0;     // of the last refusal of these
   vtkNew<vtkDataArraySelection> AdditionalArrays;
   std::unique_ptr<vae::Session> Session;
 

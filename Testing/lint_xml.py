@@ -16,7 +16,7 @@ tables = json.loads(subprocess.run([sys.argv[2]], check=True, stdout=subprocess.
 
 # The structs that a proxy sets. Where two have the same label, the last counts.
 STRUCTS = {
-    "VAETrain": ["NetworkOptions", "TrainOptions", "SessionOptions"],
+    "VAETrain": ["NetworkOptions", "TrainOptions", "PresetOptions", "SessionOptions"],
     "VAEModelReader": ["LoadOptions"],
     "VAEModelWriter": [],
     "VAEReconstruct": ["RunOptions", "ReconstructOptions"],
@@ -133,7 +133,7 @@ problems = []
 compared = 0
 for path in sorted((root / "Plugin").glob("*.xml")):
     for proxy in ElementTree.parse(path).getroot().iter():
-        if proxy.tag not in ("SourceProxy", "WriterProxy"):
+        if proxy.tag not in ("SourceProxy", "VAETrainProxy", "WriterProxy"):
             continue
         name = proxy.get("name")
 

@@ -182,6 +182,7 @@ void check(const TrainOptions& o)
   }
 }
 
+void check(const PresetOptions& o) { checkEach(o); }
 void check(const SessionOptions& o) { checkEach(o); }
 void check(const RunOptions& o) { checkEach(o); }
 void check(const ReconstructOptions& o) { checkEach(o); }

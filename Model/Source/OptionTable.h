@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Check.h"
+#include "Presets.h"
 #include "TwoSampleTest.h"
 
 #include <algorithm>
@@ -62,6 +63,14 @@ inline constexpr std::array EntriesOf<Symmetry>{ Entry{ Symmetry::None, "None" }
 template <>
 inline constexpr std::array EntriesOf<BestBy>{ Entry{ BestBy::ValidationLoss, "Validation Loss" },
   Entry{ BestBy::Statistics, "Statistics" } };
+template <>
+inline constexpr std::array EntriesOf<Quality>{ Entry{ Quality::Preview, "Preview" },
+  Entry{ Quality::Good, "Good" }, Entry{ Quality::Best, "Best" },
+  Entry{ Quality::Custom, "Custom" } };
+template <>
+inline constexpr std::array EntriesOf<Purpose>{ Entry{ Purpose::NewVolumes, "New Volumes" },
+  Entry{ Purpose::DenoiseAndAnomalies, "Denoise and Anomalies" },
+  Entry{ Purpose::Compress, "Compress" }, Entry{ Purpose::Custom, "Custom" } };
 template <>
 inline constexpr std::array EntriesOf<Execution>{ Entry{ Execution::Automatic, "Automatic" },
   Entry{ Execution::Live, "Live" }, Entry{ Execution::Blocking, "Blocking" } };
@@ -307,6 +316,12 @@ void visitOptions(auto& v, Is<TrainOptions> auto& o)
   v(o.device, { .label = "Device", .key = "device" });
   v(o.precision, { .label = "Precision", .key = "precision" });
   v(o.threads, { .label = "Threads", .key = "threads", .values = typed(0, MostThreads) });
+}
+
+void visitOptions(auto& v, Is<PresetOptions> auto& o)
+{
+  v(o.quality, { .label = "Quality" });
+  v(o.purpose, { .label = "Purpose" });
 }
 
 void visitOptions(auto& v, Is<SessionOptions> auto& o)

@@ -4,6 +4,7 @@
 
 #include "Check.h"
 #include "Plan.h"
+#include "Presets.h"
 
 #include <algorithm>
 #include <cmath>
@@ -126,9 +127,9 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
   const Plan plan = planOf(options);
   std::string words = std::format(
     "{:.2f} million parameters; the receptive field is {} voxels along each axis; about {:.0f} MiB "
-    "for the model and {:.0f} MiB for a batch.",
+    "for the model and {:.0f} MiB for a batch. {}.",
     static_cast<double>(plan.parameters) / 1e6, plan.receptiveField, plan.modelMemory / 1048576,
-    plan.batchMemory / 1048576);
+    plan.batchMemory / 1048576, inWords(presetsOf(asked)));
   const bool limited = options.timeBudget > 0 || options.epochs > 0;
   if (!(speed > 0) || !(plan.operationsPerVoxel > 0) || !limited)
   {

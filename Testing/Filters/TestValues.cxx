@@ -13,6 +13,7 @@
 #include "vtkVAEMicrostructureStatistics.h"
 #include "vtkVAEPermeability.h"
 
+#include "Presets.h"
 #include "Statistics/Options.h"
 #include "vtkMultiBlockDataSet.h"
 
@@ -187,11 +188,43 @@ TEST_F(Values, OfATraining)
   train->SetRefreshInterval(std::nan(""));
   EXPECT_EQ(ErrorOf(train), "Refresh Interval is nan; it must be in [0, 10000000]");
   train->SetRefreshInterval(2);
+  train->SetQuality(9);
+  EXPECT_EQ(ErrorOf(train), "Quality is 9; it must be in [0, 3]");
+  train->SetQuality(static_cast<int>(vae::Quality::Custom));
+  train->SetPurpose(-1);
+  EXPECT_EQ(ErrorOf(train), "Purpose is -1; it must be in [0, 3]");
+  train->SetPurpose(static_cast<int>(vae::Purpose::Custom));
   train->SetDevice(std::string(100000, 'x').c_str());
   const std::string error = ErrorOf(train);
   EXPECT_EQ(error.find("Device is 'xxx"), 0u);
   EXPECT_NE(error.find("xxx'; it must be auto, cpu, cuda or cuda:N"), std::string::npos);
   EXPECT_LT(error.size(), 1100u);
+}
+
+TEST_F(Values, APresetSetsOthersAndWhatIsSetLastCounts)
+{
+  const auto train = Over<vtkVAETrain>({ this->Volume });
+  const auto named = [&](vae::Quality quality, vae::Purpose purpose)
+  {
+    return train->GetQuality() == static_cast<int>(quality) &&
+      train->GetPurpose() == static_cast<int>(purpose);
+  };
+  EXPECT_TRUE(named(vae::Quality::Good, vae::Purpose::NewVolumes));
+  train->SetQuality(static_cast<int>(vae::Quality::Best));
+  train->SetPurpose(static_cast<int>(vae::Purpose::Compress));
+  EXPECT_TRUE(named(vae::Quality::Best, vae::Purpose::Compress));
+  EXPECT_EQ(train->GetTimeBudget(), 900);
+  EXPECT_EQ(train->GetPriorShare(), 0);
+  EXPECT_EQ(train->GetLatentStride(), 16);
+  EXPECT_NE(train->GetPlan().find("Quality Best, Purpose Compress."), std::string::npos);
+  train->SetTimeBudget(60);
+  train->SetLatentStride(4);
+  EXPECT_TRUE(named(vae::Quality::Custom, vae::Purpose::Custom));
+  train->SetQuality(static_cast<int>(vae::Quality::Custom));
+  EXPECT_EQ(train->GetTimeBudget(), 60);
+  train->SetPurpose(static_cast<int>(vae::Purpose::NewVolumes));
+  EXPECT_EQ(train->GetLatentStride(), 8);
+  EXPECT_EQ(train->GetPriorShare(), vae::TrainOptions().priorShare);
 }
 
 // The new block comes first: what is looked at now ends as what was trained on does, and is longer.

@@ -101,6 +101,7 @@ int main()
   const Json all = {
     { "NetworkOptions", table<NetworkOptions>() },
     { "TrainOptions", table<TrainOptions>() },
+    { "PresetOptions", table<PresetOptions>() },
     { "SessionOptions", table<SessionOptions>() },
     { "LoadOptions", table<LoadOptions>() },
     { "RunOptions", table<RunOptions>() },

@@ -76,8 +76,8 @@ template <typename Options>
 class OptionTable : public testing::Test
 {
 };
-using All = testing::Types<NetworkOptions, TrainOptions, SessionOptions, LoadOptions, RunOptions,
-  ReconstructOptions, GenerateOptions, FractionOptions, RealizationOptions, WalkOptions,
+using All = testing::Types<NetworkOptions, TrainOptions, PresetOptions, SessionOptions, LoadOptions,
+  RunOptions, ReconstructOptions, GenerateOptions, FractionOptions, RealizationOptions, WalkOptions,
   ExplorerOptions, FeatureOptions, TwoSampleOptions, StatisticsOptions, PermeabilityOptions>;
 TYPED_TEST_SUITE(OptionTable, All);
 
