@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Materials.h"
 
-#include "Random.h"
+#include "Vectors.h"
 
 #include <algorithm>
 #include <array>
@@ -16,32 +16,6 @@ namespace
 
 constexpr std::uint8_t Pore = 0, Binder = 128, Solid = 255;
 constexpr float Far = std::numeric_limits<float>::max();
-
-/// A uniform point of the unit ball.
-Point inBall(Random& random)
-{
-  for (;;)
-  {
-    const double x = random.uniform(-1, 1), y = random.uniform(-1, 1), z = random.uniform(-1, 1);
-    if (x * x + y * y + z * z < 1)
-    {
-      return { x, y, z };
-    }
-  }
-}
-
-double dot(const Point& a, const Point& b) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
-
-Point unit(const Point& a)
-{
-  const double length = std::sqrt(std::max(dot(a, a), 1e-30));
-  return { a[0] / length, a[1] / length, a[2] / length };
-}
-
-Point cross(const Point& a, const Point& b)
-{
-  return { a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0] };
-}
 
 struct Ellipsoid
 {
@@ -133,16 +107,6 @@ struct Scales
     }
   }
 };
-
-/// The value below which this fraction of all values lies.
-float quantile(std::vector<float> values, double fraction)
-{
-  const auto last = static_cast<std::ptrdiff_t>(values.size()) - 1;
-  const auto at = std::clamp<std::ptrdiff_t>(
-    static_cast<std::ptrdiff_t>(fraction * static_cast<double>(values.size())), 0, last);
-  std::nth_element(values.begin(), values.begin() + at, values.end());
-  return values[static_cast<std::size_t>(at)];
-}
 
 /// Solid where the field is smallest.
 Voxels solidBelow(const std::vector<float>& field, double porosity)

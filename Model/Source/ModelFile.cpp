@@ -51,6 +51,10 @@ void writeModelFile(
   {
     add(name, "F32", tensor.shape, tensor.values.size() * sizeof(float));
   }
+  for (const auto& [name, tensor] : file.halves)
+  {
+    add(name, "F16", tensor.shape, tensor.values.size() * sizeof(std::uint16_t));
+  }
   for (const auto& [name, content] : file.bytes)
   {
     add(name, "U8", Json::array({ content.size() }), content.size());
@@ -72,6 +76,10 @@ void writeModelFile(
   {
     out.write(tensor.values.data(), tensor.values.size() * sizeof(float));
   }
+  for (const auto& [name, tensor] : file.halves)
+  {
+    out.write(tensor.values.data(), tensor.values.size() * sizeof(std::uint16_t));
+  }
   for (const auto& [name, content] : file.bytes)
   {
     out.write(content.data(), content.size());
@@ -86,11 +94,12 @@ TensorEntry entryOf(const Json& json, std::uint64_t body)
 {
   TensorEntry entry;
   const std::string& type = stringOf(memberOf(json, "dtype"), "dtype");
-  if (type != "F32" && type != "U8")
+  if (type != "F32" && type != "F16" && type != "U8")
   {
-    throw std::runtime_error("its type is " + inQuotes(type) + ", not F32 or U8");
+    throw std::runtime_error("its type is " + inQuotes(type) + ", not F32, F16 or U8");
   }
   entry.isBytes = type == "U8";
+  entry.isHalf = type == "F16";
   std::uint64_t count = 1;
   for (const Json& n : arrayOf(memberOf(json, "shape"), "shape"))
   {
@@ -111,7 +120,7 @@ TensorEntry entryOf(const Json& json, std::uint64_t body)
   const std::int64_t begin = integerOf(offsets[0], "data_offsets"),
                      end = integerOf(offsets[1], "data_offsets");
   entry.begin = static_cast<std::uint64_t>(begin);
-  entry.size = count * (entry.isBytes ? 1 : sizeof(float));
+  entry.size = count * (entry.isBytes ? 1 : entry.isHalf ? sizeof(std::uint16_t) : sizeof(float));
   if (begin < 0 || end < begin || static_cast<std::uint64_t>(end) > body ||
     static_cast<std::uint64_t>(end - begin) != entry.size)
   {

@@ -21,10 +21,18 @@ struct NamedTensor
   std::vector<float> values;
 };
 
+/// Half precision (IEEE 754 binary16), as bits: C++20 has no type for it.
+struct HalfTensor
+{
+  std::vector<std::int64_t> shape;
+  std::vector<std::uint16_t> values;
+};
+
 struct ModelFile
 {
   std::map<std::string, std::string> metadata;
   std::map<std::string, NamedTensor> tensors; ///< float32
+  std::map<std::string, HalfTensor> halves;   ///< float16
   std::map<std::string, std::string> bytes;   ///< uint8, of one extent: files within the file
 };
 
@@ -37,7 +45,8 @@ void writeModelFile(
 /// What a header says of a tensor. Its bytes are those of its shape and type.
 struct TensorEntry
 {
-  bool isBytes = false; ///< uint8, else float32
+  bool isBytes = false; ///< uint8, else numbers
+  bool isHalf = false;  ///< of numbers: float16, else float32
   std::vector<std::int64_t> shape;
   std::uint64_t begin = 0, size = 0; ///< bytes, from the header's end
 };

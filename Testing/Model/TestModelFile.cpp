@@ -90,6 +90,7 @@ ModelFile example()
   file.tensors["b"] = { { 2, 3 }, { 1, 2, 3, 4, 5, 6 } };
   file.tensors["a"] = { { 4 }, { -1, 0, 1e-30f, INFINITY } };
   file.tensors["empty"] = { { 0 }, {} };
+  file.halves["h"] = { { 2, 2 }, { 0x3c00, 0xbc00, 0x7bff, 0 } };
   file.bytes["c"] = "a file \0 within";
   return file;
 }
@@ -106,6 +107,8 @@ TEST_F(ModelFiles, ComeBackAsTheyWere)
     EXPECT_EQ(back.tensors.at(name).shape, tensor.shape);
     EXPECT_EQ(back.tensors.at(name).values, tensor.values);
   }
+  EXPECT_EQ(back.halves.at("h").shape, example().halves.at("h").shape);
+  EXPECT_EQ(back.halves.at("h").values, example().halves.at("h").values);
   EXPECT_EQ(back.bytes, example().bytes);
   // Nothing else is left in the folder.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(this->Path), {}), 1);
@@ -154,6 +157,8 @@ TEST_F(ModelFiles, LyingHeadersAreRefused)
   const std::string four(16, '\0');
   EXPECT_EQ(file(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})", four), "");
   EXPECT_EQ(file(R"({"a":{"dtype":"U8","shape":[16],"data_offsets":[0,16]}})", four), "");
+  EXPECT_EQ(file(R"({"a":{"dtype":"F16","shape":[8],"data_offsets":[0,16]}})", four), "");
+  EXPECT_NE(file(R"({"a":{"dtype":"F16","shape":[4],"data_offsets":[0,16]}})", four), "");
   EXPECT_NE(file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,16]}})", four), "");
   EXPECT_NE(file(R"({"a":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}})", four), "");
   EXPECT_NE(file(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,16]}})", four), "");

@@ -21,6 +21,14 @@ inline vae::ModelFile readModelFile(const std::string& path)
       reader.read(entry, file.bytes[name].data());
       continue;
     }
+    if (entry.isHalf)
+    {
+      vae::HalfTensor& half = file.halves[name];
+      half.shape = entry.shape;
+      half.values.resize(entry.size / sizeof(std::uint16_t));
+      reader.read(entry, half.values.data());
+      continue;
+    }
     vae::NamedTensor& tensor = file.tensors[name];
     tensor.shape = entry.shape;
     tensor.values.resize(entry.size / sizeof(float));

@@ -50,6 +50,8 @@ public:
 
   const ModelInfo& info() const override { return this->Info; }
   void save(const std::string& path, const std::function<void()>& mayReplace = {}) const override;
+  /// What others start from: network and learned prior, weights in half precision.
+  void saveInHalf(const std::string& path) const;
   bool hasTrainingState() const override { return this->Training != nullptr; }
   Latent encode(const Volume& volume, const RunOptions& run, const Monitor& monitor) const override;
   void decode(const Latent& latent, const Dims& dims, int margin, const Outputs& outputs,

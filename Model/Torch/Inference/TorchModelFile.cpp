@@ -10,6 +10,8 @@
 
 #include <ATen/Functions.h>
 
+#include <cstring>
+
 namespace vae
 {
 namespace
@@ -32,6 +34,16 @@ void add(ModelFile& file, const State& state)
   }
 }
 
+/// Weights in half precision.
+void addInHalf(ModelFile& file, const std::string& name, const at::Tensor& weights)
+{
+  const at::Tensor c = weights.detach().to(at::kCPU, at::kHalf).contiguous();
+  HalfTensor& half = file.halves[name];
+  half.shape = c.sizes().vec();
+  half.values.resize(static_cast<std::size_t>(c.numel()));
+  std::memcpy(half.values.data(), c.const_data_ptr(), c.nbytes());
+}
+
 /// Of a file: only what is asked for is read.
 class FileSource : public TensorSource
 {
@@ -44,9 +56,12 @@ public:
   at::Tensor read(const std::string& name) const override
   {
     const TensorEntry& entry = this->File.tensors().at(name);
-    at::Tensor t = at::empty(entry.shape, entry.isBytes ? at::kByte : at::kFloat);
+    at::Tensor t = at::empty(entry.shape,
+      entry.isBytes    ? at::kByte
+        : entry.isHalf ? at::kHalf
+                       : at::kFloat);
     this->File.read(entry, t.mutable_data_ptr());
-    return t;
+    return entry.isHalf ? t.to(at::kFloat) : t;
   }
 
 private:
@@ -79,6 +94,33 @@ void TorchModel::save(const std::string& path, const std::function<void()>& mayR
   }
   add(file, state);
   writeModelFile(path, file, mayReplace);
+}
+
+void TorchModel::saveInHalf(const std::string& path) const
+{
+  ModelFile file;
+  file.metadata["format"] = ModelFormat;
+  file.metadata["model"] = toJson(this->Info);
+  for (const auto& [name, tensor] : this->Net->tensors())
+  {
+    addInHalf(file, name, tensor);
+  }
+  Calibration prior;
+  prior.learned = this->Calibrated.learned;
+  State rest;
+  for (const auto& [name, tensor] : prior.state())
+  {
+    if (name.find(".network.") != std::string::npos)
+    {
+      addInHalf(file, name, tensor);
+    }
+    else
+    {
+      rest[name] = tensor;
+    }
+  }
+  add(file, rest);
+  writeModelFile(path, file);
 }
 
 std::shared_ptr<const TorchModel> TorchModel::load(

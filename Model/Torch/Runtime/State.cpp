@@ -80,7 +80,8 @@ double TensorReader::bytes() const
   double sum = 0;
   for (const auto& [name, entry] : this->All->entries())
   {
-    sum += name.starts_with(this->Prefix) ? static_cast<double>(entry.size) : 0;
+    const double each = static_cast<double>(entry.size) * (entry.isHalf ? 2 : 1); // float32
+    sum += name.starts_with(this->Prefix) ? each : 0;
   }
   return sum;
 }

@@ -60,7 +60,7 @@ public:
   {
     return this->All->entries().contains(this->Prefix + name);
   }
-  double bytes() const;  ///< of all its tensors
+  double bytes() const;  ///< of all its tensors, as they are in memory
   State tensors() const; ///< by the rest of their names
 
   enum class Values

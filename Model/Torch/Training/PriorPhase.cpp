@@ -16,8 +16,9 @@ void PriorPhase::begin(const std::function<bool(std::int64_t)>& more)
   TrainingContext& all = this->Shared;
   const auto [network, seen] = this->Network.best();
   network->to(all.place.device);
-  this->Prior =
-    std::make_unique<PriorTrainer>(all.data, all.info, *network, *seen, all.place, more);
+  std::mt19937_64 random = PriorTrainer::randomOf(all.info);
+  PriorData data = priorDataOf(all.data, all.info, *network, *seen, all.place, random, more);
+  this->Prior = std::make_unique<PriorTrainer>(std::move(data), all.info, all.place, random);
   if (all.threads)
   {
     all.threads->workChanged();

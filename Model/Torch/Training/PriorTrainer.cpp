@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "PriorTrainer.h"
 
+#include "Schedule.h"
+#include "Snapshot.h"
 #include "StateJson.h"
 #include "Torch/Grid/Noise.h"
 
@@ -12,20 +14,20 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace vae
 {
 namespace
 {
 
-constexpr double LearningRate = 1e-3, WarmUpSteps = 50, Clip = 1, WeightDecay = 0.01;
+constexpr double Clip = 1, WeightDecay = 0.01;
 constexpr double LargestDecay = 0.999;           // of the moving average of the weights
 constexpr std::int64_t MostCrops = 64;           // in a step
 constexpr std::int64_t Edges[] = { 12, 16, 20 }; // of crops, cells
 constexpr std::int64_t PatchCells = 28, Border = 2, MostPatches = 48;
-constexpr std::int64_t FewestCells = 4; // along each axis
-constexpr std::uint64_t KnownOneIn = 8; // crops of which a part is known
+constexpr std::int64_t FewestCells = 4;                        // along each axis
+constexpr std::uint64_t KnownOneIn = 8;                        // crops of which a part is known
+constexpr std::uint64_t OtherThanNetwork = 0x9e3779b97f4a7c15; // random numbers
 
 } // namespace
 
@@ -146,21 +148,39 @@ void PriorTrainer::tryStep(const ModelInfo& info, const ComputeDevice& place)
   optimiser.step(0, Clip);
 }
 
-PriorTrainer::PriorTrainer(const TrainingSet& data, const ModelInfo& info, Network& network,
-  const ObservationModel& seen, const ComputeDevice& place,
-  const std::function<bool(std::int64_t)>& more)
+std::mt19937_64 PriorTrainer::randomOf(const ModelInfo& info)
+{
+  return std::mt19937_64(static_cast<std::uint64_t>(info.options.seed) + OtherThanNetwork);
+}
+
+PriorTrainer::PriorTrainer(PriorData data, const ModelInfo& info, const ComputeDevice& place,
+  const std::mt19937_64& random, const LearnedPrior* start)
   : Dimensions(info.network.dimensions)
+  , Started(start != nullptr)
+  , Fields(std::move(data.fields))
+  , Trends(std::move(data.trends))
   , Learning(std::make_shared<VelocityUNet>(
       info.network.dimensions, info.latentChannels(), info.priorWidth))
   , Average(info.network.dimensions, info.latentChannels(), info.priorWidth)
-  , Random(static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15)
+  , Random(random)
   , Noise(at::make_generator<at::CPUGeneratorImpl>(
-      static_cast<std::uint64_t>(info.options.seed) + 0x9e3779b97f4a7c15))
+      static_cast<std::uint64_t>(info.options.seed) + OtherThanNetwork))
   , CellsAStep(info.priorCells)
   , VoxelsACell(std::pow(info.network.stride(), info.network.dimensions))
 {
-  this->encode(data, info, network, seen, place, more);
+  for (int a = 0; a < 3; ++a)
+  {
+    this->Smallest[static_cast<std::size_t>(a)] = this->Fields.front().size(a + 1);
+  }
+  this->Average.Mean = data.mean;
+  this->Average.Scale = data.scale;
+  this->Average.TrendScale = data.trendScale;
+  this->Average.ConditioningMean = this->Average.LocalMean = data.localMean;
   this->Learning->initialise(this->Noise);
+  if (start)
+  {
+    copyValues(start->Net->parameters(), this->Learning->parameters());
+  }
   this->Learning->to(place.device);
   this->Average.Net->to(place.device);
   this->Optimiser = std::make_unique<AdamW>(
@@ -169,8 +189,14 @@ PriorTrainer::PriorTrainer(const TrainingSet& data, const ModelInfo& info, Netwo
   this->AverageWeights.copy_(this->Optimiser->parameters());
 }
 
-void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Network& network,
-  const ObservationModel& seen, const ComputeDevice& place,
+void PriorTrainer::replace(std::size_t i, const PriorData& by)
+{
+  this->Fields[i] = by.fields.front();
+  this->Trends[i] = by.trends.front();
+}
+
+PriorData priorDataOf(const TrainingSet& data, const ModelInfo& info, Network& network,
+  const ObservationModel& seen, const ComputeDevice& place, std::mt19937_64& random,
   const std::function<bool(std::int64_t)>& more)
 {
   const RunScope scope(place, false);
@@ -225,18 +251,18 @@ void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Networ
       smoothed.push_back(LearnedPrior::smooth(local));
     }
   }
+  PriorData found;
   {
     const at::Tensor local = data.measuredMean(), trend = LearnedPrior::smooth(local);
-    this->Average.ConditioningMean = this->Average.LocalMean =
-      LatentField::fit(toDevice(local, place.device)).on(at::kCPU);
-    this->Average.TrendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
+    found.localMean = LatentField::fit(toDevice(local, place.device)).on(at::kCPU);
+    found.trendScale = at::stack({ trend.mean(), trend.std().clamp_min(1e-6) });
   }
   at::Tensor sum = at::zeros({ info.latentChannels() }, at::TensorOptions(place.device)),
              squares = at::zeros_like(sum);
   double vectors = 0;
   for (std::int64_t i = 0; i < count && (i == 0 || !more || more(i)); ++i)
   {
-    const Patch patch = patches->draw(this->Random);
+    const Patch patch = patches->draw(random);
     const at::Tensor x = patches->read({ patch });
     const Posterior q = network.encode(seen.input(x.to(place.device)).to(place.compute));
     const auto stored = [](const at::Tensor& t) { return fromNetworkShape(t)[0]; };
@@ -255,24 +281,21 @@ void PriorTrainer::encode(const TrainingSet& data, const ModelInfo& info, Networ
     sum += mean.flatten(1).sum(1);
     squares += (mean.square() + variance).flatten(1).sum(1);
     vectors += static_cast<double>(mean.numel() / mean.size(0));
-    this->Fields.push_back(mean);
-    this->Trends.push_back(trend);
+    found.fields.push_back(mean);
+    found.trends.push_back(trend);
   }
   // Unit variance of the aggregated posterior: channels that are not used stay near zero.
   const at::Tensor mean = sum / vectors;
   const at::Tensor scale = (squares / vectors - mean.square()).clamp_min(1e-12).sqrt();
-  this->Average.Mean = mean.to(at::kCPU);
-  this->Average.Scale = scale.to(at::kCPU);
-  for (std::size_t i = 0; i < this->Fields.size(); ++i)
+  found.mean = mean.to(at::kCPU);
+  found.scale = scale.to(at::kCPU);
+  for (std::size_t i = 0; i < found.fields.size(); ++i)
   {
-    this->Fields[i] =
-      ((this->Fields[i] - mean.view({ -1, 1, 1, 1 })) / scale.view({ -1, 1, 1, 1 })).contiguous();
-    this->Trends[i] = (this->Trends[i] - this->Average.TrendScale[0]) / this->Average.TrendScale[1];
+    at::Tensor &field = found.fields[i], &local = found.trends[i];
+    field = ((field - mean.view({ -1, 1, 1, 1 })) / scale.view({ -1, 1, 1, 1 })).contiguous();
+    local = (local - found.trendScale[0]) / found.trendScale[1];
   }
-  for (int a = 0; a < 3; ++a)
-  {
-    this->Smallest[static_cast<std::size_t>(a)] = this->Fields.front().size(a + 1);
-  }
+  return found;
 }
 
 double PriorTrainer::step(double progress, const ComputeDevice& place)
@@ -327,10 +350,7 @@ double PriorTrainer::step(double progress, const ComputeDevice& place)
     ((velocity.to(at::kFloat) - shaped(data - noise)).square() * unknown).sum() /
     (counted * static_cast<double>(data.size(1)));
   loss.backward();
-  const double warm = std::min(1., static_cast<double>(this->Count + 1) / WarmUpSteps);
-  const double rate =
-    LearningRate * warm * (0.01 + 0.99 * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
-  this->Optimiser->step(rate, Clip);
+  this->Optimiser->step(priorRateAt(this->Started, this->Count + 1, progress), Clip);
   ++this->Count;
   this->LastVoxels = cells * static_cast<double>(batch) * this->VoxelsACell;
   const auto n = static_cast<double>(this->Count);

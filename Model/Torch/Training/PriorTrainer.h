@@ -35,8 +35,26 @@ struct KnownParts
 KnownParts knownParts(const std::array<std::int64_t, 4>& size, std::mt19937_64& random,
   const at::Device& device = at::kCPU);
 
-/// Trains a LearnedPrior on the latent fields of the training volumes. It encodes large patches
-/// once, in the symmetries of the grid, and draws crops of their latent fields at each step.
+/// What a prior learns from: latent fields, and what they are normalised by.
+struct PriorData
+{
+  /// [channels, z, y, x] and [1, z, y, x], normalised, on the device.
+  std::vector<at::Tensor> fields, trends;
+  at::Tensor mean, scale; ///< [channels]: of the latent vectors, on the CPU
+  at::Tensor trendScale;  ///< [2]: mean and standard deviation of the smoothed local mean
+  LatentField localMean;
+};
+
+/// Encode large patches of training volumes, in the symmetries of the grid.
+/// \param network whose encoder makes the latent fields; it stays as it is
+/// \param random draws the patches
+/// \param more asked before each patch, with the number of those so far, whether to encode it;
+///   empty: all. The first is encoded in any case.
+PriorData priorDataOf(const TrainingSet& data, const ModelInfo& info, Network& network,
+  const ObservationModel& seen, const ComputeDevice& place, std::mt19937_64& random,
+  const std::function<bool(std::int64_t)>& more = {});
+
+/// Trains a LearnedPrior on latent fields, of which it draws crops at each step.
 class PriorTrainer
 {
 public:
@@ -46,12 +64,16 @@ public:
   /// What a step takes most of its time for, of a network that knows nothing.
   static void tryStep(const ModelInfo& info, const ComputeDevice& place);
 
-  /// \param network whose encoder makes the latent fields; it stays as it is
-  /// \param more asked before each patch, with the number of those so far, whether to encode it;
-  ///   empty: all. The first is encoded in any case.
-  PriorTrainer(const TrainingSet& data, const ModelInfo& info, Network& network,
-    const ObservationModel& seen, const ComputeDevice& place,
-    const std::function<bool(std::int64_t)>& more = {});
+  /// Random numbers of a training: those that draw its data draw its crops afterwards.
+  static std::mt19937_64 randomOf(const ModelInfo& info);
+
+  /// \param start whose weights are the first, of a network of the same shape; null: random ones
+  PriorTrainer(PriorData data, const ModelInfo& info, const ComputeDevice& place,
+    const std::mt19937_64& random, const LearnedPrior* start = nullptr);
+
+  /// Other fields, normalised by their own statistics, for number `i` of those that crops are drawn
+  /// from: for a prior of many materials.
+  void replace(std::size_t i, const PriorData& by);
 
   /// One optimiser step. \param progress of this training, 0..1
   /// \return mean squared error of the velocity, about 2 for a network that knows nothing
@@ -72,13 +94,9 @@ public:
   ///@}
 
 private:
-  void encode(const TrainingSet& data, const ModelInfo& info, Network& network,
-    const ObservationModel& seen, const ComputeDevice& place,
-    const std::function<bool(std::int64_t)>& more);
-
   int Dimensions;
-  /// [channels, z, y, x] and [1, z, y, x], normalised, on the device.
-  std::vector<at::Tensor> Fields, Trends;
+  bool Started;                           ///< from weights that have learned
+  std::vector<at::Tensor> Fields, Trends; ///< see PriorData
   std::array<std::int64_t, 3> Smallest{}; ///< cells that all of them have
   std::shared_ptr<VelocityUNet> Learning;
   LearnedPrior Average;      ///< a moving average of its weights
