@@ -33,6 +33,7 @@ vtkStandardNewMacro(vtkVAEGenerate);
 struct vtkVAEGenerate::Options : vae::GenerateRequest
 {
   vae::RealizationOptions volumes;
+  std::string Warned; // of this model, by its fingerprint
 };
 
 //----------------------------------------------------------------------------
@@ -278,6 +279,7 @@ private:
       vtkVAEBridge::AddPhase(field, c.array + " = " + vae::inWords(c.phases[phase]));
     }
     add(vtkNew<vtkStringArray>(), "Prior", std::array{ vae::name(made.prior) });
+    this->Judge(field, made.prior);
     add(vtkNew<vtkIntArray>(), "Seed", std::array{ static_cast<int>(o.seed) });
     add(vtkNew<vtkIntArray>(), "Realization", std::array{ static_cast<int>(o.realization) });
     if (this->Request.known)
@@ -292,6 +294,29 @@ private:
     {
       add(vtkNew<vtkDoubleArray>(), "Phase Label", this->Info.channels[0].phases);
       add(vtkNew<vtkDoubleArray>(), "Phase Fraction", made.fractions);
+    }
+  }
+
+  /// Pass the model's verdict on, and warn once of a poor one.
+  void Judge(vtkFieldData* field, vae::Prior prior) const
+  {
+    const vae::Verdict& verdict = this->Info.verdict;
+    std::string& text = this->Self->Verdict;
+    text = vae::verdictInWords(this->Info, prior);
+    vtkNew<vtkStringArray> array;
+    array->SetName("Verdict");
+    array->InsertNextValue(text);
+    field->AddArray(array);
+    if (!verdict.judged() || verdict.prior != prior)
+    {
+      return;
+    }
+    vtkVAEBridge::AddField(field, "Verdict Score", verdict.generated);
+    std::string& warned = this->Self->Internal->Warned;
+    if (vae::likenessOf(verdict) == vae::Likeness::Apart && warned != this->Info.fingerprint)
+    {
+      warned = this->Info.fingerprint;
+      vtkWarningWithObjectMacro(this->Self, << text);
     }
   }
 

@@ -9,8 +9,9 @@
  * training data's arrays, spacing and units. Realizations are time steps 0, 1, ... or the blocks of
  * a multi-block; each is fixed by Seed and its number, whatever order they are asked for in.
  *
- * Field data: Prior (its name), Seed, Realization; of phases also Phase ("rock = 0", what fractions
- * are of), and Phase Label and Phase Fraction, of each phase of the first array.
+ * Field data: Prior (its name), Seed, Realization; Verdict, and Verdict Score where that prior was
+ * judged; of phases also Phase ("rock = 0", what fractions are of), and Phase Label and Phase
+ * Fraction, of each phase of the first array.
  *
  * Defaults are those of vae::GenerateOptions and vae::FractionOptions.
  */
@@ -166,6 +167,12 @@ public:
   vtkBooleanMacro(ComputeProbability, bool);
   ///@}
 
+  /**
+   * How like its training volume what the model draws is, and what would help: sentences, about the
+   * last output. One that can be told at a glance is also warned of, once a model.
+   */
+  std::string GetVerdict() { return this->Verdict; }
+
   vtkTypeBool ProcessRequest(vtkInformation* request, vtkInformationVector** inputVector,
     vtkInformationVector* outputVector) override;
 
@@ -195,6 +202,7 @@ private:
 
   int Dimensions[3] = { 128, 128, 128 };
   bool ComputeProbability = false;
+  std::string Verdict;
 };
 
 #endif

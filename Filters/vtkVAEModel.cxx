@@ -10,6 +10,7 @@
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
 #include "vtkStringArray.h"
+#include "vtkVAEBridge.h"
 
 #include <cmath>
 #include <set>
@@ -163,4 +164,9 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   fact("Best Epoch", std::to_string(info.bestEpoch));
   fact("Ending", vae::name(info.ending));
   fact("Warning", info.warning);
+  fact("Verdict", vae::verdictInWords(info));
+  if (info.verdict.judged())
+  {
+    vtkVAEBridge::AddField(this->GetFieldData(), "Verdict Score", info.verdict.generated);
+  }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "Options.h"
+#include "Verdict.h"
 #include "Volume.h"
 
 #include <map>
@@ -117,6 +118,7 @@ struct ModelInfo
   int bestEpoch = 0;           ///< whose weights the model has; 0 before the first
   Ending ending = Ending::None;
   std::string warning; ///< what went wrong and what cures it; may be empty
+  Verdict verdict;     ///< on what it draws
   std::string leftOut; ///< what was not learned or measured, and why: sentences; may be empty
 
   int latentChannels() const { return this->network.latentChannels; }

@@ -13,6 +13,8 @@ namespace vae
 
 /// A learned prior of fewer steps draws worse than the random field, so none is learned.
 constexpr std::int64_t FewestPriorSteps = 200;
+/// One of so many has learned enough that its own surfaces are measured, and not the data's.
+constexpr std::int64_t EnoughPriorSteps = 3000;
 /// Of the prior's time, in which it may encode what it learns from.
 constexpr double PriorDataShare = 0.2;
 

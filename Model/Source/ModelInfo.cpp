@@ -99,6 +99,19 @@ static void visit(auto& v, Is<Lineage> auto& o)
   v("parent", o.parent);
 }
 
+static void visit(auto& v, Is<Verdict> auto& o)
+{
+  v("generated", o.generated, Measured);
+  v("rebuilt", o.rebuilt, Measured);
+  v("control", o.control, Measured);
+  v("prior", o.prior);
+  v("held_out", o.heldOut);
+  v("block", o.block, Count);
+  v("blocks", o.blocks, Count);
+  v("real_blocks", o.realBlocks, Count);
+  v("without", o.without);
+}
+
 static void visit(auto& v, Is<ModelInfo> auto& o)
 {
   v("network", o.network);
@@ -128,6 +141,7 @@ static void visit(auto& v, Is<ModelInfo> auto& o)
   v("ending", o.ending);
   v("warning", o.warning);
   v.later("left_out", o.leftOut);
+  v.later("verdict", o.verdict);
 }
 ///@}
 

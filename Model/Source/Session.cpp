@@ -179,6 +179,7 @@ void Session::adopt(const std::shared_ptr<const Model>& model, const std::string
     s.message = which +
       " was trained on the same data with the same settings, so it was not trained again." +
       (s.resumable ? " That training had not ended; Resume continues it." : "");
+    s.message += info.verdict.judged() ? " " + verdictInWords(info) : "";
   });
 }
 

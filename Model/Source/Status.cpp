@@ -74,7 +74,11 @@ std::string howItEnded(const ModelInfo& info, const StepRecord& record, bool sto
     : info.ending == Ending::Diverged    ? "); the loss diverged."
     : stopped                            ? "); stopped."
                                          : ").";
-  return how + (info.leftOut.empty() ? "" : " " + info.leftOut);
+  for (const std::string& more : { info.leftOut, verdictInWords(info) })
+  {
+    how += (more.empty() ? "" : " ") + more;
+  }
+  return how;
 }
 
 } // namespace vae

@@ -62,7 +62,11 @@ Costs costsOf(
     // Samples of the prior, in 50 passes each: of 28 cells along each axis, of 12.
     constexpr double passes = 50. / 3 / 7000, large = 21952, small = 1728, stepsASample = 750;
     const double samples = std::clamp(static_cast<double>(priorSteps) / stepsASample, 1., 8.);
-    costs.closing += priorSteps > 0 ? (samples * large + small) * passes * costs.priorStep : 0;
+    constexpr double judged = 4; // volumes that the verdict draws, as large as the small one
+    costs.closing +=
+      priorSteps > 0 ? (samples * large + (1 + judged) * small) * passes * costs.priorStep : 0;
+    costs.closing +=
+      2 * pass * (std::min(all, 1e6) + judged * small * std::pow(n.stride(), n.dimensions));
   }
   return costs;
 }

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //
 // A volume, its blocks and a reference: bands, comparisons of all measures, the score.
-#include "EnergyDistance.h"
 #include "Family.h"
+#include "Scores.h"
 #include "Stationarity.h"
 
 #include <algorithm>
@@ -392,36 +392,37 @@ std::vector<MeasureComparison> compareAll(const Pair& pair)
 
 // --------------------------------------------------------------------------------------- scores
 
-/// A measure on the blocks of both volumes: a number, or a curve's numbers.
-std::vector<TwoSamples> samplesOf(const Pair& pair, const MeasureComparison& c)
+} // namespace
+
+std::vector<TwoSamples> samplesOf(const Report& like, const std::vector<Report>& blocks,
+  const std::vector<Report>& references, const std::string& name, const std::string& measure)
 {
   std::vector<TwoSamples> samples;
-  const auto ownNumber = std::ranges::find(pair.own.scalars, c.name, &Scalar::name);
-  if (ownNumber != pair.own.scalars.end())
+  if (std::ranges::find(like.scalars, name, &Scalar::name) != like.scalars.end())
   {
-    samples.emplace_back(valuesOf(pair.blocks, c.name), valuesOf(pair.references, c.name));
+    samples.emplace_back(valuesOf(blocks, name), valuesOf(references, name));
     return samples;
   }
   for (std::size_t t = 0; t < CurvesNumber; ++t)
   {
-    for (const Column& column : pair.own.tables[t].columns)
+    for (const Column& column : like.tables[t].columns)
     {
-      if (column.measure != c.measure)
+      if (column.measure != measure)
       {
         continue;
       }
       std::size_t rows = 0;
-      const auto columnsOf = [&](const std::vector<Report>& blocks)
+      const auto columnsOf = [&](const std::vector<Report>& of)
       {
         std::vector<const Column*> columns;
-        for (const Report& block : blocks)
+        for (const Report& block : of)
         {
           columns.push_back(find(block, t, column.name));
           rows = std::max(rows, columns.back() ? columns.back()->values.size() : 0);
         }
         return columns;
       };
-      const auto own = columnsOf(pair.blocks), reference = columnsOf(pair.references);
+      const auto own = columnsOf(blocks), reference = columnsOf(references);
       const auto row = [&](const std::vector<const Column*>& columns, std::size_t i)
       {
         std::vector<double> values;
@@ -439,6 +440,9 @@ std::vector<TwoSamples> samplesOf(const Pair& pair, const MeasureComparison& c)
   }
   return samples;
 }
+
+namespace
+{
 
 /// The sum over a curve: the energy distance of its numbers, each by itself.
 double scoreOf(const std::vector<TwoSamples>& samples, const std::vector<double>& ownWeights,
@@ -522,7 +526,8 @@ void addScores(ComparisonReport& to, const Pair& pair, const BlockBootstrap& own
   work.forEach(static_cast<std::int64_t>(to.comparisons.size()), [&](std::int64_t i)
   {
     const auto c = static_cast<std::size_t>(i);
-    const std::vector<TwoSamples> samples = samplesOf(pair, to.comparisons[c]);
+    const std::vector<TwoSamples> samples = samplesOf(
+      pair.own, pair.blocks, pair.references, to.comparisons[c].name, to.comparisons[c].measure);
     std::vector<double> drawn;
     for (std::size_t d = 0; d < draws; ++d)
     {

@@ -129,7 +129,52 @@ std::string Raw(const std::string& name, const std::vector<T>& values)
   return file;
 }
 
+std::string Said(vtkDataObject* data, const char* name)
+{
+  auto array = vtkStringArray::SafeDownCast(data->GetFieldData()->GetAbstractArray(name));
+  return array && array->GetNumberOfValues() == 1 ? array->GetValue(0) : std::string();
+}
+
 } // namespace
+
+TEST(Generate, SaysHowLikeTheDataAModelDraws)
+{
+  // An image, and so few steps that anybody sees it.
+  const rock::Voxels voxels = rock::cementedGrains({ 72, 0.3, 8, 1 });
+  const int extent[6] = { 0, 71, 0, 71, 0, 0 };
+  Generation g(Image<vtkUnsignedCharArray>(
+                 extent, false, [&](vtkIdType i) { return voxels[static_cast<std::size_t>(i)]; }),
+    1);
+  vtkNew<Errors> warnings;
+  g.Generate->AddObserver(vtkCommand::WarningEvent, warnings);
+  const vae::ModelInfo& info = g.Model().info();
+  ASSERT_TRUE(info.verdict.judged()) << g.Train->GetStatus();
+  const std::string words = vae::verdictInWords(info);
+  EXPECT_NE(g.Train->GetStatus().find(words), std::string::npos) << g.Train->GetStatus();
+  EXPECT_EQ(Said(g.Train->GetOutput(), "Verdict"), words);
+  EXPECT_EQ(Reported(g.Train->GetOutput(), "Verdict Score"), info.verdict.generated);
+  EXPECT_EQ(Said(g.New(), "Verdict"), words);
+  EXPECT_EQ(Said(g.New(), "Prior"), "random field");
+  EXPECT_EQ(Reported(g.New(), "Verdict Score"), info.verdict.generated);
+  EXPECT_EQ(g.Generate->GetVerdict(), words);
+  EXPECT_EQ(vae::likenessOf(info.verdict), vae::Likeness::Apart) << info.verdict.generated;
+  EXPECT_EQ(warnings->Sentence(), words);
+  // Once a model; and of another prior nothing is known.
+  g.Generate->SetSeed(1);
+  g.New();
+  g.Generate->SetPrior(static_cast<int>(vae::Prior::Normal));
+  EXPECT_EQ(Said(g.New(), "Verdict"), vae::verdictInWords(info, vae::Prior::Normal));
+  EXPECT_TRUE(std::isnan(Reported(g.New(), "Verdict Score")));
+  EXPECT_EQ(warnings->Count, 1);
+}
+
+TEST(Generate, SaysWhyAModelIsNotJudged)
+{
+  Generation g(Rock(), 3, "rock");
+  EXPECT_EQ(Said(g.New(), "Verdict"), vae::verdictInWords(g.Model().info()));
+  EXPECT_NE(g.Generate->GetVerdict().find("room for 8 blocks of 16 voxels"), std::string::npos)
+    << g.Generate->GetVerdict();
+}
 
 TEST(Generate, AFractionIsExact)
 {

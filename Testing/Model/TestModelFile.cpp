@@ -217,6 +217,14 @@ TEST(ModelInfo, ComesBackFromJson)
   row.klOfLatents = { 0.1, std::nan("") };
   row.measures["Total Correlation"] = 2. / 3;
   info.history = { row, row };
+  info.verdict = { .generated = 1.25,
+    .rebuilt = std::nan(""),
+    .prior = Prior::RandomField,
+    .heldOut = true,
+    .block = { 32, 24, 1 },
+    .blocks = 8,
+    .realBlocks = 16,
+    .without = "why" };
   const ModelInfo back = modelInfoFromJson(toJson(info));
   EXPECT_EQ(toJson(back), toJson(info));
   EXPECT_EQ(back.channels[0].array, channel.array);
@@ -227,6 +235,14 @@ TEST(ModelInfo, ComesBackFromJson)
   EXPECT_EQ(back.options.parameters.at("Beta"), 0.7);
   EXPECT_TRUE(back.augmentation.flips && !back.augmentation.together);
   EXPECT_EQ(back.augmentation.kind, info.augmentation.kind);
+  EXPECT_EQ(back.verdict.generated, 1.25);
+  EXPECT_TRUE(std::isnan(back.verdict.rebuilt) && std::isnan(back.verdict.control));
+  EXPECT_EQ(back.verdict.prior, Prior::RandomField);
+  EXPECT_TRUE(back.verdict.heldOut);
+  EXPECT_EQ(back.verdict.block, info.verdict.block);
+  EXPECT_EQ(back.verdict.blocks, 8);
+  EXPECT_EQ(back.verdict.realBlocks, 16);
+  EXPECT_EQ(back.verdict.without, "why");
 }
 
 TEST(ModelInfo, ImpossibleNetworksAreRefused)
@@ -289,6 +305,17 @@ std::string refusalOf(const Json& model)
 }
 
 } // namespace
+
+TEST(ModelInfo, OlderFilesHaveNoVerdict)
+{
+  ModelInfo info = modelInfoFromJson(dumpJson(goodModel()));
+  info.verdict.generated = 1.25;
+  Json older = parseJson(toJson(info));
+  EXPECT_EQ(older.erase("verdict"), 1u);
+  const ModelInfo back = modelInfoFromJson(dumpJson(older));
+  EXPECT_FALSE(back.verdict.judged());
+  EXPECT_EQ(verdictInWords(back), "");
+}
 
 TEST(ModelInfo, ALaterOptionMayBeMissing)
 {

@@ -5,6 +5,7 @@
 #include "Rock.h"
 #include "Statistics/EnergyDistance.h"
 #include "Statistics/Report.h"
+#include "Verdict.h"
 
 #include <gtest/gtest.h>
 
@@ -114,6 +115,13 @@ TEST(Scores, EnergyDistanceOfTwoGaussians)
 }
 
 // The mean difference alone gives a constant the score of an equal distribution.
+// What the words of a verdict stand for.
+TEST(Scores, OneAndTwoStandardDeviationsApart)
+{
+  EXPECT_NEAR(ofNormals(1, 1).score(), Verdict::Passes, 0.05);
+  EXPECT_NEAR(ofNormals(2, 1).score(), Verdict::Close, 0.05);
+}
+
 TEST(Scores, ConstantBiasedAndCollapsedSamplesAreAboveOne)
 {
   constexpr int number = 2000;

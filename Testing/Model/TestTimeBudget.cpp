@@ -3,6 +3,7 @@
 //
 // What a time budget is divided into, and what the end of a training measures in it. Clocks are
 // pretended: they go on by so much each time that they are asked.
+#include "Status.h"
 #include "TimePlan.h"
 #include "Torch/Calibration/Calibrator.h"
 #include "Torch/Calibration/Closing.h"
@@ -64,7 +65,7 @@ std::shared_ptr<const TorchModel> measured(const Trainer& trainer, const Monitor
 
 const char* const Names[] = { "The latent field", "The match of the random field",
   "The match of the learned prior", "The spread of the learned prior",
-  "The scale of anomaly scores", "The texture" };
+  "The scale of anomaly scores", "The texture", "The verdict" };
 
 /// A network and a prior of a few steps, without a time budget.
 const Trainer& trained()
@@ -215,19 +216,23 @@ TEST(Closing, MeasuresAllWhereNothingFails)
   EXPECT_TRUE(model->hasAnomalyScale());
   EXPECT_EQ(model->bestPrior(), Prior::RandomField);
   EXPECT_EQ(model->info().ending, Ending::Budget);
+  EXPECT_TRUE(model->info().verdict.judged());
+  EXPECT_EQ(model->info().verdict.prior, Prior::RandomField);
+  EXPECT_NE(
+    howItEnded(model->info(), {}, false).find(verdictInWords(model->info())), std::string::npos);
 }
 
 TEST(Closing, WhatHasNoMemoryIsGivenUpByItself)
 {
   const auto whole = measured(trained());
-  for (int i = 0; i < 8; ++i) // at once, and two in the middle
+  for (int i = 0; i < 9; ++i) // at once, and two in the middle
   {
-    const int failing = i < 6 ? i : i - 6, ask = i < 6 ? 1 : 2;
+    const int failing = i < 7 ? i : i - 7, ask = i < 7 ? 1 : 2;
     Monitor monitor;
     int asked = 0;
     monitor.progress = [&](double fraction)
     {
-      if (std::lround(fraction * 7) == failing && ++asked == ask)
+      if (std::lround(fraction * 8) == failing && ++asked == ask)
       {
         throw std::bad_alloc();
       }
@@ -241,6 +246,7 @@ TEST(Closing, WhatHasNoMemoryIsGivenUpByItself)
     EXPECT_EQ(model->hasAnomalyScale(), failing != 4);
     EXPECT_EQ(model->info().textureWidth, failing == 5 ? 0 : whole->info().textureWidth);
     EXPECT_EQ(model->info().priorSpread == 1, failing == 3);
+    EXPECT_EQ(model->info().verdict.judged(), failing != 6);
     EXPECT_EQ(model->bestPrior(), Prior::RandomField); // there is a latent field
     EXPECT_EQ(model->encode(slice(), {}, {}).mean, whole->encode(slice(), {}, {}).mean);
   }
@@ -253,15 +259,15 @@ TEST(Closing, AStopKeepsWhatThereIs)
   monitor.stop = source.get_token();
   monitor.progress = [&](double fraction)
   {
-    if (std::lround(fraction * 7) == 2)
+    if (std::lround(fraction * 8) == 2)
     {
       source.request_stop();
     }
   };
   const auto model = measured(trained(), monitor);
   EXPECT_EQ(model->info().leftOut,
-    "The match of the learned prior, the spread of the learned prior, the scale of anomaly scores "
-    "and the texture were not measured: the training was stopped.");
+    "The match of the learned prior, the spread of the learned prior, the scale of anomaly scores, "
+    "the texture and the verdict were not measured: the training was stopped.");
   EXPECT_EQ(model->bestPrior(), Prior::RandomField);
   EXPECT_EQ(model->info().ending, Ending::Budget);
 }
@@ -285,8 +291,9 @@ TEST(Closing, WhatHasNoTimeIsLeftOut)
   };
   EXPECT_EQ(of(1e6, 1e-3), "");
   EXPECT_EQ(of(0, 1),
-    "The match of the random field, the scale of anomaly scores and the texture were not measured: "
-    "the time budget was too short. The latent field was measured less exactly: the time budget "
+    "The match of the random field, the scale of anomaly scores, the texture and the verdict were "
+    "not measured: the time budget was too short. The latent field was measured less exactly: the "
+    "time budget "
     "was too short.");
   // The first that is measured in full has the time, the last has not.
   const std::string some = of(40, 1);

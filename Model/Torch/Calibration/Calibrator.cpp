@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "Calibrator.h"
 
+#include "Judge.h"
+#include "TimePlan.h"
 #include "Torch/Inference/FieldDecoder.h"
 #include "Torch/Inference/Reconstruction.h"
 #include "Torch/Inference/TorchModel.h"
@@ -25,6 +27,8 @@ namespace
 /// Of blocks in the middle: where time is short at first, with anomaly scores, with texture.
 constexpr std::int64_t FirstVoxels = 1 << 20, ScoredVoxels = 1 << 22, TexturedVoxels = 1 << 21;
 ///@}
+/// Of the time that is left for all measurements.
+constexpr double VerdictShare = 0.25;
 /// Of decoding, that measuring it takes.
 constexpr double ScoringPasses = 2, TexturePasses = 9;
 
@@ -483,7 +487,13 @@ Calibration Calibrator::all(const Monitor& monitor, std::function<double()> left
 {
   const RunScope scope(chooseDevice("cpu", Precision::Float32, this->Run.threads), false);
   const bool learned = this->Found.learned != nullptr;
-  Closing closing(std::move(left), monitor, learned ? 7 : 4);
+  const Judge judge(this->Info, this->Data, this->Set.measuredHeldOut());
+  const bool fit = judge.unfit().empty();
+  // The others take all that they get.
+  double kept = left && fit ? VerdictShare * std::max(0., left()) : 0;
+  const auto withoutKept = [&] { return left() - kept; };
+  Closing closing(
+    left ? withoutKept : std::function<double()>(), monitor, (learned ? 7 : 4) + (fit ? 1 : 0));
   const auto measure = [&](const char* what, double share, void (Calibrator::*work)(Closing::Turn&))
   { closing.measure(what, share, [&](Closing::Turn& turn) { (this->*work)(turn); }); };
   measure("the latent field", 0.35, &Calibrator::field);
@@ -499,11 +509,23 @@ Calibration Calibrator::all(const Monitor& monitor, std::function<double()> left
   }
   measure("the scale of anomaly scores", 0.6, &Calibrator::anomalies);
   measure("the texture", 1, &Calibrator::texture);
-  constexpr std::int64_t enough = 3000; // steps
   if (this->Info.hasPhases() && this->Found.texture && this->Found.texture->width > 0 && learned &&
-    this->Info.priorSteps >= enough)
+    this->Info.priorSteps >= EnoughPriorSteps)
   {
     measure("the texture of what is drawn", 1, &Calibrator::textureOfDrawn);
+  }
+  kept = 0;
+  if (fit)
+  {
+    closing.measure("the verdict", 1, [&](Closing::Turn& turn)
+    {
+      const TorchModel model(this->Info, this->Net, this->Found);
+      this->Found.verdict = judge.judge(model, this->Run, turn);
+    });
+  }
+  else
+  {
+    this->Found.verdict.emplace().without = judge.unfit();
   }
   this->Found.leftOut = closing.told();
   return std::move(this->Found);

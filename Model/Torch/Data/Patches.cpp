@@ -43,6 +43,19 @@ double unit(std::mt19937_64& random) { return static_cast<double>(random() >> 11
 
 } // namespace
 
+std::int64_t heldOutVoxels(const Frame& grid, const TrainOptions& options)
+{
+  const int last = grid.dimensions == 2 ? 1 : 0;
+  const std::int64_t n = grid.size[last], stride = grid.cell[last];
+  if (options.validationFraction <= 0 || n < 3 * stride)
+  {
+    return 0;
+  }
+  const auto wanted =
+    static_cast<std::int64_t>(std::lround(options.validationFraction * static_cast<double>(n)));
+  return std::clamp(wanted, stride, n / 2);
+}
+
 PatchSampler::PatchSampler(
   std::vector<Volume> volumes, const ModelInfo& info, const TrainOptions& options)
   : Volumes(std::move(volumes))
@@ -52,20 +65,13 @@ PatchSampler::PatchSampler(
   , Balance(options.classBalance)
   , Batch(options.batch())
 {
-  const std::int64_t stride = info.network.stride();
   for (const Volume& v : this->Volumes)
   {
     Source& s = this->Sources.emplace_back();
     s.grid = Frame(v.dims, v.spacing, info.network);
     s.cells = s.grid.cells();
     s.sampled = s.grid.size;
-    const std::int64_t n = s.grid.size[this->Last];
-    if (options.validationFraction > 0 && n >= 3 * stride)
-    {
-      const auto wanted =
-        static_cast<std::int64_t>(std::lround(options.validationFraction * static_cast<double>(n)));
-      s.sampled[this->Last] = n - std::clamp(wanted, stride, n / 2);
-    }
+    s.sampled[this->Last] -= heldOutVoxels(s.grid, options);
   }
   this->Cell = this->Sources.front().grid.cell;
   for (int a = 0; a < 3; ++a)

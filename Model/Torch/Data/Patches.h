@@ -18,6 +18,9 @@ struct Patch
   Orientation orientation;
 };
 
+/// Voxels at the end of the last axis in use that are held out of a volume for validation.
+std::int64_t heldOutVoxels(const Frame& grid, const TrainOptions& options);
+
 class PatchSampler
 {
 public:

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "TrainingSet.h"
 
+#include "Patches.h"
 #include "Torch/Grid/MaskRegion.h"
 
 #include <ATen/TensorOperators.h>
@@ -72,6 +73,16 @@ const Volume& TrainingSet::measured() const
     this->Measured = partOf(this->volumes()[this->Largest], this->frame(this->Largest), box);
   }
   return *this->Measured;
+}
+
+std::int64_t TrainingSet::measuredHeldOut() const
+{
+  const Frame frame = this->frame(this->Largest);
+  const int last = frame.dimensions == 2 ? 1 : 0;
+  const Box box = toVoxels(this->box(this->Largest), frame.cell);
+  const std::int64_t n = frame.size[last], end = std::min(box.origin[last] + box.size[last], n),
+                     slab = n - heldOutVoxels(frame, this->Info.options);
+  return std::max<std::int64_t>(0, end - std::max(slab, box.origin[last]));
 }
 
 std::vector<const Volume*> TrainingSet::besideMeasured() const

@@ -41,6 +41,8 @@ public:
   const Volume& measured() const;
   at::Tensor measuredMean() const;
   ///@}
+  /// Voxels at the end of measured(), along its last axis in use, that are held out.
+  std::int64_t measuredHeldOut() const;
 
   /// Further volumes of the size of measured(), where that alone has too few latent cells for
   /// statistics of them: an image of many that is a block of the network, and so has one cell.

@@ -160,17 +160,12 @@ Box maskedBox(const at::Tensor& inside, const Frame& frame)
   return cube.size[0] == 0 ? cube : grown(cube, whole);
 }
 
-Volume partOf(const Volume& volume, const Frame& frame, const Box& cells)
+Volume copyOf(const Volume& volume, const Frame& frame, const Box& box)
 {
   Volume part = volume;
-  if (!volume.mask.data)
-  {
-    return part;
-  }
-  const Box box = toVoxels(cells, frame.cell);
   for (int a = 0; a < 3; ++a)
   {
-    part.dims[frame.axis[a]] = std::min(box.size[a], frame.size[a] - box.origin[a]);
+    part.dims[frame.axis[a]] = box.size[a];
   }
   for (Channel& c : part.channels)
   {
@@ -178,6 +173,20 @@ Volume partOf(const Volume& volume, const Frame& frame, const Box& cells)
   }
   part.mask = {};
   return part;
+}
+
+Volume partOf(const Volume& volume, const Frame& frame, const Box& cells)
+{
+  if (!volume.mask.data)
+  {
+    return volume;
+  }
+  Box box = toVoxels(cells, frame.cell);
+  for (int a = 0; a < 3; ++a)
+  {
+    box.size[a] = std::min(box.size[a], frame.size[a] - box.origin[a]);
+  }
+  return copyOf(volume, frame, box);
 }
 
 } // namespace vae

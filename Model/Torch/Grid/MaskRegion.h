@@ -14,6 +14,9 @@ at::Tensor insideMask(const Volume& volume, const Frame& frame);
 /// Without a mask it is all cells, with an empty mask none.
 Box maskedBox(const at::Tensor& inside, const Frame& frame);
 
+/// The voxels of a box inside a volume, without a mask: copies.
+Volume copyOf(const Volume& volume, const Frame& frame, const Box& voxels);
+
 /// The voxels in a box of cells of a volume, without a mask: the arrays themselves of a volume that
 /// has none, else copies.
 Volume partOf(const Volume& volume, const Frame& frame, const Box& cells);

@@ -25,6 +25,7 @@ void Calibration::describe(ModelInfo& info) const
   {
     info.channels[c].residual = this->residuals[c];
   }
+  info.verdict = this->verdict.value_or(info.verdict);
   if (!this->leftOut.empty())
   {
     info.leftOut += (info.leftOut.empty() ? "" : " ") + this->leftOut;

@@ -18,8 +18,9 @@ struct Calibration
   std::optional<double> priorSpread;           ///< see ModelInfo
   std::optional<AnomalyScale> anomalies;
   std::optional<NoiseShape> texture;
-  std::vector<double> residuals; ///< ChannelInfo::residual of each channel, or empty
-  std::string leftOut;           ///< what was not measured, and why: sentences; may be empty
+  std::vector<double> residuals;  ///< ChannelInfo::residual of each channel, or empty
+  std::optional<Verdict> verdict; ///< of all of this
+  std::string leftOut;            ///< what was not measured, and why: sentences; may be empty
 
   /// Put its numbers where a model's info shows them; others stay.
   void describe(ModelInfo& info) const;
