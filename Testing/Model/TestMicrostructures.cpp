@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
 
 namespace
 {
@@ -39,12 +40,12 @@ double faces(const rock::Voxels& v, std::size_t n)
 TEST(Microstructures, ASeedGivesTheSameVoxelsAndNoOtherDoes)
 {
   constexpr std::uint64_t seeds = 24;
-  std::set<rock::Voxels> all;
+  std::set<std::string> all;
   for (std::uint64_t seed = 0; seed < seeds; ++seed)
   {
     const rock::Voxels v = rock::make(rock::randomMicrostructure(seed), 24);
     EXPECT_EQ(v, rock::make(rock::randomMicrostructure(seed), 24)) << seed;
-    all.insert(v);
+    all.emplace(v.begin(), v.end());
   }
   EXPECT_EQ(all.size(), seeds);
 }
