@@ -163,6 +163,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   fact("Fingerprint", info.fingerprint);
   fact("Best Epoch", std::to_string(info.bestEpoch));
   fact("Ending", vae::name(info.ending));
+  fact("Start Reason", info.startReason);
   fact("Warning", info.warning);
   fact("Verdict", vae::verdictInWords(info));
   if (info.verdict.judged())

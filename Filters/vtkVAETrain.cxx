@@ -121,6 +121,7 @@ vtkVAEOptionMacro(vtkVAETrain, PatchSize, int, Options.patchSize);
 vtkVAEOptionMacro(vtkVAETrain, BatchSize, int, Options.batchSize);
 vtkVAEOptionMacro(vtkVAETrain, LearningRate, double, Options.learningRate);
 vtkVAEOptionMacro(vtkVAETrain, Symmetry, int, Options.symmetry);
+vtkVAEOptionMacro(vtkVAETrain, StartFrom, int, Options.startFrom);
 vtkVAEOptionMacro(vtkVAETrain, Seed, int, Options.seed);
 vtkVAEOptionMacro(vtkVAETrain, Precision, int, Options.precision);
 vtkVAEOptionMacro(vtkVAETrain, Threads, int, Options.threads);
@@ -366,8 +367,8 @@ bool vtkVAETrain::Internals::IsSame(const Key& key, const std::vector<vae::Volum
     return true;
   }
   data = std::make_shared<const vae::DataSet>(volumes);
-  const vae::TrainingStart start(
-    data, vae::backend().complete(this->Options), initial, this->Driving.alwaysTrain);
+  const vae::TrainingStart start =
+    vae::backend().startOf(data, this->Options, initial, this->Driving.alwaysTrain);
   return this->Session->fingerprint() == start.fingerprint;
 }
 

@@ -136,6 +136,8 @@ public:
   double GetLearningRate();
   void SetSymmetry(int symmetry);
   int GetSymmetry();
+  void SetStartFrom(int weights); ///< vae::StartFrom
+  int GetStartFrom();
   void SetSeed(int seed);
   int GetSeed();
   void SetDevice(const char* device);

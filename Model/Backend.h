@@ -28,6 +28,12 @@ public:
   /// and what is allowed
   virtual std::unique_ptr<Trainer> train(const TrainingStart& start) = 0;
 
+  /// A training before it starts, of options that need not be complete. Without an initial model it
+  /// starts from experience where the options want that and it fits.
+  /// \throws std::invalid_argument as train() would
+  virtual TrainingStart startOf(std::shared_ptr<const DataSet> data, const TrainOptions& options,
+    std::shared_ptr<const Model> initial, bool again) = 0;
+
   /// The options with every parameter of their objective, and nothing that they do not use: what
   /// compares equal trains the same.
   /// \throws std::invalid_argument as train() would

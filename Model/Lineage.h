@@ -17,19 +17,30 @@ struct DataSet
   std::string hash;
 };
 
+/// Weights that have seen many materials, which trainings may start from (Data/README.md).
+struct Experience
+{
+  std::shared_ptr<const Model> model; ///< null: there are none, or they do not fit
+  std::string hash;                   ///< of its file
+  std::string refusal; ///< why there is no model, where one was asked for; a sentence
+};
+
 /// A training before it starts. Here alone is decided whether it is fresh, resumed or fine-tuned.
 struct TrainingStart
 {
   /// \param options as Backend::complete gives them
   /// \param initial a model to start from, or null
   /// \param again train even if the initial model is already the result
+  /// \param experience where there is no initial model
   TrainingStart(std::shared_ptr<const DataSet> data, const TrainOptions& options,
-    std::shared_ptr<const Model> initial = nullptr, bool again = false);
+    std::shared_ptr<const Model> initial = nullptr, bool again = false,
+    const Experience& experience = {});
 
   std::shared_ptr<const DataSet> data;
   TrainOptions options;
-  std::shared_ptr<const Model> initial;
+  std::shared_ptr<const Model> initial; ///< or the experience
   Lineage lineage;
+  std::string reason;      ///< see ModelInfo::startReason
   std::string fingerprint; ///< see ModelInfo
   bool over = false;       ///< nothing is left to train: the initial model is the result
 };

@@ -76,9 +76,10 @@ struct AugmentationSymmetry
 /// How a training begins.
 enum class Beginning
 {
-  Fresh = 0,    ///< from nothing
-  Resumed = 1,  ///< where another was stopped, on the same data with the same options
-  FineTuned = 2 ///< from the weights of another, otherwise anew
+  Fresh = 0,      ///< from nothing
+  Resumed = 1,    ///< where another was stopped, on the same data with the same options
+  FineTuned = 2,  ///< from the weights of another, otherwise anew
+  Experienced = 3 ///< from weights that have seen many materials, see Experience
 };
 
 /// Where a model comes from. Decided once, in TrainingStart.
@@ -88,6 +89,8 @@ struct Lineage
   std::string data;    ///< hash of what it was trained on; older files do not say
   std::string options; ///< hash of every option that changes the result
   std::string parent;  ///< whose weights were the first, its fingerprint, step and best epoch
+  /// Hash of the file whose weights were the first, also of what was resumed since; empty: none.
+  std::string experience;
 };
 
 struct ModelInfo
@@ -104,14 +107,16 @@ struct ModelInfo
   TrainOptions options;    ///< as asked for; what was left open, as chosen for the device
   std::string fingerprint; ///< of data, options, parent; equal: training again gives the same
   Lineage lineage;
-  std::string device;   ///< where it was trained, and why there
-  std::string producer; ///< program and LibTorch version
+  std::string startReason; ///< why it began with these weights: a sentence; may be empty
+  std::string device;      ///< where it was trained, and why there
+  std::string producer;    ///< program and LibTorch version
   std::int64_t parameters = 0;
   std::vector<double> sigma; ///< grey values: width of the likelihood a channel, normalised units
   std::vector<EpochRecord> history;
   int priorWidth = 64;         ///< channels of the learned prior's network
   int priorCells = 7000;       ///< latent cells of a step of its training, in all crops
   std::int64_t priorSteps = 0; ///< of the learned prior; 0: there is none
+  bool priorStarted = false;   ///< its first weights were those of a learned prior
   double priorSpread = 1;      ///< variance of its latent fields over that of what it learned from
   double textureWidth = 0;     ///< of Texture's noise, voxels; 0: not known, or not needed
   double textureWhite = 0;     ///< the part of its variance that is white, [0, 1]

@@ -93,6 +93,14 @@ struct NetworkOptions
   }
 };
 
+/// Which weights a training begins with. An Initial Model has its own in any case.
+enum class StartFrom
+{
+  Automatic = 0,    ///< Experience where it is installed and fits, else RandomWeights
+  Experience = 1,   ///< those that have seen many materials (Data/README.md)
+  RandomWeights = 2 ///< none that know anything
+};
+
 /// Which epoch's weights are kept, and end a training by Patience.
 enum class BestBy
 {
@@ -107,6 +115,7 @@ struct TrainOptions
 {
   NetworkOptions network;
   bool allowTorchScript = false; ///< TorchScript files are programs
+  StartFrom startFrom = StartFrom::Automatic;
 
   std::string objective = "VAE";            ///< a name of objectives() in Objectives.h
   std::map<std::string, double> parameters; ///< of the objective; its own defaults where absent

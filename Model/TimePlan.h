@@ -13,6 +13,8 @@ namespace vae
 
 /// A learned prior of fewer steps draws worse than the random field, so none is learned.
 constexpr std::int64_t FewestPriorSteps = 200;
+/// One that starts from the weights of another needs few. \param started whether it does
+constexpr std::int64_t fewestPriorSteps(bool started) { return started ? 20 : FewestPriorSteps; }
 /// One of so many has learned enough that its own surfaces are measured, and not the data's.
 constexpr std::int64_t EnoughPriorSteps = 3000;
 /// Of the prior's time, in which it may encode what it learns from.
@@ -45,7 +47,7 @@ struct TimePlan
 {
   double network = 0, prior = 0, closing = 0;
   std::int64_t networkSteps = 0, priorSteps = 0;
-  bool priorLeftOut = false; ///< one is wanted, but would have fewer than FewestPriorSteps
+  bool priorLeftOut = false; ///< one is wanted, but would have too few steps
 };
 TimePlan timePlanOf(const TrainOptions& options, std::int64_t voxels, double speed);
 

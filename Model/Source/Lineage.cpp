@@ -26,15 +26,24 @@ bool isOf(const ModelInfo& model, const DataSet& data)
 }
 
 TrainingStart::TrainingStart(std::shared_ptr<const DataSet> of, const TrainOptions& asked,
-  std::shared_ptr<const Model> from, bool again)
+  std::shared_ptr<const Model> from, bool again, const Experience& experience)
   : data(std::move(of))
   , options(asked)
   , initial(std::move(from))
-  , lineage{ Beginning::Fresh, this->data->hash, hashOf(toText(asked)), {} }
+  , lineage{ Beginning::Fresh, this->data->hash, hashOf(toText(asked)), {}, {} }
   , fingerprint(vae::fingerprint(this->data->volumes, this->data->summaries, asked))
 {
   if (!this->initial)
   {
+    this->reason = experience.refusal;
+    if (experience.model)
+    {
+      this->initial = experience.model;
+      this->lineage.kind = Beginning::Experienced;
+      this->lineage.experience = experience.hash;
+      this->fingerprint = hashOf(this->fingerprint + experience.hash);
+      this->reason = "It began with the weights of experience.";
+    }
     return;
   }
   const ModelInfo& info = this->initial->info();
@@ -49,6 +58,8 @@ TrainingStart::TrainingStart(std::shared_ptr<const DataSet> of, const TrainOptio
   {
     this->lineage.kind = Beginning::Resumed;
     this->lineage.parent = info.lineage.parent;
+    this->lineage.experience = info.lineage.experience;
+    this->reason = info.startReason;
   }
   else
   {
@@ -57,9 +68,10 @@ TrainingStart::TrainingStart(std::shared_ptr<const DataSet> of, const TrainOptio
     this->lineage.parent =
       info.fingerprint + std::to_string(last.step) + std::to_string(info.bestEpoch);
   }
-  if (!this->lineage.parent.empty())
+  const std::string before = this->lineage.parent + this->lineage.experience;
+  if (!before.empty())
   {
-    this->fingerprint = hashOf(this->fingerprint + this->lineage.parent);
+    this->fingerprint = hashOf(this->fingerprint + before);
   }
 }
 

@@ -29,7 +29,7 @@ static Names namesOf(ScalarType)
     "float64" };
 }
 static Names namesOf(Ending) { return { "none", "budget", "patience", "stopped", "diverged" }; }
-static Names namesOf(Beginning) { return { "fresh", "resumed", "fine-tuned" }; }
+static Names namesOf(Beginning) { return { "fresh", "resumed", "fine-tuned", "experienced" }; }
 
 ///@{
 /// The members of each struct. Outside a nameless namespace, where StoredJson.h finds them.
@@ -97,6 +97,7 @@ static void visit(auto& v, Is<Lineage> auto& o)
   v("data", o.data);
   v("options", o.options);
   v("parent", o.parent);
+  v.later("experience", o.experience);
 }
 
 static void visit(auto& v, Is<Verdict> auto& o)
@@ -126,6 +127,7 @@ static void visit(auto& v, Is<ModelInfo> auto& o)
   v("options", o.options);
   v("fingerprint", o.fingerprint);
   v.later("lineage", o.lineage);
+  v.later("start_reason", o.startReason);
   v("device", o.device);
   v("producer", o.producer);
   v("parameters", o.parameters, LongCount);
@@ -134,6 +136,7 @@ static void visit(auto& v, Is<ModelInfo> auto& o)
   v.later("prior_width", o.priorWidth, Allowed{ 1, 4096 });
   v.later("prior_cells", o.priorCells, Allowed{ 1, 1 << 24 });
   v("prior_steps", o.priorSteps, LongCount);
+  v.later("prior_started", o.priorStarted);
   v.later("prior_spread", o.priorSpread, Allowed{ .low = 0, .unknown = true });
   v("texture_width", o.textureWidth, Allowed{ 0, 16 });
   v.later("texture_white", o.textureWhite, Fraction);

@@ -4,6 +4,7 @@
 #include "Background.h"
 #include "Interface.h"
 #include "Memory.h"
+#include "OwnFolder.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -19,19 +20,6 @@ namespace
 {
 
 constexpr const char* LibraryName = "libvae_torch.so";
-
-std::string folderOfThisLibrary()
-{
-  Dl_info info{};
-  // Of whichever library or program this file was linked into.
-  if (!dladdr(reinterpret_cast<const void*>(&folderOfThisLibrary), &info) || !info.dli_fname)
-  {
-    return {};
-  }
-  const std::string path = info.dli_fname;
-  const auto slash = path.rfind('/');
-  return slash == std::string::npos ? "." : path.substr(0, slash);
-}
 
 /// The LibTorch that pip brings holds a BLAS of its own, MKL, and calls it by names that the host's
 /// BLAS has too: it would call that, whose batched product, say, takes other arguments, and crash.

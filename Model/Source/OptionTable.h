@@ -61,6 +61,10 @@ inline constexpr std::array EntriesOf<Symmetry>{ Entry{ Symmetry::None, "None" }
   Entry{ Symmetry::Flips, "Flips" }, Entry{ Symmetry::Cube, "Cube" },
   Entry{ Symmetry::Automatic, "Automatic" } };
 template <>
+inline constexpr std::array EntriesOf<StartFrom>{ Entry{ StartFrom::Automatic, "Automatic" },
+  Entry{ StartFrom::Experience, "Experience" },
+  Entry{ StartFrom::RandomWeights, "Random Weights" } };
+template <>
 inline constexpr std::array EntriesOf<BestBy>{ Entry{ BestBy::ValidationLoss, "Validation Loss" },
   Entry{ BestBy::Statistics, "Statistics" } };
 template <>
@@ -265,6 +269,11 @@ void visitOptions(auto& v, Is<TrainOptions> auto& o)
   v(o.allowTorchScript,
     { .label = "Allow TorchScript",
       .when = { shownFor("Network", { Architecture::TorchScript }) } });
+  v(o.startFrom,
+    { .label = "Start From",
+      .key = "start_from",
+      .when = { shownFor("Network", { Architecture::Field }) },
+      .later = true });
   v(o.objective, { .label = "Objective", .key = "objective" });
   v(o.parameters, { .key = "parameters" }); // see Objective.h
   v(o.klSchedule, { .label = "KL Schedule", .key = "kl_schedule", .when = { withKLTerm() } });

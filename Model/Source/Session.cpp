@@ -207,7 +207,7 @@ void Session::prepare(bool live)
   });
   Backend& door = backend();
 
-  const TrainOptions options = door.complete(this->Options);
+  door.complete(this->Options); // says what is wrong with them before the data are read
   if (!this->Data)
   {
     this->Data = std::make_shared<const DataSet>(std::move(this->Volumes));
@@ -217,7 +217,7 @@ void Session::prepare(bool live)
     const std::lock_guard lock(this->Mutex);
     driving = this->Driving;
   }
-  TrainingStart start(this->Data, options, this->Initial, driving.alwaysTrain);
+  TrainingStart start = door.startOf(this->Data, this->Options, this->Initial, driving.alwaysTrain);
   {
     const std::lock_guard lock(this->Mutex);
     this->Fingerprint = start.fingerprint;
@@ -233,7 +233,7 @@ void Session::prepare(bool live)
   }
   if (model)
   {
-    start = TrainingStart(this->Data, options, model); // a script that was ended goes on there
+    start = door.startOf(this->Data, this->Options, model, false); // an ended script goes on there
   }
   if (start.over)
   {
@@ -243,7 +243,7 @@ void Session::prepare(bool live)
   }
   this->Training = door.train(start);
   const std::string varies = statistics::stationarityWarning(
-    this->Data->volumes, this->Data->summaries, statistics::Work(options.threads));
+    this->Data->volumes, this->Data->summaries, statistics::Work(this->Options.threads));
   this->update([&](Status& s) { s.dataWarning = varies; });
 }
 
@@ -526,8 +526,8 @@ void Session::launch(bool resuming)
     }
     else if (!this->Training)
     {
-      this->Training = backend().train(
-        TrainingStart(this->Data, backend().complete(this->Options), this->model()));
+      this->Training =
+        backend().train(backend().startOf(this->Data, this->Options, this->model(), false));
     }
     if (this->Training)
     {

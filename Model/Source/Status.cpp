@@ -41,7 +41,12 @@ std::string messageOf(const StepRecord& record, const EpochRecord& row, const Mo
 {
   if (!record.prior)
   {
-    return "Training on " + info.device + "." + (info.leftOut.empty() ? "" : " " + info.leftOut);
+    std::string words = "Training on " + info.device + ".";
+    for (const std::string& more : { info.startReason, info.leftOut })
+    {
+      words += more.empty() ? "" : " " + more;
+    }
+    return words;
   }
   return std::format(
     "The autoencoder is trained; learning the prior for VAE Generate (loss {:.3f}).",
@@ -74,7 +79,7 @@ std::string howItEnded(const ModelInfo& info, const StepRecord& record, bool sto
     : info.ending == Ending::Diverged    ? "); the loss diverged."
     : stopped                            ? "); stopped."
                                          : ").";
-  for (const std::string& more : { info.leftOut, verdictInWords(info) })
+  for (const std::string& more : { info.startReason, info.leftOut, verdictInWords(info) })
   {
     how += (more.empty() ? "" : " ") + more;
   }

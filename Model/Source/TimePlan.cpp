@@ -30,6 +30,12 @@ double priorStepOperations(const NetworkOptions& n)
   return 3 * 2 * cells * (kernel * (fine + coarse) + between);
 }
 
+/// Steps of a prior. Whether Automatic is experience is not known here.
+std::int64_t fewestOf(const TrainOptions& options)
+{
+  return fewestPriorSteps(options.startFrom == StartFrom::Experience);
+}
+
 /// Voxels that are encoded for the prior.
 double priorDataVoxels(const NetworkOptions& n, double voxels)
 {
@@ -108,7 +114,7 @@ TimePlan timePlanOf(const TrainOptions& options, std::int64_t voxels, double spe
   divide(share);
   plan.priorLeftOut = share > 0 && options.timeBudget > 0 &&
     static_cast<double>(plan.priorSteps) <
-      std::min(static_cast<double>(FewestPriorSteps), std::floor(priorSteps));
+      std::min(static_cast<double>(fewestOf(options)), std::floor(priorSteps));
   if (plan.priorLeftOut)
   {
     costs = costsOf(options, voxels, speed);
@@ -157,7 +163,7 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
   words += std::format("{:.0f} s for the measurements at the end.", time.closing);
   if (time.priorLeftOut)
   {
-    words += " No prior is learned: it would have fewer than " + std::to_string(FewestPriorSteps) +
+    words += " No prior is learned: it would have fewer than " + std::to_string(fewestOf(options)) +
       " steps.";
   }
   return words;

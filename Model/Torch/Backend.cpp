@@ -9,6 +9,7 @@
 #include "Torch/Grid/Correlation.h"
 #include "Torch/Inference/TorchModel.h"
 #include "Torch/Runtime/Device.h"
+#include "Torch/Training/Experience.h"
 #include "Torch/Training/Speed.h"
 #include "Torch/Training/TorchTrainer.h"
 
@@ -25,6 +26,13 @@ public:
   std::unique_ptr<Trainer> train(const TrainingStart& start) override
   {
     return std::make_unique<TorchTrainer>(start);
+  }
+  TrainingStart startOf(std::shared_ptr<const DataSet> data, const TrainOptions& asked,
+    std::shared_ptr<const Model> initial, bool again) override
+  {
+    const TrainOptions options = this->complete(asked);
+    const Experience experience = initial ? Experience() : experienceFor(*data, options);
+    return { std::move(data), options, std::move(initial), again, experience };
   }
   TrainOptions complete(TrainOptions options) override
   {

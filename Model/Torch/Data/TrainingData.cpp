@@ -196,6 +196,7 @@ void completeOptions(TrainOptions& o)
   only({ TorchScript }, &NetworkOptions::decoderFile);
   if (n.architecture != Field)
   {
+    o.startFrom = TrainOptions().startFrom;
     o.priorShare = 0;
   }
 }

@@ -128,7 +128,8 @@ Prior TorchModel::bestPrior() const
   // thing, not a material, it has learned that thing by heart: asked for another part of a larger
   // world it draws the mean of all (a CT head: 0.1; rocks, sand, an electrode: 0.6 to 0.7).
   constexpr double spread = 0.35;
-  const bool good = this->Info.priorSteps >= FewestPriorSteps && this->Info.priorSpread >= spread;
+  const bool good = this->Info.priorSteps >= fewestPriorSteps(this->Info.priorStarted) &&
+    this->Info.priorSpread >= spread;
   return this->Calibrated.learned && good ? Prior::Learned
     : this->Calibrated.field              ? Prior::RandomField
                                           : Prior::Normal;

@@ -138,13 +138,17 @@ at::Tensor LearnedPrior::drawnTrend(const FieldRequest& request, const Cells& ce
     .contiguous();
 }
 
+int LearnedPrior::width() const
+{
+  return static_cast<int>(this->Net->named_parameters()["in.bias"].size(0));
+}
+
 std::shared_ptr<LearnedPrior> LearnedPrior::copy(const at::Device& device) const
 {
   const c10::NoGradGuard guard;
   const std::vector<at::Tensor> from = this->Net->parameters();
-  const auto width = this->Net->named_parameters()["in.bias"].size(0);
   auto made = std::make_shared<LearnedPrior>(
-    this->Dimensions, static_cast<int>(this->Mean.size(0)), static_cast<int>(width));
+    this->Dimensions, static_cast<int>(this->Mean.size(0)), this->width());
   const std::vector<at::Tensor> to = made->Net->parameters();
   for (std::size_t i = 0; i < to.size(); ++i)
   {

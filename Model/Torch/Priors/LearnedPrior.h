@@ -55,6 +55,8 @@ public:
   /// the cells that exist.
   static at::Tensor smooth(const at::Tensor& cells, const std::array<bool, 3>& periodic = {});
 
+  int width() const; ///< of its network
+
   /// With a network of its own, on a device.
   std::shared_ptr<LearnedPrior> copy(const at::Device& device) const;
 

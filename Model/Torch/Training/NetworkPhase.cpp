@@ -177,8 +177,10 @@ NetworkPhase::Made NetworkPhase::optimise(double progress, StepRecord& record)
   ModelInfo& info = this->Shared.info;
   const TrainOptions& o = info.options;
   Made made;
-  made.learningRate = this->Guard.rateFactor() * learningRateAt(o, this->Steps + 1, progress);
-  made.klSchedule = klScheduleAt(o, progress);
+  const bool experienced = !info.lineage.experience.empty();
+  made.learningRate =
+    this->Guard.rateFactor() * learningRateAt(o, this->Steps + 1, progress, experienced);
+  made.klSchedule = klScheduleAt(o, progress, experienced);
   const at::Tensor x = this->drawPatches();
   made.voxels = static_cast<double>(x.numel()) / static_cast<double>(info.channels.size());
   if (this->Graph)

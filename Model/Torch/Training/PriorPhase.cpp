@@ -18,7 +18,8 @@ void PriorPhase::begin(const std::function<bool(std::int64_t)>& more)
   network->to(all.place.device);
   std::mt19937_64 random = PriorTrainer::randomOf(all.info);
   PriorData data = priorDataOf(all.data, all.info, *network, *seen, all.place, random, more);
-  this->Prior = std::make_unique<PriorTrainer>(std::move(data), all.info, all.place, random);
+  this->Prior = std::make_unique<PriorTrainer>(
+    std::move(data), all.info, all.place, random, all.priorStart.get());
   if (all.threads)
   {
     all.threads->workChanged();
@@ -56,7 +57,7 @@ StepRecord PriorPhase::step()
       throw;
     }
     // The network is there and stays, and so does a prior that has learned enough.
-    if (all.info.priorSteps < FewestPriorSteps)
+    if (all.info.priorSteps < fewestPriorSteps(all.info.priorStarted))
     {
       all.leavePriorOut("there was not enough memory");
       this->Prior.reset();

@@ -31,15 +31,15 @@ std::vector<at::Tensor> weightsOf(const Network& network, const ObservationModel
   return all;
 }
 
-void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
+std::string differenceOf(const NetworkOptions& wanted, const NetworkOptions& given)
 {
-  const auto compare = [](const char* label, int a, int b)
+  std::string difference;
+  const auto compare = [&](const char* label, int a, int b)
   {
-    if (a != b)
+    if (a != b && difference.empty())
     {
-      throw std::invalid_argument("Initial Model has " + std::string(label) + ' ' +
-        std::to_string(b) + ", this training " + std::to_string(a) +
-        "; to start from a model they must be equal");
+      difference =
+        std::string(label) + ' ' + std::to_string(b) + ", this training " + std::to_string(a);
     }
   };
   const auto kind = [](const NetworkOptions& o) { return static_cast<int>(o.architecture); };
@@ -53,6 +53,16 @@ void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
   compare("Block Size", wanted.blockSize, given.blockSize);
   compare("Hidden Units", wanted.hiddenUnits, given.hiddenUnits);
   compare("Codes", wanted.codes, given.codes);
+  return difference;
+}
+
+void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given)
+{
+  if (const std::string difference = differenceOf(wanted, given); !difference.empty())
+  {
+    throw std::invalid_argument(
+      "Initial Model has " + difference + "; to start from a model they must be equal");
+  }
 }
 
 void Snapshot::take(const std::vector<at::Tensor>& from)

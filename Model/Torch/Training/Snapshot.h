@@ -14,6 +14,10 @@ void copyValues(const std::vector<at::Tensor>& from, const std::vector<at::Tenso
 /// All that is learned: the network's tensors, then the likelihood's.
 std::vector<at::Tensor> weightsOf(const Network& network, const ObservationModel& seen);
 
+/// What differs first between the network of a training and another, "Width 64, this training 32";
+/// empty: nothing, so that weights can be copied.
+std::string differenceOf(const NetworkOptions& wanted, const NetworkOptions& given);
+
 /// \throws std::invalid_argument naming what differs between the network of a training and that of
 /// its Initial Model
 void checkSameNetwork(const NetworkOptions& wanted, const NetworkOptions& given);

@@ -57,4 +57,9 @@ private:
 /// generators as text in the JSON, and the sums of the running epoch as a list.
 std::pair<Json, State> newestState(const TrainingState& state);
 
+/// The learned prior that a training's own begins with, as the state has it; null: it has none.
+/// \throws std::invalid_argument with one sentence
+std::shared_ptr<const LearnedPrior> priorStartIn(
+  const TrainingState& state, const NetworkOptions& network);
+
 } // namespace vae

@@ -4,6 +4,7 @@
 
 #include "Plan.h"
 #include "Source/Memory.h"
+#include "StateJson.h"
 #include "Torch/Calibration/Calibrator.h"
 #include "Torch/Data/TrainingData.h"
 #include "Torch/Runtime/FreeCores.h"
@@ -49,7 +50,31 @@ std::optional<StepScale> scaleFor(const TrainingStart& start)
                                                                 : std::nullopt;
 }
 
-ModelInfo described(const TrainingStart& start, const std::optional<StepScale>& scale)
+/// The learned prior of the initial model, if it has learned enough and is of the training's width;
+/// of a training that is resumed the one that it had. Or null.
+std::shared_ptr<const LearnedPrior> priorStartOf(
+  const TrainingStart& start, const std::optional<StepScale>& scale)
+{
+  const auto initial = std::dynamic_pointer_cast<const TorchModel>(start.initial);
+  if (!initial)
+  {
+    return nullptr;
+  }
+  const ModelInfo& info = initial->info();
+  if (start.lineage.kind == Beginning::Resumed)
+  {
+    return initial->trainingState() ? priorStartIn(*initial->trainingState(), info.network)
+                                    : nullptr;
+  }
+  const auto& learned = initial->calibration().learned;
+  const int width = scale ? scale->priorWidth : ModelInfo().priorWidth;
+  const bool fits =
+    learned && learned->width() == width && info.priorSteps >= fewestPriorSteps(info.priorStarted);
+  return fits ? learned : nullptr;
+}
+
+ModelInfo described(
+  const TrainingStart& start, const std::optional<StepScale>& scale, bool priorStarted)
 {
   TrainOptions options = start.options;
   if (scale)
@@ -62,7 +87,9 @@ ModelInfo described(const TrainingStart& start, const std::optional<StepScale>& 
     info.priorWidth = scale->priorWidth;
     info.priorCells = scale->priorCells;
   }
+  info.priorStarted = priorStarted;
   info.lineage = start.lineage;
+  info.startReason = start.reason;
   info.fingerprint = start.fingerprint;
   return info;
 }
@@ -98,7 +125,8 @@ TorchTrainer::TorchTrainer(
 
 TorchTrainer::TorchTrainer(const TrainingStart& start)
   : Scale(scaleFor(start))
-  , Info(described(start, this->Scale))
+  , PriorStart(priorStartOf(start, this->Scale))
+  , Info(described(start, this->Scale, this->PriorStart != nullptr))
   , Where(deviceFor(this->Info))
   , Patches(start.data->volumes, this->Info, this->Info.options) // says what is wrong with a mask
   , Data(start.data, this->Info)
@@ -107,7 +135,8 @@ TorchTrainer::TorchTrainer(const TrainingStart& start)
     .info = this->Info,
     .place = this->Where,
     .clock = this->Clock,
-    .threads = this->Choice }
+    .threads = this->Choice,
+    .priorStart = this->PriorStart }
 {
   this->tellPlace();
   const RunScope scope(this->Where, true);

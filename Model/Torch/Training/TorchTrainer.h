@@ -45,7 +45,8 @@ private:
 
   CudaCacheReleaser Returned{ CudaCacheReleaser::Of::Training };
   KeptMemory Memory;
-  const std::optional<StepScale> Scale; ///< if the options leave it open
+  const std::optional<StepScale> Scale;                 ///< if the options leave it open
+  const std::shared_ptr<const LearnedPrior> PriorStart; ///< whose weights the prior begins with
   ModelInfo Info;
   ComputeDevice Where;
   std::optional<ThreadChoice> Choice; ///< of Where.threads, where it is left open

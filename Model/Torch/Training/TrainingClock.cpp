@@ -23,6 +23,7 @@ TrainingClock::TrainingClock(const ModelInfo& info, std::int64_t measured, doubl
   : Options(info.options)
   , Measured(measured)
   , PriorShare(priorShare)
+  , FewestOfPrior(fewestPriorSteps(info.priorStarted))
 {
   this->Options.network = info.network;
   auto watch = std::make_shared<Stopwatch>();
@@ -140,17 +141,17 @@ std::string TrainingClock::divide(const std::function<void()>& tryPrior)
       closingTime(o, this->costs(this->PriorShare > 0 ? this->priorStepsThatFit() : 0));
     this->Divided = true;
   }
-  constexpr auto fewest = static_cast<double>(FewestPriorSteps);
+  const auto fewest = static_cast<double>(this->FewestOfPrior);
   const double asked = o.epochs > 0
     ? static_cast<double>(o.epochs) * o.stepsPerEpoch * this->PriorShare / (1 - this->PriorShare)
     : fewest;
-  if (const std::int64_t n = this->PriorShare > 0 ? this->priorStepsThatFit() : FewestPriorSteps;
+  if (const std::int64_t n = this->PriorShare > 0 ? this->priorStepsThatFit() : this->FewestOfPrior;
     static_cast<double>(n) < std::min(fewest, std::floor(asked)))
   {
     this->setPriorShare(0);
     this->Closing = closingTime(o, this->costs(0));
     why = "the time budget has room for about " + std::to_string(n) +
-      " of its steps, and it needs " + std::to_string(FewestPriorSteps);
+      " of its steps, and it needs " + std::to_string(this->FewestOfPrior);
   }
   return why;
 }

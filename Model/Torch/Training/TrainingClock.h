@@ -76,6 +76,7 @@ private:
   TrainOptions Options; ///< with the network as it is
   std::int64_t Measured;
   double PriorShare;
+  std::int64_t FewestOfPrior; ///< steps
   std::shared_ptr<const Stopwatch> Watch;
   double Carried = 0;   ///< of the training that this one resumes
   double Spare = 0;     ///< see keepFree()

@@ -4,6 +4,7 @@
 
 #include "EpochLog.h"
 #include "Torch/Data/TrainingSet.h"
+#include "Torch/Priors/LearnedPrior.h"
 #include "Torch/Runtime/Device.h"
 #include "Torch/Runtime/ThreadChoice.h"
 #include "TrainingClock.h"
@@ -21,7 +22,8 @@ struct TrainingContext
   ModelInfo& info;
   ComputeDevice& place;
   TrainingClock& clock;
-  std::optional<ThreadChoice>& threads; ///< where their number is left open
+  std::optional<ThreadChoice>& threads;           ///< where their number is left open
+  std::shared_ptr<const LearnedPrior> priorStart; ///< whose weights the prior begins with, or null
 
   Ending networkEnding = Ending::None;
   std::string priorLeftOut = {}; ///< why

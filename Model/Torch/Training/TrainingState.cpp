@@ -22,9 +22,32 @@ std::shared_ptr<const TrainingState> TorchTrainer::state() const
     this->Prior->store(prior);
   }
   all.add("prior", std::move(prior)); // empty before its first step
+  if (this->PriorStart)
+  {
+    StateWriter start;
+    start.tensors = this->PriorStart->state();
+    all.add("prior_start", std::move(start));
+  }
   all.json["network_ending"] = static_cast<int>(this->Shared.networkEnding);
   all.json["prior_left_out"] = this->Shared.priorLeftOut;
   return std::make_shared<TrainingState>(TrainingState{ dumpJson(all.json), all.tensors });
+}
+
+std::shared_ptr<const LearnedPrior> priorStartIn(
+  const TrainingState& state, const NetworkOptions& network)
+{
+  const TensorReader start = TensorReader(state.tensors).part("prior_start.");
+  try
+  {
+    return start.bytes() > 0
+      ? LearnedPrior::fromState(start, network.dimensions, network.latentChannels)
+      : nullptr;
+  }
+  catch (const std::runtime_error& e)
+  {
+    StateReader::require(false, e.what());
+  }
+  return nullptr;
 }
 
 void TorchTrainer::restore(const TrainingState& state)
