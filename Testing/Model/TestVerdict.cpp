@@ -5,7 +5,7 @@
 #include "Model.h"
 #include "Rock.h"
 #include "Statistics/FreeMeasures.h"
-#include "TimePlan.h"
+#include "Status.h"
 
 #include <gtest/gtest.h>
 
@@ -175,6 +175,12 @@ TEST(Verdict, SaysWhatWouldHelp)
     bare.history.clear();
     EXPECT_TRUE(has(verdictInWords(bare), "at a glance"));
   }
+}
+
+TEST(Verdict, IsPartOfTheStatus)
+{
+  const ModelInfo info = judged(2.25, 1.1);
+  EXPECT_TRUE(has(howItEnded(info, {}, false), verdictInWords(info)));
 }
 
 TEST(Verdict, SaysWhyThereIsNone)
