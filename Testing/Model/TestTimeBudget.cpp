@@ -290,8 +290,7 @@ TEST(Closing, WhatHasNoTimeIsLeftOut)
   EXPECT_EQ(of(0, 1),
     "The match of the random field, the scale of anomaly scores, the texture and the verdict were "
     "not measured: the time budget was too short. The latent field was measured less exactly: the "
-    "time budget "
-    "was too short.");
+    "time budget was too short.");
   // The first that is measured in full has the time, the last has not.
   const std::string some = of(40, 1);
   EXPECT_NE(some.find("the time budget was too short."), std::string::npos) << some;
