@@ -36,6 +36,15 @@ constexpr std::int64_t FirstOfPrior = std::int64_t{ 1 } << 40, FirstOfTest = Fir
 
 std::atomic<bool> stopAsked = false;
 
+/// While volumes are made before the first step there is nothing to write. \throws Stopped
+void mayGoOn()
+{
+  if (stopAsked)
+  {
+    throw Stopped();
+  }
+}
+
 double now()
 {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -129,6 +138,7 @@ public:
     this->All.resize(static_cast<std::size_t>(a.volumes));
     for (std::int64_t n = this->Made - a.volumes; n < this->Made; ++n)
     {
+      mayGoOn();
       auto voxels = std::make_shared<rock::Voxels>(voxelsOf(a, n, NetworkEdge));
       this->All[static_cast<std::size_t>(n % a.volumes)] = std::move(voxels);
     }
@@ -283,6 +293,7 @@ public:
     PriorData all;
     for (std::size_t i = 0; i < Fields; ++i)
     {
+      mayGoOn();
       // The newest of each place.
       const auto place = static_cast<std::int64_t>(i), count = static_cast<std::int64_t>(Fields);
       PriorData one = this->fieldOf(place + (this->Made - 1 - place) / count * count);
@@ -407,6 +418,10 @@ int main(int argc, char** argv)
     {
       PriorTraining(a, *model).run();
     }
+    return 0;
+  }
+  catch (const Stopped&)
+  {
     return 0;
   }
   catch (const std::exception& e)

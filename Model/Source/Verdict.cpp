@@ -104,7 +104,7 @@ std::string helpForPrior(const ModelInfo& info)
   if (v.prior != Prior::Learned)
   {
     return text +
-      (info.priorSteps >= FewestPriorSteps
+      (info.priorSteps >= fewestPriorSteps(info.priorStarted)
           ? "Too little data: the learned prior varies too little to be used, as one of a single "
             "object does; train on a larger volume."
           : "No learned prior is used: train longer, with a Prior Share above 0.");
