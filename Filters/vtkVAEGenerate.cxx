@@ -307,6 +307,7 @@ private:
     array->SetName("Verdict");
     array->InsertNextValue(text);
     field->AddArray(array);
+    field->RemoveArray("Verdict Score"); // of the output before
     if (!verdict.judged() || verdict.prior != prior)
     {
       return;
