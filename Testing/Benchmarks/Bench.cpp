@@ -279,8 +279,8 @@ int main(int argc, char** argv)
 {
   const std::map<std::string, void (*)(const Arguments&)> cases{ { "describe", describe },
     { "train", train }, { "paced", paced }, { "infer", infer }, { "stages", stages },
-    { "file", file }, { "roofline", roofline }, { "layers", layers },
-    { "profile", bench::profile } };
+    { "file", file }, { "roofline", roofline }, { "layers", layers }, { "profile", bench::profile },
+    { "closing", bench::closing } };
   const Arguments all(argv + std::min(argc, 2), argv + argc);
   const std::string what = argc > 1 ? argv[1] : "";
   const auto found = cases.find(what);
@@ -289,7 +289,8 @@ int main(int argc, char** argv)
     std::fprintf(stderr,
       "vae_bench train|infer|layers [EDGE [SHAPE]], paced [EDGE [SECONDS [THREADS]]], file, "
       "roofline, describe,\n  stages EDGE learned|random MODEL, profile train|generate MODEL EDGE "
-      "[SHAPE],\n  check train|graph|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE [STEPS]]\n");
+      "[SHAPE],\n  closing EDGE STEPS SECONDS [PRIORSHARE],\n  check "
+      "train|graph|cpu|thread|tiles|memory|counts MODEL EDGE [SHAPE [STEPS]]\n");
     return 2;
   }
   try

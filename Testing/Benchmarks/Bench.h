@@ -84,4 +84,10 @@ bool check(const std::vector<std::string>& arguments);
 /// vae_bench profile train|generate [EDGE [SHAPE]]: what the device spends its time on.
 void profile(const std::vector<std::string>& arguments);
 
+/// vae_bench closing EDGE STEPS SECONDS [PRIORSHARE]: a training of so many steps, then what its
+/// end measures within a tenth of a time budget (0: without one), part by part, and what the random
+/// field that it fitted is worth. Seconds are those of the processor over the threads, so other
+/// programs do not count.
+void closing(const std::vector<std::string>& arguments);
+
 } // namespace bench
