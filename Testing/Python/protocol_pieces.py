@@ -1,9 +1,10 @@
 # SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 # SPDX-License-Identifier: BSD-3-Clause
 """The pieces of Testing/Protocol that need numpy and SciPy only: the search for copies, generators without a network,
-marks of columns, the journal, the page of given records, and the summary of several."""
+marks of columns, the journal, the page of given records, and the page of several."""
 import itertools
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -246,6 +247,40 @@ def the_summary():
     assert row(f"| {tens} | sand |").endswith("| +1.0 %, +1.0 % | pays | 2.0 → 2.0 |")  # they are off by default
 
 
+def the_materials(folder):
+    """rock_report.py is a pretended one: each material is run twice, quickly and in full, and stands on the page."""
+    programs = os.path.join(folder, "bin")
+    os.makedirs(programs)
+    records = [{"what": "settings", "settings": {"name": "sand.mhd", "kind": "phases"}},
+               {"what": "volume", "group": REAL, "seed": None, "number": 0, "numbers": {"Specific Surface": 0.1}},
+               {"what": "volume", "group": "learned", "seed": 0, "number": 0, "numbers": {"Specific Surface": 0.11}},
+               {"what": "curves", "group": "learned", "seed": 0, "number": 1,
+                "errors": {"S2 Error": 0.05, "Lineal Path Error": 0.01}}]
+    pretended = f"""#!{sys.executable}
+import json, os, sys
+words = sys.argv[2:]
+output = words[words.index("--output") + 1]
+os.makedirs(output, exist_ok=True)
+open(os.path.join({folder!r}, "log"), "a").write(" ".join(words) + "\\n")
+open(os.path.join(output, "report.md"), "w").write("page")
+open(os.path.join(output, "results.jsonl"), "w").writelines(json.dumps(r) + "\\n" for r in {records!r})
+"""
+    with open(os.path.join(programs, "pvpython"), "w", encoding="utf-8") as file:
+        file.write(pretended)
+    os.chmod(os.path.join(programs, "pvpython"), 0o755)
+    output = os.path.join(folder, "materials")
+    subprocess.run([sys.executable, os.path.join(sys.argv[1], "materials.py"), "--output", output, "--only", "--real",
+                    "sand.mhd", "8", "8", "16", "--", "--epochs", "3"], check=True,
+                   env={**os.environ, "PATH": programs + os.pathsep + os.environ["PATH"]})
+    with open(os.path.join(folder, "log"), encoding="utf-8") as file:
+        first, second = file.read().splitlines()
+    assert "--crop 8 8 16 --epochs 3 --permeability 0" in first and second.endswith("--crop 8 8 16 --epochs 3")
+    with open(os.path.join(output, "pages", "README.md"), encoding="utf-8") as file:
+        text = file.read()
+    assert "(sand/report.md)" in text and "| sand | learned | 5.0 % *fitted* |" in text, text
+    assert os.path.exists(os.path.join(output, "pages", "sand", "report.md"))
+
+
 planted_copies()
 beside_brute_force()
 the_held_out_slab_is_not_searched()
@@ -256,5 +291,6 @@ parts_do_not_touch()
 with tempfile.TemporaryDirectory() as scratch:
     journals(scratch)
     the_page(scratch)
+    the_materials(scratch)
 the_summary()
 print("protocol_pieces: every check passed")
