@@ -59,8 +59,9 @@ def page(folder, materials):
              "percentile over that of unseen material; much below 1 would mean copies.", summary.overview(records)]
     if any(len(r.seeds(g.name)) for r in records for g in summary.ABLATION):
         parts += ["## Corrections of the learned prior, each off by itself",
-                  "With it → without it. The gain is how much larger the score is without (of tens with the data's mean: S2's "
-                  "error), of each training. It pays where all trainings gain. Seconds are the processor's, a volume.",
+                  "With it → without it. Gains are how much larger the lineal path error is without, and the score (of tens with "
+                  "the data's mean: the error of S2), of each training. It pays where all are gains. Seconds are the "
+                  "processor's, a volume.",
                   summary.ablation(records)]
     with open(os.path.join(folder, "pages", "README.md"), "w", encoding="utf-8") as file:
         file.write("\n\n".join(parts) + "\n")

@@ -230,7 +230,7 @@ def the_summary():
                                 "numbers": {"Specific Surface": faces}})
                 records.append({"what": "score", "group": group, "seed": seed, "number": 0, "scores": {"Score": score}})
                 records.append({"what": "curves", "group": group, "seed": seed, "number": 1,
-                                "errors": {"S2 Error": error, "Lineal Path Error": 0.01}})
+                                "errors": {"S2 Error": error, "Lineal Path Error": error / 5}})
         records.append({"what": "nearest", "group": REAL, "seed": None, "edge": 16, "distances": [0.1, 0.1]})
         records.append({"what": "nearest", "group": "learned", "seed": 0, "edge": 16, "distances": [0.05, 0.05]})
         records.append({"what": "two-sample", "group": "learned", "seed": 0, "result": {"Accuracy": 0.75}})
@@ -241,8 +241,10 @@ def the_summary():
     text = summary.ablation(materials)
     row = lambda start: next(line for line in text.split("\n") if line.startswith(start))
     assert "| +10.0 % → -10.0 % |" in row("| learned, no texture | sand |")
-    assert row("| learned, no texture | sand |").endswith("| +0.30, +0.30 | pays | 2.0 → 2.0 |")
-    assert row("| learned, no texture | foam |").endswith("| +0.30, -0.20 | no difference shown | 2.0 → 2.0 |")
+    assert row("| learned, no texture | sand |").endswith(
+        "| +0.2 %, +0.2 %; +0.30, +0.30 | pays | 2.0 → 2.0 |")
+    assert row("| learned, no texture | foam |").endswith(
+        "| +0.2 %, +0.2 %; +0.30, -0.20 | no difference shown | 2.0 → 2.0 |")
     assert row("| learned, no texture |") == "| learned, no texture | 1 | 1 | 0 | 0 |"
     assert row(f"| {tens} | sand |").endswith("| +1.0 %, +1.0 % | pays | 2.0 → 2.0 |")  # they are off by default
 
