@@ -97,7 +97,8 @@ data = servermanager.Fetch(blocks)
 assert data.GetClassName() == "vtkMultiBlockDataSet" and data.GetNumberOfBlocks() == 3
 for i, step in enumerate(steps):
     assert (labels(data.GetBlock(i)) == step).all()
-names = [data.GetMetaData(i).Get(data.NAME()) for i in range(3)]
+# Fetch of ParaView 6.1 puts "Block 0_" before the names of any multi-block.
+names = [data.GetMetaData(i).Get(data.NAME()).removeprefix("Block 0_") for i in range(3)]
 assert names == ["Realization 0", "Realization 1", "Realization 2"], names
 
 # A proxy may change its mind.

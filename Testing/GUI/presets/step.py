@@ -54,9 +54,9 @@ def edited():
 
 
 def trained():
-    trace = smtrace.stop_trace()
+    trace = smtrace.stop_trace().replace(" = ", "=")  # assignments, or arguments of Set()
     assert applied() == (3, 90, 1, 0, 8, 8), applied()
-    for line in ("Quality = 'Custom'", "TimeBudget = 90", "Purpose = 'Denoise and Anomalies'", "PriorShare = 0.0"):
+    for line in ("Quality='Custom'", "TimeBudget=90", "Purpose='Denoise and Anomalies'", "PriorShare=0.0"):
         assert line in trace, (line, trace)
     train = trainer()
     assert train.State in ("Preparing", "Training"), (train.State, train.Status)
