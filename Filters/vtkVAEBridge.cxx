@@ -130,13 +130,15 @@ void AddField(vtkFieldData* data, const std::string& name, double value)
   data->AddArray(array);
 }
 
-void AddPhase(vtkFieldData* data, const std::string& phase)
+void AddField(vtkFieldData* data, const std::string& name, const std::string& text)
 {
   vtkNew<vtkStringArray> array;
-  array->SetName("Phase");
-  array->InsertNextValue(phase.c_str());
+  array->SetName(name.c_str());
+  array->InsertNextValue(text.c_str());
   data->AddArray(array);
 }
+
+void AddPhase(vtkFieldData* data, const std::string& phase) { AddField(data, "Phase", phase); }
 
 vae::Dims DimsOf(vtkImageData* image, bool cellData)
 {

@@ -97,8 +97,11 @@ struct Pending : std::exception
 /// What is known of a model before the pipeline has run: null, or what it was last.
 const vae::ModelInfo* KnownModel(vtkInformationVector* input);
 
-/// A number in field data.
+///@{
+/// A number, or a text, in field data.
 void AddField(vtkFieldData* data, const std::string& name, double value);
+void AddField(vtkFieldData* data, const std::string& name, const std::string& text);
+///@}
 
 ///@{
 /// The phase that was taken: "rock = 0, the rarer of two values", and the field data array Phase,

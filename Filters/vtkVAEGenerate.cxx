@@ -303,10 +303,7 @@ private:
     const vae::Verdict& verdict = this->Info.verdict;
     std::string& text = this->Self->Verdict;
     text = vae::verdictInWords(this->Info, prior);
-    vtkNew<vtkStringArray> array;
-    array->SetName("Verdict");
-    array->InsertNextValue(text);
-    field->AddArray(array);
+    vtkVAEBridge::AddField(field, "Verdict", text);
     field->RemoveArray("Verdict Score"); // of the output before
     if (!verdict.judged() || verdict.prior != prior)
     {

@@ -9,7 +9,6 @@
 #include "vtkIntArray.h"
 #include "vtkNew.h"
 #include "vtkObjectFactory.h"
-#include "vtkStringArray.h"
 #include "vtkVAEBridge.h"
 
 #include <cmath>
@@ -146,12 +145,7 @@ void vtkVAEModel::SetHistory(const vae::ModelInfo& info)
   column("Voxels per Second", &Row::voxelsPerSecond);
 
   const auto fact = [this](const char* name, const std::string& value)
-  {
-    vtkNew<vtkStringArray> array;
-    array->SetName(name);
-    array->InsertNextValue(value);
-    this->GetFieldData()->AddArray(array);
-  };
+  { vtkVAEBridge::AddField(this->GetFieldData(), name, value); };
   fact("Device", info.device);
   fact("Objective", info.options.objective);
   fact("Likelihood", vae::name(info.likelihood));

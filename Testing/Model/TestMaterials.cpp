@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Faces.h"
 #include "Materials.h"
 
 #include <gtest/gtest.h>
@@ -31,18 +32,6 @@ double fractionOf(const rock::Voxels& voxels, std::uint8_t value)
 rock::Voxels make(const rock::Material& m, std::uint64_t seed)
 {
   return m.make({ .size = 48, .porosity = m.porosity, .radius = m.radius / 2, .seed = seed });
-}
-
-/// Voxel pairs that differ along an axis, over all.
-double faces(const rock::Voxels& v, std::size_t n, std::size_t stride)
-{
-  std::size_t different = 0;
-  for (std::size_t i = 0; i < v.size(); ++i)
-  {
-    const std::size_t at = i / stride % n;
-    different += v[i] != v[i - at * stride + (at + 1) % n * stride];
-  }
-  return static_cast<double>(different) / static_cast<double>(v.size());
 }
 
 } // namespace
@@ -95,7 +84,7 @@ TEST(Materials, DifferInKind)
     EXPECT_EQ(values.size() == 3, name == "phases") << m.name;
     if (name == "layers" || name == "fibres") // more surface across the layers
     {
-      EXPECT_GT(faces(v, 48, 48 * 48), 1.25 * faces(v, 48, 1)) << m.name;
+      EXPECT_GT(test::faces(v, 48, 48 * 48), 1.25 * test::faces(v, 48, 1)) << m.name;
     }
   }
 }

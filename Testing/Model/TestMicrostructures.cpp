@@ -1,5 +1,6 @@
 // SPDX-FileCopyrightText: Copyright (c) VAE plugin authors
 // SPDX-License-Identifier: BSD-3-Clause
+#include "Faces.h"
 #include "Microstructures.h"
 
 #include <gtest/gtest.h>
@@ -20,19 +21,10 @@ double fraction(const rock::Voxels& v)
   return static_cast<double>(std::count(v.begin(), v.end(), 255)) / static_cast<double>(v.size());
 }
 
-/// Neighbours along x, y and z that differ, over all voxels.
+/// Along x, y and z.
 double faces(const rock::Voxels& v, std::size_t n)
 {
-  std::size_t different = 0;
-  for (std::size_t stride = 1; stride < v.size(); stride *= n)
-  {
-    for (std::size_t i = 0; i < v.size(); ++i)
-    {
-      const std::size_t at = i / stride % n;
-      different += v[i] != v[i - at * stride + (at + 1) % n * stride];
-    }
-  }
-  return static_cast<double>(different) / static_cast<double>(v.size());
+  return test::faces(v, n, 1) + test::faces(v, n, n) + test::faces(v, n, n * n);
 }
 
 } // namespace
