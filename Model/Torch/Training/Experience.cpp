@@ -70,7 +70,9 @@ Experience experienceFor(const DataSet& data, const TrainOptions& options, const
   try
   {
     Experience found{ TorchModel::load(file), hashOf(contentOf(file)), "" };
-    const std::string misfit = misfitOf(found.model->info(), describeTraining(data, options));
+    TrainOptions plain = options; // variograms take time, and what is compared does not need them
+    plain.symmetry = Symmetry::None;
+    const std::string misfit = misfitOf(found.model->info(), describeTraining(data, plain));
     return misfit.empty() ? found : without("experience does not fit; " + misfit);
   }
   catch (const std::runtime_error& e)
