@@ -26,7 +26,7 @@ vae_packages() {
     g++ cmake ninja-build ccache git paraview paraview-dev python3-paraview \
     libtorch-dev libopenblas0-pthread libgtest-dev \
     qt6-base-dev qt6-tools-dev qt6-svg-dev qt6-svg-plugins qt6-5compat-dev \
-    mpi-default-bin mpi-default-dev python3-mpi4py python3-numpy \
+    mpi-default-bin mpi-default-dev python3-mpi4py python3-numpy python3-scipy \
     libdouble-conversion-dev libutfcpp-dev libogg-dev libtheora-dev libgl2ps-dev libglew-dev \
     libxcursor-dev libxt-dev libavcodec-dev libavformat-dev libavutil-dev libswscale-dev \
     libjsoncpp-dev libfreetype-dev liblz4-dev liblzma-dev libhdf5-mpi-dev libnetcdf-dev \
