@@ -131,6 +131,18 @@ TEST_F(Experiences, ATrainingBeginsWithTheWeightsOfTheFile)
   EXPECT_EQ(TrainingStart(data, small(), file, false, found).lineage.kind, Beginning::FineTuned);
 }
 
+TEST_F(Experiences, AFileIsReadOnceAndAgainWhenItIsAnother)
+{
+  const DataSet data({ test::rockVolume(32) });
+  randomWeights()->saveInHalf(this->File);
+  const Experience once = experienceFor(data, small(), this->File);
+  EXPECT_EQ(experienceFor(data, small(), this->File).model, once.model);
+  TorchModel::load(this->File)->save(this->File); // not in half precision
+  const Experience other = experienceFor(data, small(), this->File);
+  EXPECT_NE(other.model, once.model);
+  EXPECT_NE(other.hash, once.hash);
+}
+
 TEST_F(Experiences, WhatDoesNotFitIsLeftAsideAndToldWhereItWasAskedFor)
 {
   const DataSet rock({ test::rockVolume(32) });

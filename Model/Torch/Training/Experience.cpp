@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 
 namespace vae
 {
@@ -29,10 +30,30 @@ std::string misfitOf(const ModelInfo& experience, const ModelInfo& training)
   return difference.empty() ? "" : "it has " + difference;
 }
 
-std::string contentOf(const std::string& file)
+struct LoadedFile
 {
-  std::ifstream in(file, std::ios::binary);
-  return { std::istreambuf_iterator<char>(in), {} };
+  std::string file;
+  std::filesystem::file_time_type written;
+  std::uintmax_t size = 0; ///< bytes
+  Experience experience;
+};
+
+/// Read once as long as the file is not written anew: a training asks for it each time that it is
+/// compared with what its pipeline wants. \throws std::runtime_error as TorchModel::load
+Experience load(const std::string& file)
+{
+  static std::mutex mutex;
+  static LoadedFile last;
+  const std::lock_guard lock(mutex);
+  const auto written = std::filesystem::last_write_time(file);
+  const auto size = std::filesystem::file_size(file);
+  if (last.file != file || last.written != written || last.size != size)
+  {
+    std::ifstream in(file, std::ios::binary);
+    const std::string content{ std::istreambuf_iterator<char>(in), {} };
+    last = { file, written, size, { TorchModel::load(file), hashOf(content), "" } };
+  }
+  return last.experience;
 }
 
 } // namespace
@@ -69,7 +90,7 @@ Experience experienceFor(const DataSet& data, const TrainOptions& options, const
   }
   try
   {
-    Experience found{ TorchModel::load(file), hashOf(contentOf(file)), "" };
+    Experience found = load(file);
     TrainOptions plain = options; // variograms take time, and what is compared does not need them
     plain.symmetry = Symmetry::None;
     const std::string misfit = misfitOf(found.model->info(), describeTraining(data, plain));
