@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two-Sample Test of what cannot be told and of what can, as a table: ./dev run pvpython
 Testing/Benchmarks/two_sample.py VOLUME [--seconds 120] [--seeds 3] [--size 256] [--volumes 4] [--model FILE]
-[--threads 2] [--only NAME ...]
+[--threads 2] [--block 64] [--no-control] [--only NAME ...]
 
 halves: two halves of the volume, cut along z; their control is that of the lower half.
 rebuilt: what the model makes of the volume itself. Normal (N(0, I) in each latent cell), Random Field, Learned:
@@ -39,6 +39,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--block", help="Block Size")
+    parser.add_argument("--no-control", dest="control", action="store_false")
     parser.add_argument("--only", nargs="*", default=["halves", "rebuilt", *PRIORS])
     args = parser.parse_args()
 
@@ -46,7 +47,7 @@ def main():
     volume.UpdatePipeline()
     name = volume.PointData.GetArray(0).GetName()
     data, image = array_of(volume, name)
-    settings = {"Threads": args.threads, "Device": "cpu"}
+    settings = {"Threads": args.threads, "Device": "cpu", "Control": int(args.control)}
     settings |= {"Steps": args.steps} if args.steps else {}
     settings |= {"BlockSize": args.block} if args.block else {}
 

@@ -65,6 +65,31 @@ Volume spoiled(std::uint64_t seed)
   return test::volume(std::move(v), { 64, 64, 64 });
 }
 
+/// A rock in which each voxel is as most of the 27 around it.
+Volume smoothed(int edge, std::uint64_t seed, double radius)
+{
+  const rock::Voxels v = rock::cementedGrains({ edge, 0.2, radius, seed });
+  rock::Voxels out = v;
+  const auto at = [&](int z, int y, int x)
+  { return (static_cast<std::size_t>(z) * edge + y) * edge + x; };
+  for (int z = 1; z < edge - 1; ++z)
+  {
+    for (int y = 1; y < edge - 1; ++y)
+    {
+      for (int x = 1; x < edge - 1; ++x)
+      {
+        int larger = 0;
+        for (int i = 0; i < 27; ++i)
+        {
+          larger += v[at(z + i / 9 - 1, y + i / 3 % 3 - 1, x + i % 3 - 1)] > 0;
+        }
+        out[at(z, y, x)] = larger > 13 ? 255 : 0;
+      }
+    }
+  }
+  return test::volume(std::move(out), { edge, edge, edge });
+}
+
 std::string complaint(const TwoSampleInput& input, const TwoSampleOptions& o)
 {
   try
@@ -203,6 +228,18 @@ TEST(TwoSample, HalvesAreChanceAndASpoiledRockIsTold)
     EXPECT_GT(sum, 0);
     EXPECT_TRUE(std::isfinite(sum));
   }
+}
+
+// Means over a large block differ little from block to block. Guessing costs ln 2 a block; after a
+// few steps the classifier has to do better than half of that.
+TEST(TwoSample, LearnsFromLargeBlocksInFewSteps)
+{
+  constexpr int edge = 96;
+  TwoSampleOptions o = quick(10);
+  o.blockSize = BlockEdge::Voxels48;
+  o.control = false;
+  const TwoSampleResult r = compare(test::rockVolume(edge, 1, 5), smoothed(edge, 1, 5), o);
+  EXPECT_LT(r.history.back().loss, std::log(2.) / 2);
 }
 
 TEST(TwoSample, AVolumeAgainstItselfIsExactlyChance)

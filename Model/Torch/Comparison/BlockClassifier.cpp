@@ -49,6 +49,8 @@ public:
       this->register_module("norm1", CellNorm(Width)),
       this->register_module("norm2", CellNorm(Width)) }
     , Head(this->register_module("head", Dense(Width, 1)))
+    , Mean(this->register_buffer("mean", at::zeros({ Width })))
+    , Variance(this->register_buffer("variance", at::ones({ Width })))
   {
   }
 
@@ -63,13 +65,20 @@ public:
     {
       cells.push_back(a);
     }
-    return this->Head->forward(h.mean(cells)).squeeze(1);
+    // Means over many cells differ little from block to block. Normalised over the batch (Ioffe and
+    // Szegedy 2015) the head sees these differences from the first step.
+    constexpr double momentum = 0.1, epsilon = 1e-8;
+    return this->Head
+      ->forward(at::batch_norm(h.mean(cells), {}, {}, this->Mean, this->Variance,
+        this->is_training(), momentum, epsilon, false))
+      .squeeze(1);
   }
 
 private:
   Conv Stem, Down, Middle, Last;
   std::array<CellNorm, 3> Norms;
   Dense Head;
+  at::Tensor Mean, Variance; ///< of the means over cells, over the last batches
 };
 
 BlockClassifier::BlockClassifier(
@@ -88,6 +97,7 @@ BlockClassifier::BlockClassifier(
   this->Module = std::make_shared<Net>(recipe.dimensions, static_cast<int>(folded));
   initialiseLayers(*this->Module, at::make_generator<at::CPUGeneratorImpl>(seed));
   this->Module->to(place.device);
+  this->Module->eval();
 }
 
 BlockClassifier::~BlockClassifier() = default;
@@ -134,6 +144,7 @@ void BlockClassifier::train(
   const TwoSources& sources, const std::function<void(int, double, double)>& each)
 {
   const RunScope scope(this->Place, true);
+  this->Module->train();
   AdamW optimiser(this->Module->parameters(), *this->Module, WeightDecay, at::kFloat);
   TrainOptions rates;
   rates.learningRate = LearningRate;
@@ -164,6 +175,7 @@ void BlockClassifier::train(
     const at::Tensor right = logits.detach().gt(0).eq(target.gt(0)).to(at::kFloat).mean();
     each(step, loss.item<double>(), right.item<double>());
   }
+  this->Module->eval();
 }
 
 std::vector<double> BlockClassifier::logits(const BlockSource& source) const

@@ -40,8 +40,8 @@ std::vector<Frame> framesOf(const std::vector<Volume>& volumes, const NetworkOpt
 
 /// A small network that tells blocks apart: voxels are folded into channels as the VAE's are
 /// (2^3 of them: finer, because what gives a volume away is often at its surfaces), four
-/// convolutions, the mean over the block, one number. It is trained with batches of 8 blocks of
-/// each class by AdamW, with a learning rate that ends near 0.
+/// convolutions, the mean over the block, normalised over the batch, one number. It is trained with
+/// batches of 8 blocks of each class by AdamW, with a learning rate that ends near 0.
 class BlockClassifier
 {
 public:
