@@ -68,7 +68,8 @@ def main():
             tested = TwoSampleTest(Real=real, Candidate=candidate, Seed=seed, **settings)
             tested.UpdatePipeline()
             took = time.time() - began
-            field = lambda what: tested.FieldData[what].GetRange()[0]
+            data = servermanager.Fetch(tested).GetFieldData()
+            field = lambda what: data.GetAbstractArray(what).GetVariantValue(0).ToDouble()
             tested.UpdatePropertyInformation()
             each = tested.Summary.partition("each training:")[2].partition(")")[0].strip()
             table.setdefault(label, []).append((field("Accuracy"), field("Control Accuracy"), took))
