@@ -27,8 +27,8 @@ using namespace vae;
 namespace
 {
 
-constexpr int NetworkEdge = 96, PriorEdge = 128;            // voxels of a volume
-constexpr std::int64_t StepsAVolume = 40, FieldsEvery = 10; // steps, until another volume is made
+constexpr int NetworkEdge = 96, PriorEdge = 160;            // voxels of a volume
+constexpr std::int64_t StepsAVolume = 40, FieldsEvery = 20; // steps, until another volume is made
 constexpr std::size_t Fields = 48;                          // latent fields of the prior at a time
 constexpr double CheckpointSeconds = 180;
 // Numbers of volumes: the network's from 0 on.
