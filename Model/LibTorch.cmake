@@ -26,9 +26,10 @@ if (VAE_TORCH_WHEEL)
   set(Torch_VERSION "${CMAKE_MATCH_1}")
   target_include_directories(vae_libtorch SYSTEM INTERFACE
     "${VAE_TORCH_WHEEL}/include" "${VAE_TORCH_WHEEL}/include/torch/csrc/api/include")
-  # libtorch.so refers to nothing; it brings the GPU's library with it.
+  # libtorch.so refers to nothing; it brings the GPU's library with it. It also has functions of
+  # std::filesystem that crash outside of it (2.11): the compiler's own library comes first.
   target_link_libraries(vae_libtorch INTERFACE
-    -Wl,--push-state,--no-as-needed "${VAE_TORCH_WHEEL}/lib/libtorch.so" -Wl,--pop-state
+    -Wl,--push-state,--no-as-needed -lstdc++ "${VAE_TORCH_WHEEL}/lib/libtorch.so" -Wl,--pop-state
     "${VAE_TORCH_WHEEL}/lib/libtorch_cpu.so" "${VAE_TORCH_WHEEL}/lib/libc10.so")
 else ()
   find_package(Torch REQUIRED)
