@@ -30,10 +30,10 @@ double priorStepOperations(const NetworkOptions& n)
   return 3 * 2 * cells * (kernel * (fine + coarse) + between);
 }
 
-/// Steps of a prior. Whether Automatic is experience is not known here.
+/// Steps of a prior. Whether experience fits is not known here: describe() says what if not.
 std::int64_t fewestOf(const TrainOptions& options)
 {
-  return fewestPriorSteps(options.startFrom == StartFrom::Experience);
+  return fewestPriorSteps(options.startFrom != StartFrom::RandomWeights);
 }
 
 /// Voxels that are encoded for the prior.
@@ -165,6 +165,13 @@ std::string describe(const TrainOptions& asked, const Dims& dims, double speed)
   {
     words += " No prior is learned: it would have fewer than " + std::to_string(fewestOf(options)) +
       " steps.";
+  }
+  else if (time.priorSteps > 0 && time.priorSteps < FewestPriorSteps && options.timeBudget > 0 &&
+    fewestOf(options) < FewestPriorSteps)
+  {
+    words += std::format(" Where experience does not fit, no prior is learned: from random weights "
+                         "it needs {} steps.",
+      FewestPriorSteps);
   }
   return words;
 }

@@ -69,6 +69,9 @@ volume = small.repeat(edge // 64 + 1, edge // 64 + 1, edge // 64 + 1)[:edge, :ed
 volume = volume.to(device) if tuned else volume
 net = formatted(Field().to(device))
 if how == "compiled":
+    # To find a precompiled header in its cache it asks the program openssl, which not every machine has.
+    from torch._inductor import config
+    config.cpp_cache_precompile_headers = False
     net.encoder, net.decoder = torch.compile(net.encoder), torch.compile(net.decoder)
 cast = lambda: torch.autocast(torch.device(device).type, torch.bfloat16, enabled=tuned)
 

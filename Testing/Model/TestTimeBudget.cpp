@@ -84,6 +84,7 @@ const Trainer& trained()
 TEST(TimePlan, TheBudgetIsAllThatIsTaken)
 {
   TrainOptions o;
+  o.startFrom = StartFrom::RandomWeights;
   o.timeBudget = 120;
   const TimePlan fast = timePlanOf(o, 96 * 96 * 96, 1e12),
                  slow = timePlanOf(o, 400 * 400 * 400, 1e11);
@@ -121,11 +122,22 @@ TEST(TimePlan, InWords)
   EXPECT_NE(fast.find(" s for the autoencoder ("), std::string::npos) << fast;
   EXPECT_NE(fast.find(" s for the prior ("), std::string::npos) << fast;
   EXPECT_NE(fast.find(" s for the measurements at the end."), std::string::npos) << fast;
-  const std::string slow = describe(o, { 400, 400, 400 }, 1e10);
-  EXPECT_EQ(slow.find("for the prior ("), std::string::npos) << slow;
-  EXPECT_NE(
-    slow.find("No prior is learned: it would have fewer than 200 steps."), std::string::npos)
-    << slow;
+  const std::string
+    none = "No prior is learned: it would have fewer than ",
+    ifNot =
+      "Where experience does not fit, no prior is learned: from random weights it needs 200 steps.";
+  EXPECT_EQ(fast.find(ifNot), std::string::npos) << fast;
+  const auto slow = [&](StartFrom from, double speed)
+  {
+    TrainOptions other = o;
+    other.startFrom = from;
+    return describe(other, { 400, 400, 400 }, speed);
+  };
+  EXPECT_NE(slow(StartFrom::Automatic, 1e11).find(" s for the prior ("), std::string::npos);
+  EXPECT_NE(slow(StartFrom::Automatic, 1e11).find(ifNot), std::string::npos);
+  EXPECT_NE(slow(StartFrom::RandomWeights, 1e11).find(none + "200 steps."), std::string::npos);
+  EXPECT_EQ(slow(StartFrom::RandomWeights, 1e11).find(" s for the prior ("), std::string::npos);
+  EXPECT_NE(slow(StartFrom::Automatic, 1e10).find(none + "20 steps."), std::string::npos);
   const std::string small = describe(o, { 48, 48, 48 }, 1e12); // there is nothing to learn it from
   EXPECT_EQ(small.find("rior"), std::string::npos) << small;
 }
