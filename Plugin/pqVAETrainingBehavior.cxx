@@ -112,10 +112,12 @@ void pqVAETrainingBehavior::onRepresentationAdded(
 bool pqVAETrainingBehavior::arrange(pqDataRepresentation* chart)
 {
   vtkPVDataInformation* info = chart->getOutputPortFromInput()->getDataInformation();
-  if (!info || info->GetNumberOfRows() < 2 || !chart->getView())
+  if (!info || info->GetNumberOfRows() < 1 || !chart->getView())
   {
     return false;
   }
+  // ParaView reports an error for a line of one point.
+  const bool drawable = info->GetNumberOfRows() > 1;
   BEGIN_UNDO_EXCLUDE();
   vtkSMProxy* proxy = chart->getProxy();
   Set(proxy, "UseIndexForXAxis", 0);
@@ -125,8 +127,9 @@ bool pqVAETrainingBehavior::arrange(pqDataRepresentation* chart)
   for (int i = 0; i < columns->GetNumberOfArrays(); ++i)
   {
     const QByteArray name = columns->GetArrayInformation(i)->GetName();
-    const bool shown = name == "Learning Rate" ||
-      std::find(std::begin(Losses), std::end(Losses), name) != std::end(Losses);
+    const bool shown = drawable &&
+      (name == "Learning Rate" ||
+        std::find(std::begin(Losses), std::end(Losses), name) != std::end(Losses));
     visible << name << (shown ? "1" : "0");
   }
   const auto assign = [&](const char* name, const QList<QByteArray>& values)
@@ -153,6 +156,9 @@ bool pqVAETrainingBehavior::arrange(pqDataRepresentation* chart)
   Set(view, "LeftAxisLogScale", columns->GetArrayInformation("Validation Accuracy") ? 1 : 0);
   view->UpdateVTKObjects();
   END_UNDO_EXCLUDE();
-  chart->getView()->render();
-  return true;
+  if (drawable) // else this is called in an update, before anything is drawn
+  {
+    chart->getView()->render();
+  }
+  return drawable;
 }

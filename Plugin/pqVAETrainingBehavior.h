@@ -30,7 +30,8 @@ private Q_SLOTS:
 
 private:
   Q_DISABLE_COPY(pqVAETrainingBehavior)
-  bool arrange(pqDataRepresentation* chart); ///< false while there are too few rows
+  /// False while there is one row: a line of one point is not drawn.
+  bool arrange(pqDataRepresentation* chart);
 };
 
 #endif

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a user does in a day, over and over: a live training that three filters follow, stopped,
 resumed, deleted while it trains. soak.py runs it in pvpython against the pvserver at port
-VAE_SOAK_PORT, and in ParaView's window, where the window's own timers drive it."""
+VAE_SOAK_PORT, and in ParaView's window, where the window's own timers drive it. With VAE_SOAK_CONTROL
+the window does the same with ParaView's own filters and without the plugin: what ParaView keeps of
+each filter that was shown and deleted."""
 import os
 import sys
 import time
@@ -12,6 +14,7 @@ from paraview import simple
 
 folder = os.environ["VAE_SCRATCH"]
 server = os.environ.get("VAE_SOAK_PORT")
+control = "VAE_SOAK_CONTROL" in os.environ
 
 
 def waiting(train, condition):
@@ -57,12 +60,33 @@ def one_round(number):
     yield
 
 
+def one_control_round(number):
+    volume = simple.Wavelet(WholeExtent=[0, 31, 0, 31, 0, 31])
+    first = simple.Calculator(Input=volume, ResultArrayName="Result")
+    simple.UpdatePipeline(proxy=first)
+    filters = [simple.Gradient(Input=first), simple.PointDatatoCellData(Input=first),
+               simple.ImageResample(Input=first) if hasattr(simple, "ImageResample")
+               else simple.ExtractSubset(Input=first, VOI=[0, 31, 0, 31, 0, 31])]
+    for f in filters:
+        simple.Show(f)
+    for refresh in range(20):
+        first.Function = f"RTData * {number} + {refresh}"
+        simple.Render()
+        yield
+    for f in filters:
+        simple.Delete(f)
+    simple.Delete(first)
+    simple.Delete(volume)
+    yield
+
+
 def rounds():
     number = 0
     while True:
-        yield from one_round(number)
+        yield from one_control_round(number) if control else one_round(number)
         number += 1
-        with open(os.path.join(folder, "server.rounds" if server else "window.rounds"), "w",
+        with open(os.path.join(folder, ("server" if server else
+                                        "control" if control else "window") + ".rounds"), "w",
                   encoding="ascii") as file:
             file.write(str(number))
 
@@ -76,7 +100,8 @@ def step(*_):
 
 
 work = rounds()
-simple.LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=vars(simple))
+if not control:
+    simple.LoadPlugin(os.environ["VAE_PLUGIN"], remote=False, ns=vars(simple))
 if server:
     simple.Connect("127.0.0.1", int(server))
     simple.GetActiveViewOrCreate("RenderView")
