@@ -173,7 +173,6 @@ TEST_P(EachObjective, OverfitsEightPatchesAndRepeats)
   o.network.hiddenUnits = 128;
   o.batchSize = 8;
   o.timeBudget = 0;
-  o.epochs = 40;
   o.symmetry = Symmetry::None;
   o.validationFraction = 0;
   o.klRamp = 0.5;
@@ -189,7 +188,7 @@ TEST_P(EachObjective, OverfitsEightPatchesAndRepeats)
     }
     return trainer.model({}, {});
   };
-  const auto model = train(40);
+  const auto model = train(60);
   double right = 0;
   for (const Volume& v : volumes)
   {

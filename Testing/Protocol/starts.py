@@ -3,8 +3,8 @@
 """What experience is worth: trainings of the same length that begin with it and with random weights, as a table.
 
     ./dev run pvpython Testing/Protocol/starts.py VOLUME... [--output DIR] [--seconds 120 | --epochs N] [--seeds 0]
-        [--experience FILE] [--size 128] [--realizations 8] [--no-two-sample] [--share 0.6] [--gap 8] [--pore LABEL]
-        [--train Name=Value ...]
+        [--starts Experience "Random Weights"] [--experience FILE] [--size 128] [--realizations 8]
+        [--no-two-sample] [--share 0.6] [--gap 8] [--pore LABEL] [--train Name=Value ...]
 
 --experience: a file that vae_make_experience has made, instead of the installed one. Each volume is parted as in
 rock_report.py; all is judged beside the part that no training has seen. Models are kept in DIR and used again."""
@@ -65,6 +65,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--epochs", type=int, default=0)
     parser.add_argument("--seeds", type=lambda text: [int(s) for s in text.split(",")], default=[0])
+    parser.add_argument("--starts", nargs="*", choices=STARTS, default=STARTS)
     parser.add_argument("--experience")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--realizations", type=int, default=8)
@@ -85,7 +86,7 @@ def main():
         material = Material(read(path), args.share, args.gap, args.pore)
         trainer = Trainer(args, material.training)
         for seed in args.seeds:
-            for start in STARTS:
+            for start in args.starts:
                 row = judged(args, name, material, trainer, start, seed)
                 if row:
                     rows.append(row)
