@@ -13,8 +13,9 @@ namespace vae
 
 /// A learned prior of fewer steps draws worse than the random field, so none is learned.
 constexpr std::int64_t FewestPriorSteps = 200;
-/// One that starts from the weights of another needs few. \param started whether it does
-constexpr std::int64_t fewestPriorSteps(bool started) { return started ? 20 : FewestPriorSteps; }
+/// One that starts from the weights of another needs fewer (Documentation/experiments/036).
+/// \param started whether it does
+constexpr std::int64_t fewestPriorSteps(bool started) { return started ? 60 : FewestPriorSteps; }
 /// One of so many has learned enough that its own surfaces are measured, and not the data's.
 constexpr std::int64_t EnoughPriorSteps = 3000;
 /// Of the prior's time, in which it may encode what it learns from.
