@@ -73,12 +73,13 @@ def grown(name, rows, control):
     for what, values, allowed in zip(("resident memory (MiB)", "threads", "descriptors"), columns,
                                      (0.02 * statistics.median(columns[0]), 1, 1)):
         growth, unit = 60 * slope(values, minutes), "an hour"
-        # What a slope so robust may be by the scatter of the values alone.
-        noise = 60 * 2 * statistics.median(abs(v - statistics.median(values)) for v in values) / len(values)
-        allowed = max(allowed, noise)
         if control and values is columns[0]:
             growth, unit = slope(values, done), "a round"
             allowed = MOST_OF_CONTROL * max(slope(*control), 0)
+        else:
+            # What a slope so robust may be by the scatter of the values alone.
+            noise = 60 * 2 * statistics.median(abs(v - statistics.median(values)) for v in values) / len(values)
+            allowed = max(allowed, noise)
         print(f"{name}: {what} grow by {growth:+.2f} {unit}, at most {allowed:.2f} are allowed")
         if growth > allowed:
             found.append(f"{name}: {what} grow by {growth:.2f} {unit}, more than {allowed:.2f}")

@@ -15,6 +15,7 @@ from paraview import simple
 folder = os.environ["VAE_SCRATCH"]
 server = os.environ.get("VAE_SOAK_PORT")
 control = "VAE_SOAK_CONTROL" in os.environ
+name = "server" if server else "control" if control else "window"
 
 
 def waiting(train, condition):
@@ -65,8 +66,7 @@ def one_control_round(number):
     first = simple.Calculator(Input=volume, ResultArrayName="Result")
     simple.UpdatePipeline(proxy=first)
     filters = [simple.Gradient(Input=first), simple.PointDatatoCellData(Input=first),
-               simple.ImageResample(Input=first) if hasattr(simple, "ImageResample")
-               else simple.ExtractSubset(Input=first, VOI=[0, 31, 0, 31, 0, 31])]
+               simple.ExtractSubset(Input=first, VOI=[0, 31, 0, 31, 0, 31])]
     for f in filters:
         simple.Show(f)
     for refresh in range(20):
@@ -85,9 +85,7 @@ def rounds():
     while True:
         yield from one_control_round(number) if control else one_round(number)
         number += 1
-        with open(os.path.join(folder, ("server" if server else
-                                        "control" if control else "window") + ".rounds"), "w",
-                  encoding="ascii") as file:
+        with open(os.path.join(folder, name + ".rounds"), "w", encoding="ascii") as file:
             file.write(str(number))
 
 
